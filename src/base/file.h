@@ -1,0 +1,24 @@
+/* Whole files in, whole files out. Reading understands gzip (through zlib where the build found it); writing goes to a
+   temporary name in the same directory, is synced and renamed, so an error leaves the old file untouched. */
+#ifndef FILE_H
+#define FILE_H
+#include "base.h"
+/* Reads path ("-": standard input) into *bytes (terminated by an extra 0, freed with mem_free). A directory, a missing
+   file, one above `limit` bytes after expansion: one sentence with the path. */
+laco_status file_read(const char *path, size_t limit, char **bytes, size_t *n, laco_error *err);
+
+typedef struct file_writer file_writer;
+laco_status file_create(file_writer **out, const char *path, laco_error *err);
+laco_status file_write(file_writer *w, const void *bytes, size_t n, laco_error *err);
+laco_status file_commit(file_writer *w, laco_error *err);   /* sync, rename, free; on error the temporary is removed */
+void file_abandon(file_writer *w);                          /* removes the temporary, frees; NULL is fine */
+laco_status file_check_writable(const char *path, laco_error *err);   /* before hours of work: can it be created? */
+
+/* A log that is appended to line by line (JSONL). */
+typedef struct file_log file_log;
+laco_status file_log_open(file_log **out, const char *path, laco_error *err);
+laco_status file_log_line(file_log *l, const char *line, laco_error *err);   /* adds the line break, flushes */
+void file_log_close(file_log *l);
+
+double clock_seconds(void);   /* monotonic */
+#endif
