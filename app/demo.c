@@ -1,0 +1,306 @@
+/* laco demo: what memory is good for, in a minute. Five small networks learn two texts (demo_text.c) and show what they
+   can say afterwards: a bigram network, one that sees a window of words, and three recurrent ones.
+
+   All of it goes through jobs of the library, as `laco train lm` and `laco sample` do; models live in a temporary
+   folder that is removed at the end. */
+#include "command.h"
+#include "demo_text.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BOOK_SENTENCES = 3000, RECITALS = 200, JUDGED = 1000, SHOWN = 10, NETWORKS = 5, WRITTEN_TOKENS = 8 * JUDGED };
+
+typedef struct setting {
+    const char *name, *value;
+} setting;
+
+static const struct network {
+    const char *name, *book_model, *alphabet_model, *about;
+} networks[NETWORKS] = {
+    { "bigram", "embed 8; dense", "embed 8; dense", "sees one word, the last" },
+    { "window", "embed 8; window 2; dense 16 tanh; dense", "embed 8; window 2; dense 32 tanh; dense",
+      "sees the last two words, and nothing before them" },
+    { "elman", "embed 8; elman 16; dense", "embed 8; elman 32; dense", "has a memory, rewritten at every word" },
+    { "lstm", "embed 8; lstm 16; dense", "embed 8; lstm 32; dense",
+      "has a memory with gates: what to keep, to add, to show" },
+    { "gru", "embed 8; gru 16; dense", "embed 8; gru 32; dense", "has a memory with two gates" },
+};
+
+/* What all five networks share. */
+static const setting book_settings[] = {
+    { "unit", "word" }, { "epochs", "20" }, { "batch", "16" },   { "steps", "16" }, { "lr", "0.02" },
+    { "ngram", "0" },   { "warmup", "0" },  { "quiet", "true" }, { NULL, NULL },
+};
+static const setting alphabet_settings[] = {
+    { "unit", "word" }, { "epochs", "20" }, { "batch", "8" },    { "steps", "16" }, { "lr", "0.01" },
+    { "ngram", "0" },   { "warmup", "0" },  { "quiet", "true" }, { NULL, NULL },
+};
+
+/* What a job writes, gathered. */
+typedef struct gathered {
+    char *text;
+    size_t n;
+    bool no_memory;
+} gathered;
+
+static void gather(void *ctx, const char *bytes, size_t n)
+{
+    gathered *g = ctx;
+    char *larger = g->no_memory ? NULL : realloc(g->text, g->n + n + 1);
+    if (!larger) {
+        g->no_memory = true;
+        return;
+    }
+    g->text = larger;
+    memcpy(g->text + g->n, bytes, n);
+    g->n += n;
+    g->text[g->n] = 0;
+}
+
+static void drop_note(void *ctx, const char *line) { (void)ctx, (void)line; }
+
+typedef struct demo {
+    char folder[256], model[300];
+    double seconds, parameters; /* of the last training */
+} demo;
+
+/* The number behind "key": in a JSON object; 0 when it is not there. */
+static double scan_number(const char *json, const char *key)
+{
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "\"%s\"", key);
+    const char *at = json ? strstr(json, quoted) : NULL;
+    if (!at) return 0;
+    at += strlen(quoted);
+    at += strspn(at, " \t\r\n:");
+    return strtod(at, NULL);
+}
+
+static int apply(laco_job *job, const setting *settings)
+{
+    laco_error err;
+    for (; settings->name; settings++) {
+        laco_status status = laco_job_set(job, settings->name, settings->value, &err);
+        if (status != LACO_OK) return complain(status, &err);
+    }
+    return EXIT_DONE;
+}
+
+static int train(demo *d, const char *model, const char *text, const setting *settings)
+{
+    const setting own[] = { { "model", model }, { "out", d->model }, { NULL, NULL } };
+    laco_error err;
+    laco_job *job;
+    laco_watch watch = { .size = sizeof watch, .note = drop_note };
+    laco_status status = laco_job_new(&job, "train lm", &err);
+    if (status != LACO_OK) return complain(status, &err);
+    int code = apply(job, settings);
+    if (code == EXIT_DONE) code = apply(job, own);
+    if (code == EXIT_DONE) {
+        status = laco_job_text(job, "data", text, strlen(text), &err);
+        if (status == LACO_OK) status = run_stoppable(job, &watch, &err);
+        if (status != LACO_OK) code = complain(status, &err);
+        if (status == LACO_OK && was_stopped()) code = failed("the demonstration was stopped");
+    }
+    d->seconds = scan_number(laco_job_result(job), "seconds");
+    d->parameters = scan_number(laco_job_result(job), "parameters");
+    laco_job_free(job);
+    return code;
+}
+
+/* What the model writes behind `prime`, freed by the caller. */
+static int sample(demo *d, const char *prime, const setting *settings, char **text)
+{
+    const setting own[] = { { "model-file", d->model }, { "prime", prime }, { "quiet", "true" }, { NULL, NULL } };
+    gathered g = { 0 };
+    laco_error err;
+    laco_job *job;
+    laco_watch watch = { .size = sizeof watch, .ctx = &g, .note = drop_note, .out = gather };
+    laco_status status = laco_job_new(&job, "sample", &err);
+    if (status != LACO_OK) return complain(status, &err);
+    int code = apply(job, own);
+    if (code == EXIT_DONE) code = apply(job, settings);
+    if (code == EXIT_DONE) {
+        gather(&g, "", 0); /* a text even when nothing is written */
+        status = run_stoppable(job, &watch, &err);
+        if (status != LACO_OK) code = complain(status, &err);
+        if (status == LACO_OK && was_stopped()) code = failed("the demonstration was stopped");
+        if (code == EXIT_DONE && g.no_memory) code = failed("no memory for what the network writes");
+    }
+    laco_job_free(job);
+    if (code != EXIT_DONE) {
+        free(g.text);
+        return code;
+    }
+    size_t echoed = strlen(prime);
+    if (strncmp(g.text, prime, echoed) == 0) memmove(g.text, g.text + echoed, g.n - echoed + 1);
+    *text = g.text;
+    return EXIT_DONE;
+}
+
+/* ---- the book ---- */
+typedef struct book_result {
+    demo_count count;
+    double seconds, parameters;
+} book_result;
+
+static void print_wrapped(const char *text, size_t n)
+{
+    int column = 0;
+    while (n > 0) {
+        size_t blanks = strspn(text, " \n"), word = strcspn(text + blanks, " \n");
+        if (blanks + word > n || word == 0) break;
+        if (column + 1 + (int)word > 88) {
+            printf("\n");
+            column = 0;
+        }
+        column += printf(column ? " %.*s" : "     %.*s", (int)word, text + blanks);
+        text += blanks + word;
+        n -= blanks + word;
+    }
+    printf("\n");
+}
+
+static int book_network(demo *d, int k, const char *book, book_result *result)
+{
+    char length[32], *text;
+    snprintf(length, sizeof length, "%d", WRITTEN_TOKENS);
+    const setting free_writing[] = { { "length", length }, { "seed", "1" }, { NULL, NULL } };
+    int code = train(d, networks[k].book_model, book, book_settings);
+    if (code == EXIT_DONE) code = sample(d, "Jane saw Spot .", free_writing, &text);
+    if (code != EXIT_DONE) return code;
+    printf("\n  %-8s%s   (%s)\n", networks[k].name, networks[k].about, networks[k].book_model);
+    print_wrapped(text, demo_beginning(text, SHOWN));
+    *result = (book_result){ demo_judge(text, JUDGED), d->seconds, d->parameters };
+    fflush(stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+static void print_mistakes(const book_result results[NETWORKS])
+{
+    printf("\nMistakes in 1,000 sentences: somebody sees themselves (Jane saw Jane .), sentences that run on\n"
+           "(Jane saw Spot saw Doug .), fragments (Spot .), and all other nonsense.\n\n"
+           "            itself   run-on  fragment    other    training   parameters\n");
+    for (int k = 0; k < NETWORKS; k++) {
+        const book_result *r = &results[k];
+        static const int widths[DEMO_MISTAKES] = { 10, 9, 10, 9 };
+        printf("  %-6s", networks[k].name);
+        double scale = r->count.sentences ? 1000.0 / r->count.sentences : 0;
+        for (int m = 0; m < DEMO_MISTAKES; m++) printf("%*.0f", widths[m], scale * r->count.mistakes[m]);
+        printf("%9.2f s%13.0f\n", r->seconds, r->parameters);
+    }
+}
+
+static int show_book(demo *d)
+{
+    book_result results[NETWORKS];
+    char *book = demo_book(BOOK_SENTENCES);
+    if (!book) return failed("no memory for the book");
+    printf("1. A book for children\n\n"
+           "It has %d sentences made of five words: Doug, Jane, Spot, saw and the full stop.\n"
+           "Nobody ever sees themselves. This is how it goes:\n\n",
+           BOOK_SENTENCES);
+    print_wrapped(book, demo_beginning(book, 4));
+    printf("\nFive small networks read it, and then write %d sentences of their own:\n", SHOWN);
+    fflush(stdout);
+    int code = EXIT_DONE;
+    for (int k = 0; k < NETWORKS && code == EXIT_DONE; k++) code = book_network(d, k, book, &results[k]);
+    free(book);
+    if (code != EXIT_DONE) return code;
+    print_mistakes(results);
+    printf("\nOne word is not enough: behind \"Jane\" only a memory knows whether she sees or is seen.\n"
+           "A window of two words is just enough for this book. It is not for what follows.\n");
+    return EXIT_DONE;
+}
+
+/* ---- the alphabet ---- */
+
+/* The word that the network expects behind the alphabet said as far as q. */
+static int ask_alphabet(demo *d, bool forwards, char answer[16])
+{
+    static const setting one_word[] = { { "length", "1" }, { "greedy", "true" }, { NULL, NULL } };
+    char *text, *prime = demo_prime(forwards, 'q');
+    if (!prime) return failed("no memory for the alphabet");
+    int code = sample(d, prime, one_word, &text);
+    free(prime);
+    if (code != EXIT_DONE) return code;
+    const char *word = text + strspn(text, " \n");
+    snprintf(answer, 16, "%.*s", (int)strcspn(word, " \n"), word);
+    free(text);
+    return EXIT_DONE;
+}
+
+static int alphabet_network(demo *d, int k, const char *alphabet)
+{
+    char forwards[16], backwards[16];
+    int code = train(d, networks[k].alphabet_model, alphabet, alphabet_settings);
+    if (code == EXIT_DONE) code = ask_alphabet(d, true, forwards);
+    if (code == EXIT_DONE) code = ask_alphabet(d, false, backwards);
+    if (code != EXIT_DONE) return code;
+    int right = (strcmp(forwards, "r") == 0) + (strcmp(backwards, "p") == 0);
+    static const char *const verdicts[] = { "neither", "one by luck", "both right" };
+    printf("  %-8s%8s%12s     %s\n", networks[k].name, forwards, backwards, verdicts[right]);
+    fflush(stdout);
+    return EXIT_DONE;
+}
+
+static int show_alphabet(demo *d)
+{
+    char *alphabet = demo_alphabet(RECITALS);
+    if (!alphabet) return failed("no memory for the alphabet");
+    printf("\n2. The alphabet, in both directions\n\n"
+           "     forward a then b then c then d then ... y then z .\n"
+           "     backward z then y then x then w then ... b then a .\n\n"
+           "What comes after \"q then\"? That depends on the direction, which the last two words do not tell.\n\n"
+           "            forwards   backwards\n"
+           "  expected       r           p\n");
+    fflush(stdout);
+    int code = EXIT_DONE;
+    for (int k = 0; k < NETWORKS && code == EXIT_DONE; k++) code = alphabet_network(d, k, alphabet);
+    free(alphabet);
+    return code;
+}
+
+/* ---- the whole ---- */
+static int make_folder(demo *d)
+{
+    const char *where = getenv("TMPDIR");
+    int n = snprintf(d->folder, sizeof d->folder, "%s/laco-demo-XXXXXX", where && *where ? where : "/tmp");
+    if (n >= (int)sizeof d->folder) return failed("TMPDIR is too long a path");
+    if (!mkdtemp(d->folder)) return failed("no folder can be made in %s; set TMPDIR", where && *where ? where : "/tmp");
+    snprintf(d->model, sizeof d->model, "%s/demo.safetensors", d->folder);
+    return EXIT_DONE;
+}
+
+static void remove_folder(const demo *d)
+{
+    DIR *folder = opendir(d->folder);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char path[sizeof d->folder + sizeof entry->d_name + 1];
+        snprintf(path, sizeof path, "%s/%s", d->folder, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlink(path);
+    }
+    if (folder) closedir(folder);
+    rmdir(d->folder);
+}
+
+int demo_run(int argc, char **argv)
+{
+    demo d;
+    (void)argv;
+    if (argc > 0) return wrong("demo takes no arguments");
+    int code = make_folder(&d);
+    if (code != EXIT_DONE) return code;
+    printf("What is memory good for?\n\n");
+    code = show_book(&d);
+    if (code == EXIT_DONE) code = show_alphabet(&d);
+    remove_folder(&d);
+    if (code != EXIT_DONE) return code;
+    printf("\nThe same with a text of your own, letter by letter:\n\n"
+           "  laco train lm --data book.txt --out book.safetensors\n"
+           "  laco sample book.safetensors --prime \"Once upon\" --length 500\n");
+    return EXIT_DONE;
+}

@@ -1,0 +1,90 @@
+/* The option rows as text: what the help and the manual page say about an option, in one place. */
+#include "command.h"
+#include <string.h>
+
+const example examples[] = {
+    { "train lm", "laco train lm --data book.txt --out book.safetensors" },
+    { "train lm", "laco train lm --data book.txt --out book.safetensors --unit word --cell gru --minutes 10" },
+    { "train lm", "laco train lm --data book.txt --out book.safetensors --model \"embed 64; lstm 512 x2; dense\"" },
+    { "sample", "laco sample book.safetensors --prime \"Once upon\" --length 500" },
+    { "sample", "laco sample book.safetensors --temperature 0.7 --count 3 --stop" },
+    { "eval", "laco eval book.safetensors --data another.txt" },
+    { "score", "laco score book.safetensors --data sentences.txt" },
+    { "info", "laco info book.safetensors" },
+    { "selftest", "laco selftest" },
+    { "bench", "laco bench gemm --threads 1" },
+    { NULL, NULL },
+};
+
+void rows_walk(FILE *to, const char *command, row_visit *visit)
+{
+    int count;
+    const laco_option *rows = laco_options(&count);
+    const char *section = "";
+    for (int i = 0; i < count; i++) {
+        if (!args_fits(&rows[i], command)) continue;
+        bool same = args_position(&rows[i]) || strcmp(section, rows[i].section) == 0;
+        visit(to, &rows[i], same ? NULL : rows[i].section);
+        if (!same) section = rows[i].section;
+    }
+}
+
+static const char *value_label(const laco_option *row)
+{
+    switch (row->type) {
+    case 'i':
+        return "N";
+    case 'f':
+        return "X";
+    case 'p':
+        return "PATH";
+    case 'e':
+        return row->choices;
+    default:
+        return "TEXT";
+    }
+}
+
+void row_label(const laco_option *row, char *label, size_t size)
+{
+    const char *position = args_position(row);
+    if (position && row->type == 'e')
+        snprintf(label, size, "%s", row->choices);
+    else if (position)
+        snprintf(label, size, "%s", position);
+    else if (row->type == 'b')
+        snprintf(label, size, "--%s", row->name);
+    else
+        snprintf(label, size, "--%s %s", row->name, value_label(row));
+}
+
+void row_facts(const laco_option *row, char *facts, size_t size)
+{
+    const double no_bound = 1e9; /* from here on a bound says nothing to a person */
+    bool number = row->type == 'i' || row->type == 'f';
+    char bounds[80] = "";
+    if (number && row->max < no_bound)
+        snprintf(bounds, sizeof bounds, "%.15g to %.15g", row->min, row->max);
+    else if (number)
+        snprintf(bounds, sizeof bounds, "at least %.15g", row->min);
+    const char *blank = row->unit ? " " : "", *unit = row->unit ? row->unit : "";
+    if (row->def && number)
+        snprintf(facts, size, "Default %s%s%s; %s.", row->def, blank, unit, bounds);
+    else if (row->def)
+        snprintf(facts, size, "Default %s.", row->def);
+    else if (number)
+        snprintf(facts, size, "Allowed: %s%s%s.", bounds, blank, unit);
+    else
+        snprintf(facts, size, "%s", "");
+}
+
+void rows_synopsis(const char *command, char *line, size_t size)
+{
+    int count, written = snprintf(line, size, "laco %s", command);
+    const laco_option *rows = laco_options(&count);
+    for (int i = 0; i < count && written > 0 && (size_t)written < size; i++)
+        if (args_fits(&rows[i], command) && args_position(&rows[i]))
+            written += snprintf(line + written, size - (size_t)written, rows[i].def ? " [%s]" : " %s",
+                                args_position(&rows[i]));
+    if (written > 0 && (size_t)written < size) snprintf(line + written, size - (size_t)written, " [options]");
+}

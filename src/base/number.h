@@ -1,0 +1,10 @@
+/* Numbers as text, the same in every locale. */
+#ifndef NUMBER_H
+#define NUMBER_H
+#include "base.h"
+enum { NUMBER_TEXT = 32 };
+/* The whole of s is one finite decimal number: no blanks, no hexadecimal, no "inf". */
+bool number_parse(const char *s, double *x);
+/* The shortest of 15, 16 or 17 digits that reads back to the same double; returns text. x is finite. */
+const char *number_print(char text[NUMBER_TEXT], double x);
+#endif

@@ -1,0 +1,276 @@
+/* Persistent threads.
+
+   `round` is odd while a round is open. The caller opens it, takes tasks like everybody else, and closes it when none
+   is left; then it waits for the workers that are inside (`active`), never for one that the system has not yet woken.
+   A worker announces itself in `active` before it looks at `round`, and the caller closes `round` before it looks at
+   `active`: in the one order of all these operations (they are sequentially consistent) either the caller sees the
+   worker and waits, or the worker sees a closed round and leaves the fields alone. Falling asleep works the same way
+   with `sleeping` and `round`. */
+#include "pool.h"
+#include "number.h"
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+enum {
+    POOL_MOST = 1024,
+    POOL_PAUSES = 32,          /* between two looks at the clock */
+    POOL_SPIN_NS = 10 * 1000,  /* polling at full speed */
+    POOL_YIELD_NS = 50 * 1000, /* then polling that lets others run; behind it sleep */
+    POOL_PATIENT_NS = 2 * 1000 * 1000,
+    POOL_NAP_NS = 50 * 1000
+};
+
+typedef struct pool_worker {
+    struct pool *pool;
+    int id;
+    pthread_t thread;
+} pool_worker;
+
+struct pool {
+    int threads;     /* with the caller */
+    int64_t spin_ns; /* 0 where there are more threads than cores: then polling only takes time from the others */
+    int64_t tasks;
+    pool_task *task;
+    void *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    _Alignas(64) atomic_llong next; /* the task to take */
+    _Alignas(64) atomic_uint round;
+    _Alignas(64) atomic_int active; /* workers that may be using task, ctx, tasks, next */
+    atomic_int sleeping;
+    atomic_bool stop; /* set before the last change of round, from even to even */
+    pool_worker worker[];
+};
+
+/* ---- denormals to zero ---- */
+#if defined(__SSE2__)
+enum { POOL_FLUSH = 0x8040 }; /* MXCSR: flush to zero, denormals are zero */
+static uint64_t pool_mode(void) { return _mm_getcsr(); }
+static void pool_set_mode(uint64_t mode) { _mm_setcsr((unsigned)mode); }
+#elif defined(__aarch64__)
+enum { POOL_FLUSH = 1 << 24 }; /* FPCR.FZ */
+static uint64_t pool_mode(void)
+{
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+static void pool_set_mode(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
+#else
+enum { POOL_FLUSH = 0 };
+static uint64_t pool_mode(void) { return 0; }
+static void pool_set_mode(uint64_t mode) { (void)mode; }
+#endif
+
+/* ---- waiting ---- */
+static int64_t pool_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void pool_pause(void)
+{
+#if defined(__SSE2__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Polls for a change of round. True when there was one. */
+static bool pool_spin(pool *p, unsigned seen)
+{
+    if (p->spin_ns == 0) return atomic_load(&p->round) != seen;
+    int64_t start = pool_now();
+    for (;;) {
+        for (int i = 0; i < POOL_PAUSES; i++, pool_pause())
+            if (atomic_load(&p->round) != seen) return true;
+        int64_t spent = pool_now() - start;
+        if (spent > p->spin_ns) return false;
+        if (spent > POOL_SPIN_NS) sched_yield();
+    }
+}
+
+static void pool_sleep(pool *p, unsigned seen)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->sleeping, 1);
+    while (atomic_load(&p->round) == seen) pthread_cond_wait(&p->wake, &p->lock);
+    atomic_fetch_sub(&p->sleeping, 1);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* The caller, at the end of a round. Tasks that run long while their cores are taken by others must not cost a whole
+   core here: after a while it looks only every now and then. */
+static void pool_wait_for_workers(pool *p)
+{
+    static const struct timespec nap = { 0, POOL_NAP_NS };
+    int64_t start = pool_now();
+    for (;;) {
+        for (int i = 0; i < POOL_PAUSES; i++, pool_pause())
+            if (atomic_load(&p->active) == 0) return;
+        int64_t spent = pool_now() - start;
+        if (spent > POOL_PATIENT_NS)
+            nanosleep(&nap, NULL);
+        else if (spent > POOL_SPIN_NS || p->spin_ns == 0)
+            sched_yield();
+    }
+}
+
+/* ---- rounds ---- */
+static void pool_drain(pool *p, int id)
+{
+    for (int64_t i; (i = atomic_fetch_add(&p->next, 1)) < p->tasks;) p->task(p->ctx, i, id);
+}
+
+/* Takes part in the round that is open, if one still is. Returns the value of round that the worker is then done with.
+ */
+static unsigned pool_join(pool *p, int id)
+{
+    atomic_fetch_add(&p->active, 1);
+    unsigned round = atomic_load(&p->round);
+    if (round & 1) pool_drain(p, id);
+    atomic_fetch_sub(&p->active, 1);
+    return round;
+}
+
+static void *pool_worker_main(void *arg)
+{
+    pool_worker *w = arg;
+    pool *p = w->pool;
+    pool_set_mode(pool_mode() | POOL_FLUSH);
+    for (unsigned seen = 0; !atomic_load(&p->stop);) {
+        if (!pool_spin(p, seen)) pool_sleep(p, seen);
+        unsigned round = atomic_load(&p->round);
+        seen = round & 1 ? pool_join(p, w->id) : round;
+    }
+    return NULL;
+}
+
+static void pool_wake(pool *p, int64_t wanted)
+{
+    int sleeping = atomic_load(&p->sleeping);
+    if (sleeping == 0) return;
+    pthread_mutex_lock(&p->lock);
+    if (wanted >= sleeping)
+        pthread_cond_broadcast(&p->wake);
+    else
+        for (int64_t i = 0; i < wanted; i++) pthread_cond_signal(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void pool_round(pool *p, int64_t tasks, pool_task *task, void *ctx)
+{
+    p->tasks = tasks;
+    p->task = task;
+    p->ctx = ctx;
+    atomic_store(&p->next, 0);
+    atomic_fetch_add(&p->round, 1);
+    pool_wake(p, tasks - 1);
+    pool_drain(p, 0);
+    atomic_fetch_add(&p->round, 1);
+    pool_wait_for_workers(p);
+}
+
+void pool_run(pool *p, int64_t tasks, pool_task *task, void *ctx)
+{
+    uint64_t mode = pool_mode();
+    pool_set_mode(mode | POOL_FLUSH);
+    if (p->threads > 1 && tasks > 1)
+        pool_round(p, tasks, task, ctx);
+    else
+        for (int64_t i = 0; i < tasks; i++) task(ctx, i, 0);
+    pool_set_mode(mode);
+}
+
+/* ---- making one ---- */
+static int pool_cores(void)
+{
+    cpu_set_t set[8]; /* 8192 cores: the kernel refuses a mask that is smaller than its own */
+    memset(set, 0, sizeof set);
+    bool known = sched_getaffinity(0, sizeof set, set) == 0;
+    int n = known ? CPU_COUNT_S(sizeof set, set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > POOL_MOST ? POOL_MOST : n;
+}
+
+static laco_status pool_choose(int *threads, int cores, laco_error *err)
+{
+    const char *text = getenv("LACO_THREADS");
+    double x = 0;
+    if (*threads < 0 || *threads > POOL_MOST)
+        return fail(err, LACO_EINVAL, -1, "%d threads were asked for; choose 1 to %d, or 0 for all cores", *threads,
+                    POOL_MOST);
+    if (*threads > 0) return LACO_OK;
+    *threads = cores;
+    if (!text || !*text) return LACO_OK;
+    if (!number_parse(text, &x) || x < 1 || x > POOL_MOST || x != (int)x)
+        return fail(err, LACO_EINVAL, -1,
+                    "the environment variable LACO_THREADS is \"%.100s\" but must be from 1 to %d", text, POOL_MOST);
+    *threads = (int)x;
+    return LACO_OK;
+}
+
+/* Workers take no signals: handlers of the program run in its own threads. */
+static int pool_start(pool_worker *w)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(&w->thread, NULL, pool_worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return failed;
+}
+
+laco_status pool_new(pool **out, int threads, laco_error *err)
+{
+    *out = NULL;
+    int cores = pool_cores();
+    laco_status status = pool_choose(&threads, cores, err);
+    if (status) return status;
+    size_t bytes = sizeof(pool) + (size_t)threads * sizeof(pool_worker);
+    pool *p = mem_new(1, bytes);
+    if (!p) return fail_memory(err, bytes);
+    p->threads = 1;
+    p->spin_ns = threads <= cores ? POOL_YIELD_NS : 0;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    for (int i = 1; i < threads; i++) {
+        p->worker[i] = (pool_worker){ .pool = p, .id = i };
+        int failed = pool_start(&p->worker[i]);
+        if (failed) {
+            pool_free(p);
+            errno = failed;
+            return fail(err, LACO_ENOMEM, -1, "thread %d of %d could not be started (%m); use fewer threads", i,
+                        threads);
+        }
+        p->threads++;
+    }
+    *out = p;
+    return LACO_OK;
+}
+
+int pool_threads(const pool *p) { return p->threads; }
+
+void pool_free(pool *p)
+{
+    if (!p) return;
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->stop, true);
+    atomic_fetch_add(&p->round, 2);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 1; i < p->threads; i++) pthread_join(p->worker[i].thread, NULL);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    mem_free(p);
+}

@@ -1,0 +1,83 @@
+/* One recurrent layer in one direction, over ragged batches: what networks see of the cells.
+
+   A ragged batch holds its rows (sequences) sorted by length, longest first; active[t] rows take part in step t and
+   their data lie at rows off[t] .. off[t+1]-1 of every [R] array. There is no padding in time. */
+#ifndef RECUR_H
+#define RECUR_H
+#include "base/base.h"
+#include "base/pool.h"
+
+enum { MAX_SECTIONS = 4, MAX_SLOTS = 16, MAX_STATES = 5, MAX_CELL_PARAMS = 24, MAX_TENSORS = 20, MAX_SHARED = 4 };
+
+typedef struct ragged {
+    int64_t T, B, R;       /* steps, rows, sum of active */
+    const int64_t *active; /* [T] falling, at most B */
+    const int64_t *off;    /* [T+1] */
+} ragged;
+
+/* How a tensor is drawn by an initialiser (src/net/init.c). */
+typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO } init_role;
+typedef struct param_tensor {
+    char name[48]; /* within its layer: "weight_ih", … */
+    int rank;
+    int64_t shape[4], size, offset; /* offset into the parameters of the layer, in reals */
+    init_role role;
+    int gates;          /* row blocks: each is drawn as a matrix of its own */
+    int forget_block;   /* block of the forget gate in a bias, -1: none */
+} param_tensor;
+
+/* What a description says about a cell. */
+typedef struct cell_spec {
+    const char *cell;
+    int64_t inputs, hidden, project; /* project 0: none */
+    unsigned words;                  /* bits of the cell's words (rows of cell_info.words) */
+    int biases;                      /* 0 none, 1 as in the papers, 2 as in PyTorch; -1: the cell's default */
+    double clip;                     /* bounds gate pre-activations to +-clip; 0: none */
+    bool reverse;                    /* from each row's last step to its first */
+} cell_spec;
+typedef struct cell_word {
+    const char *word;
+    unsigned bit, excludes;
+    const char *about;
+} cell_word;
+typedef struct cell_alias {
+    const char *word, *means, *about; /* "greff-cifg": "peephole coupled" */
+} cell_alias;
+typedef struct cell_info {
+    const char *name, *about;
+    const cell_word *words;    /* ends in NULL word; or NULL */
+    const cell_alias *aliases; /* ends in NULL word; or NULL */
+    bool projects;             /* can `project` */
+    int biases;                /* default */
+} cell_info;
+
+typedef struct recur recur;
+typedef struct recur_ops {
+    const cell_info *(*cell)(int i); /* the rows of the list of cells; NULL past the last */
+    /* Describes the tensors of a cell; used before any memory is taken. */
+    laco_status (*describe)(const cell_spec *spec, param_tensor *tensors, int *count, laco_error *err);
+    laco_status (*make)(recur **out, const cell_spec *spec, pool *p, laco_error *err); /* weights' packed memory */
+    void (*free)(recur *r);
+    int64_t (*out_width)(const recur *r);                     /* project or hidden */
+    int64_t (*state_stride)(const recur *r);                  /* reals of one row of state */
+    int (*states)(const recur *r, int64_t *at, int64_t *width); /* where state k lies in such a row */
+    int64_t (*work_per_row)(const recur *r);                  /* multiply-adds of one step of one row */
+    void (*load)(recur *r, const void *params, bool train);   /* packs the weights */
+    /* Memory for up to `rows` = R and `batch` = B; later batches of that size or less allocate nothing. */
+    laco_status (*reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err);
+    size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train); /* what reserve takes */
+    /* x [R][ldx]; initial [B][state_stride] or NULL for zeros. Afterwards output(t-block) and final are readable. */
+    void (*forward)(recur *r, const ragged *b, const void *x, int64_t ldx, const void *initial);
+    /* y[R][*ld] of the last forward, rows in the order of off[] when the direction is forward. */
+    const void *(*output)(const recur *r, int64_t t, int64_t *ld);
+    /* [B][state_stride]; a row of length 0 gets its initial (NULL: zeros) */
+    void (*final)(const recur *r, const void *initial, void *state);
+    /* dy [R][ldy]; carry [B][state_stride]: in d final, out d initial state. dparams is added to; dx set (or, with
+       add_dx, added to) when not NULL. Reads x again. Destroys the activations of forward. */
+    void (*backward)(recur *r, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx,
+                     bool add_dx);
+    /* One step of one row in memory of the caller: state -> state, scratch of step_scratch reals. */
+    int64_t (*step_scratch)(const recur *r);
+    void (*step)(const recur *r, const void *x, void *state, void *scratch);
+} recur_ops;
+#endif

@@ -1,0 +1,160 @@
+/* dense N: y = f(W x + b), W [N][in], f linear, tanh, sigmoid or relu.
+   dz = dy f'(y);  dW = dz^T x;  db = column sums of dz;  dx = dz W */
+#include "layer/layer_kernel.h"
+#include "math/activation.h"
+
+struct layer {
+    layer_head h;
+    vec *W, *WT; /* packed: columns are outputs, columns are inputs */
+    real *dz;    /* [R][ldy], when f is not linear */
+    int64_t cap_dz, row_block;
+    const real *x, *dz_in;
+    real *dw, *dx;
+    int64_t R, ldx, lddz, lddx;
+    real *scratch; /* [thread][KC * PANEL] */
+};
+
+static laco_status dense_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
+{
+    if (s->symbols) return fail(err, LACO_EINVAL, -1, "dense needs numbers: put embed before it");
+    t[0] = (param_tensor){ .name = "weight", .rank = 2, .shape = { s->out, s->in }, .size = s->out * s->in,
+        .role = INIT_INPUT, .gates = 1, .forget_block = -1 };
+    t[1] = (param_tensor){ .name = "bias", .rank = 1, .shape = { s->out }, .size = s->out, .offset = s->out * s->in,
+        .role = INIT_BIAS, .gates = 1, .forget_block = -1 };
+    *count = s->bias ? 2 : 1;
+    return LACO_OK;
+}
+static void dense_free(layer *l)
+{
+    if (l) mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch);
+    mem_free(l);
+}
+static laco_status dense_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
+{
+    layer *l = mem_new(1, sizeof *l);
+    if (!l) return fail_memory(err, sizeof *l);
+    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
+    l->W = mem_new((size_t)(ceil_div(s->out, PANEL) * s->in * NV), sizeof(vec));
+    l->WT = mem_new((size_t)(ceil_div(s->in, PANEL) * s->out * NV), sizeof(vec));
+    l->scratch = mem_new((size_t)pool_threads(p) * KC * PANEL, sizeof(real));
+    if (!l->W || !l->WT || !l->scratch) return dense_free(l), fail_memory(err, (size_t)(s->out * s->in) * sizeof(real));
+    *out = l;
+    return LACO_OK;
+}
+static void dense_pack_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(out, PANEL);
+    (void)thread;
+    if (i >= panels) {
+        i -= panels;
+        copy_block(out, min64(PANEL, in - i * PANEL), l->h.w + i * PANEL, in, l->WT + i * out * NV);
+        return;
+    }
+    const real *M[NV];
+    int64_t lanes[NV];
+    for (int v = 0; v < NV; v++) {
+        int64_t o = i * PANEL + v * LANES;
+        M[v] = o < out ? l->h.w + o * in : NULL, lanes[v] = out - o;
+    }
+    pack_panel(M, lanes, in, in, (real *)(l->W + i * in * NV));
+}
+static void dense_load(layer *l, const void *w, bool train)
+{
+    l->h.w = w;
+    pool_run(l->h.pool, ceil_div(l->h.s.out, PANEL) + (train ? ceil_div(l->h.s.in, PANEL) : 0), dense_pack_task, l);
+}
+static size_t dense_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+{
+    (void)batch;
+    return rows_bytes(rows, l->h.ldy) * (train && l->h.s.act != ACT_LINEAR ? 2 : 1);
+}
+static laco_status dense_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
+{
+    (void)batch;
+    laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+    return st || !train || l->h.s.act == ACT_LINEAR ? st : reserve_rows(&l->dz, &l->cap_dz, rows, l->h.ldy, err);
+}
+static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy)
+{
+    int64_t out = l->h.s.out;
+    const real *bias = l->h.w + out * l->h.s.in;
+    gemm_rows(m, out, l->h.s.in, x, ldx, l->W, y, ldy, false);
+    for (int64_t r = 0; r < m; r++)
+        for (int64_t j = 0; j < out; j += LANES) {
+            real *to = y + r * ldy + j;
+            int64_t n = min64(LANES, out - j);
+            vec v = splat(0);
+            memcpy(&v, to, (size_t)n * sizeof(real));
+            for (int64_t i = 0; l->h.s.bias && i < n; i++) v[i] += bias[j + i];
+            v = activate(l->h.s.act, v);
+            memcpy(to, &v, (size_t)n * sizeof(real));
+        }
+}
+static void dense_forward_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    int64_t r = i * ROWS_PER_TASK;
+    (void)thread;
+    dense_rows(l, min64(ROWS_PER_TASK, l->R - r), l->x + r * l->ldx, l->ldx, l->h.y + r * l->h.ldy, l->h.ldy);
+}
+static void dense_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
+{
+    (void)initial, (void)final;
+    l->x = x, l->ldx = ldx, l->R = p->b.R;
+    pool_run(l->h.pool, ceil_div(l->R, ROWS_PER_TASK), dense_forward_task, l);
+}
+static const void *dense_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
+
+static void dense_dz_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->R, (i + 1) * ROWS_PER_TASK); r++)
+        for (int64_t j = 0; j < l->h.s.out; j++)
+            l->dz[r * l->h.ldy + j] = l->dz_in[r * l->lddz + j] * d_activate(l->h.s.act, splat(l->h.y[r * l->h.ldy + j]))[0];
+}
+static void dense_weight_panel(layer *l, int64_t j, vec *block)
+{
+    int64_t w = min64(PANEL, l->h.s.in - j);
+    for (int64_t k = 0; k < l->R; k += KC) {
+        int64_t n = min64(KC, l->R - k);
+        copy_block(n, w, l->x + k * l->ldx + j, l->ldx, block);
+        across_by_block(l->h.s.out, w, n, l->dz_in + k * l->lddz, l->lddz, block, l->dw + j, l->h.s.in);
+    }
+}
+/* Panels of the weight gradient, then blocks of rows of dx, then the bias. */
+static void dense_back_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(in, PANEL), blocks = l->dx ? ceil_div(l->R, ROWS_PER_TASK) : 0;
+    if (i < panels) dense_weight_panel(l, i * PANEL, (vec *)(l->scratch + thread * KC * PANEL));
+    else if ((i -= panels) < blocks) {
+        int64_t r = i * ROWS_PER_TASK;
+        gemm_rows(min64(ROWS_PER_TASK, l->R - r), in, out, l->dz_in + r * l->lddz, l->lddz, l->WT, l->dx + r * l->lddx, l->lddx, false);
+    } else
+        for (int64_t r = 0; r < l->R; r++)
+            for (int64_t j = 0; j < out; j++) l->dw[out * in + j] += l->dz_in[r * l->lddz + j];
+}
+static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+{
+    (void)carry;
+    l->R = p->b.R, l->dz_in = dy, l->lddz = ldy, l->dw = dparams, l->dx = dx, l->lddx = lddx;
+    if (l->h.s.act != ACT_LINEAR) {
+        pool_run(l->h.pool, ceil_div(l->R, ROWS_PER_TASK), dense_dz_task, l);
+        l->dz_in = l->dz, l->lddz = l->h.ldy;
+    }
+    pool_run(l->h.pool, ceil_div(l->h.s.in, PANEL) + (dx ? ceil_div(l->R, ROWS_PER_TASK) : 0) + l->h.s.bias, dense_back_task, l);
+}
+static int64_t dense_none(const layer *l) { return (void)l, 0; }
+static void dense_step_init(const layer *l, void *state) { (void)l, (void)state; }
+static void dense_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+{
+    (void)state, (void)scratch;
+    dense_rows(l, 1, x, l->h.s.in, y, l->h.s.out);
+}
+static int64_t dense_work(const layer *l) { return l->h.s.in * l->h.s.out; }
+extern const layer_kind N(dense_layer);
+const layer_kind N(dense_layer) = { "dense", "a matrix, a bias and an activation", dense_describe, dense_make, dense_free,
+    dense_load, dense_bytes, dense_reserve, dense_forward, dense_output, dense_backward, dense_none, dense_none,
+    dense_step_init, dense_step, dense_work };

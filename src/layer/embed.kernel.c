@@ -1,0 +1,87 @@
+/* embed N: a table [symbols][N]; the output of a symbol is its row. The product with a one-hot vector is never made.
+   Gradient: dE[symbol of row r] += dy[r], rows in order; tasks own column ranges, so that the order never changes. */
+#include "layer/layer_kernel.h"
+
+struct layer {
+    layer_head h;
+    const int32_t *ids;
+    const real *dy;
+    real *dw;
+    int64_t R, lddy;
+};
+enum { COLUMNS_PER_TASK = 64 };
+
+static laco_status embed_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
+{
+    if (!s->symbols) return fail(err, LACO_EINVAL, -1, "embed must be the first layer, and its input symbols");
+    t[0] = (param_tensor){ .name = "weight", .rank = 2, .shape = { s->in, s->out }, .size = s->in * s->out,
+        .role = INIT_INPUT, .gates = 1, .forget_block = -1 };
+    *count = 1;
+    return LACO_OK;
+}
+static laco_status embed_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
+{
+    layer *l = mem_new(1, sizeof *l);
+    if (!l) return fail_memory(err, sizeof *l);
+    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
+    *out = l;
+    return LACO_OK;
+}
+static void embed_free(layer *l)
+{
+    if (l) mem_free(l->h.y);
+    mem_free(l);
+}
+static void embed_load(layer *l, const void *w, bool train) { (void)train, l->h.w = w; }
+static size_t embed_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+{
+    (void)batch, (void)train;
+    return rows_bytes(rows, l->h.ldy);
+}
+static laco_status embed_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
+{
+    (void)batch, (void)train;
+    return reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+}
+static void gather_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->R, (i + 1) * ROWS_PER_TASK); r++)
+        memcpy(l->h.y + r * l->h.ldy, l->h.w + l->ids[r] * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
+}
+static void embed_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
+{
+    (void)ldx, (void)initial, (void)final;
+    l->ids = x, l->R = p->b.R;
+    pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), gather_task, l);
+}
+static const void *embed_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
+static void scatter_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    int64_t c = i * COLUMNS_PER_TASK, n = min64(COLUMNS_PER_TASK, l->h.s.out - c);
+    (void)thread;
+    for (int64_t r = 0; r < l->R; r++) {
+        real *to = l->dw + l->ids[r] * l->h.s.out + c;
+        const real *from = l->dy + r * l->lddy + c;
+        for (int64_t j = 0; j < n; j++) to[j] += from[j];
+    }
+}
+static void embed_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+{
+    (void)p, (void)carry, (void)dx, (void)lddx;
+    l->dy = dy, l->lddy = ldy, l->dw = dparams;
+    pool_run(l->h.pool, ceil_div(l->h.s.out, COLUMNS_PER_TASK), scatter_task, l);
+}
+static int64_t embed_none(const layer *l) { return (void)l, 0; }
+static void embed_step_init(const layer *l, void *state) { (void)l, (void)state; }
+static void embed_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+{
+    (void)state, (void)scratch;
+    memcpy(y, l->h.w + *(const int32_t *)x * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
+}
+extern const layer_kind N(embed_layer);
+const layer_kind N(embed_layer) = { "embed", "a learned vector for every symbol, found by look-up", embed_describe,
+    embed_make, embed_free, embed_load, embed_bytes, embed_reserve, embed_forward, embed_output, embed_backward,
+    embed_none, embed_none, embed_step_init, embed_step, embed_none };

@@ -1,0 +1,48 @@
+/* A layer: one row of list.h and one file. It maps the rows of a ragged batch (src/cell/recur.h) from `in` to `out`
+   numbers, and back. Arrays are of the real type of the kernels, rows at the stride given beside them. */
+#ifndef LAYER_H
+#define LAYER_H
+#include "cell/recur.h"
+
+typedef struct layer_spec {
+    const char *kind;
+    int64_t in, out;
+    bool symbols;         /* in is a number of symbols: rows are int32, one each */
+    cell_spec cell;       /* recurrent; cell.reverse: that direction alone */
+    bool bidirectional, residual, learned_state;
+    int act;              /* dense */
+    bool bias;            /* dense */
+    int64_t steps;        /* window */
+    double rate;          /* dropout */
+    uint64_t seed;
+    int index;            /* place in the network: part of the counter of random numbers */
+} layer_spec;
+
+typedef struct layer layer;
+/* What the network hands to every pass. */
+typedef struct pass {
+    ragged b;
+    bool train;
+    uint64_t update;      /* counter of random numbers: the number of the update */
+} pass;
+
+typedef struct layer_kind {
+    const char *name, *about;
+    laco_status (*describe)(layer_spec *s, param_tensor *tensors, int *count, laco_error *err); /* sets s->out */
+    laco_status (*make)(layer **out, const layer_spec *s, pool *p, laco_error *err);
+    void (*free)(layer *l);
+    void (*load)(layer *l, const void *params, bool train);
+    size_t (*bytes)(const layer *l, int64_t rows, int64_t batch, bool train);
+    laco_status (*reserve)(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err);
+    /* initial and final states: [B][state_stride] reals, NULL: zeros (or learned), not wanted */
+    void (*forward)(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final);
+    const void *(*output)(const layer *l, int64_t *ld);
+    /* dparams is added to; dx is set, when not NULL; carry in d final, out d initial, [B][state_stride] */
+    void (*backward)(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx);
+    int64_t (*state_stride)(const layer *l); /* reals per row */
+    int64_t (*step_scratch)(const layer *l); /* reals; -1: cannot step */
+    void (*step_init)(const layer *l, void *state);
+    void (*step)(const layer *l, const void *x, void *y, void *state, void *scratch);
+    int64_t (*work)(const layer *l);         /* multiply-adds of one row of one step */
+} layer_kind;
+#endif

@@ -1,0 +1,216 @@
+/* A recurrent layer: a cell over time (src/cell), in one direction or in both side by side, with an optional residual
+   connection (y = output + x) and an optional learned initial state.
+   State: [direction][B][stride of the cell]. */
+#include "layer/layer_kernel.h"
+extern const recur_ops N(recur_ops);
+#define ops N(recur_ops)
+
+struct layer {
+    layer_head h;
+    recur *dir[2];
+    int dirs, states;
+    bool own_output;            /* y is assembled; else it is the cell's own buffer */
+    int64_t P, ls, ld_dir;      /* width and state stride of one direction; stride of its part of dy */
+    int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
+    int64_t initial_size;
+    real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][ls] twice */
+    int64_t cap_part, cap_batch;
+    const pass *p;
+    const real *x, *dy;
+    real *dx;
+    int64_t ldx, lddy, lddx;
+    int part;
+};
+
+static laco_status recurrent_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
+{
+    if (s->symbols) return fail(err, LACO_EINVAL, -1, "%s needs numbers: put embed before it", s->cell.cell);
+    cell_spec c = s->cell;
+    int n = 0, dirs = s->bidirectional ? 2 : 1;
+    int64_t offset = 0;
+    c.inputs = s->in;
+    *count = 0;
+    for (int d = 0; d < dirs; d++) {
+        laco_status st = ops.describe(&c, t + *count, &n, err);
+        if (st) return st;
+        for (param_tensor *q = t + *count; q < t + *count + n; q++) {
+            if (d) strncat(q->name, "_reverse", sizeof q->name - strlen(q->name) - 1);
+            q->offset += offset;
+        }
+        *count += n, offset = t[*count - 1].offset + t[*count - 1].size;
+        if (s->learned_state) {
+            recur *probe = NULL;
+            pool *one = NULL;
+            int64_t at[MAX_STATES], width[MAX_STATES], sum = 0;
+            if ((st = pool_new(&one, 1, err)) || (st = ops.make(&probe, &c, one, err))) return pool_free(one), st;
+            for (int k = ops.states(probe, at, width) - 1; k >= 0; k--) sum += width[k];
+            ops.free(probe), pool_free(one);
+            t[*count] = (param_tensor){ .name = "initial_state", .rank = 1, .shape = { sum }, .size = sum, .offset = offset,
+                .role = INIT_ZERO, .gates = 1, .forget_block = -1 };
+            if (d) strcpy(t[*count].name, "initial_state_reverse");
+            *count += 1, offset += sum;
+        }
+    }
+    bool projected = c.project || !strcmp(c.cell, "jordan");
+    s->out = dirs * (projected && c.project ? c.project : c.hidden);
+    if (s->residual && s->out != s->in)
+        return fail(err, LACO_EINVAL, -1, "residual: the layer makes %lld numbers of %lld; they must be as many",
+                    (long long)s->out, (long long)s->in);
+    return LACO_OK;
+}
+static void recurrent_free(layer *l)
+{
+    if (!l) return;
+    ops.free(l->dir[0]), ops.free(l->dir[1]);
+    mem_free(l->h.y), mem_free(l->dy_part), mem_free(l->carry), mem_free(l->initial), mem_free(l);
+}
+static laco_status recurrent_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
+{
+    layer *l = mem_new(1, sizeof *l);
+    if (!l) return fail_memory(err, sizeof *l);
+    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out), l->dirs = s->bidirectional ? 2 : 1;
+    l->own_output = l->dirs == 2 || s->residual || s->cell.reverse;
+    for (int d = 0; d < l->dirs; d++) {
+        cell_spec c = s->cell;
+        param_tensor t[MAX_TENSORS];
+        int n = 0;
+        c.inputs = s->in, c.reverse = d ? true : s->cell.reverse;
+        laco_status st = ops.describe(&c, t, &n, err);
+        if (!st) st = ops.make(&l->dir[d], &c, p, err);
+        if (st) return recurrent_free(l), st;
+        l->tensors_size = t[n - 1].offset + t[n - 1].size;
+    }
+    l->P = ops.out_width(l->dir[0]), l->ls = ops.state_stride(l->dir[0]), l->ld_dir = row_stride(l->P);
+    l->states = ops.states(l->dir[0], l->at, l->width);
+    for (int k = 0; s->learned_state && k < l->states; k++) l->initial_size += l->width[k];
+    *out = l;
+    return LACO_OK;
+}
+static void recurrent_load(layer *l, const void *w, bool train)
+{
+    l->h.w = w;
+    for (int d = 0; d < l->dirs; d++) ops.load(l->dir[d], l->h.w + d * (l->tensors_size + l->initial_size), train);
+}
+static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+{
+    size_t n = (size_t)(l->dirs * batch * l->ls) * sizeof(real) * (train ? 2 : 1);
+    for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch, train);
+    if (l->own_output) n += rows_bytes(rows, l->h.ldy);
+    if (train && l->dirs == 2) n += rows_bytes(rows, l->ld_dir);
+    return n;
+}
+static laco_status recurrent_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    for (int d = 0; !st && d < l->dirs; d++) st = ops.reserve(l->dir[d], rows, batch, train, err);
+    if (!st && l->own_output) st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+    if (!st && train && l->dirs == 2) st = reserve_rows(&l->dy_part, &l->cap_part, rows, l->ld_dir, err);
+    if (st || batch <= l->cap_batch) return st;
+    mem_free(l->carry), mem_free(l->initial);
+    l->carry = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
+    l->initial = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
+    l->cap_batch = l->carry && l->initial ? batch : 0;
+    return l->cap_batch ? LACO_OK : fail_memory(err, (size_t)(l->dirs * batch * l->ls) * sizeof(real));
+}
+
+/* The learned initial state of direction d, for one row. */
+static void learned_row(const layer *l, int d, real *row)
+{
+    const real *w = l->h.w + d * (l->tensors_size + l->initial_size) + l->tensors_size;
+    for (int k = 0; k < l->states; w += l->width[k++]) memcpy(row + l->at[k], w, (size_t)l->width[k] * sizeof(real));
+}
+static const void *initial_states(layer *l, int64_t B, const void *given)
+{
+    if (given || !l->h.s.learned_state) return given;
+    for (int d = 0; d < l->dirs; d++)
+        for (int64_t b = 0; b < B; b++) learned_row(l, d, l->initial + (d * B + b) * l->ls);
+    return l->initial;
+}
+static void output_task(void *ctx, int64_t t, int thread)
+{
+    layer *l = ctx;
+    (void)thread;
+    for (int d = 0; d < l->dirs; d++) {
+        int64_t ld;
+        const real *from = ops.output(l->dir[d], t, &ld);
+        for (int64_t b = 0; b < l->p->b.active[t]; b++) {
+            int64_t row = l->p->b.off[t] + b;
+            real *to = l->h.y + row * l->h.ldy + d * l->P;
+            const real *x = l->x + row * l->ldx + d * l->P;
+            for (int64_t j = 0; j < l->P; j++) to[j] = from[b * ld + j] + (l->h.s.residual ? x[j] : 0);
+        }
+    }
+}
+static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
+{
+    const real *start = initial_states(l, p->b.B, initial);
+    l->p = p, l->x = x, l->ldx = ldx;
+    for (int d = 0; d < l->dirs; d++) {
+        const real *s = start ? start + d * p->b.B * l->ls : NULL;
+        ops.forward(l->dir[d], &p->b, x, ldx, s);
+        if (final) ops.final(l->dir[d], s, (real *)final + d * p->b.B * l->ls);
+    }
+    if (l->own_output) pool_run(l->h.pool, p->b.T, output_task, l);
+}
+static const void *recurrent_output(const layer *l, int64_t *ld)
+{
+    if (!l->own_output) return l->p->b.T ? ops.output(l->dir[0], 0, ld) : (*ld = l->ls, l->carry);
+    *ld = l->h.ldy;
+    return l->h.y;
+}
+static void part_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
+        memcpy(l->dy_part + r * l->ld_dir, l->dy + r * l->lddy + l->part * l->P, (size_t)l->P * sizeof(real));
+}
+static void residual_task(void *ctx, int64_t i, int thread)
+{
+    layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
+        for (int64_t j = 0; j < l->h.s.in; j++) l->dx[r * l->lddx + j] += l->dy[r * l->lddy + j];
+}
+static void learned_gradient(layer *l, int d, const real *carry, real *dw)
+{
+    for (int64_t b = 0; b < l->p->b.B; b++) {
+        real *to = dw;
+        for (int k = 0; k < l->states; to += l->width[k++])
+            for (int64_t j = 0; j < l->width[k]; j++) to[j] += carry[b * l->ls + l->at[k] + j];
+    }
+    (void)d;
+}
+static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+{
+    int64_t tasks = ceil_div(p->b.R, ROWS_PER_TASK), one = l->tensors_size + l->initial_size;
+    if (!carry) carry = memset(l->carry, 0, (size_t)(l->dirs * p->b.B * l->ls) * sizeof(real));
+    l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
+    for (int d = 0; d < l->dirs; d++) {
+        real *c = (real *)carry + d * p->b.B * l->ls, *dw = (real *)dparams + d * one;
+        l->part = d;
+        if (l->dirs == 2) pool_run(l->h.pool, tasks, part_task, l);
+        ops.backward(l->dir[d], l->dirs == 2 ? l->dy_part : dy, l->dirs == 2 ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
+        if (l->h.s.learned_state) learned_gradient(l, d, c, dw + l->tensors_size);
+    }
+    if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
+}
+static int64_t recurrent_state(const layer *l) { return l->dirs * l->ls; }
+static int64_t recurrent_scratch(const layer *l) { return l->own_output && !(l->dirs == 1 && !l->h.s.cell.reverse) ? -1 : ops.step_scratch(l->dir[0]); }
+static void recurrent_step_init(const layer *l, void *state)
+{
+    memset(state, 0, (size_t)l->ls * sizeof(real));
+    if (l->h.s.learned_state) learned_row(l, 0, state);
+}
+static void recurrent_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+{
+    ops.step(l->dir[0], x, state, scratch);
+    memcpy(y, state, (size_t)l->P * sizeof(real));
+    for (int64_t j = 0; l->h.s.residual && j < l->P; j++) ((real *)y)[j] += ((const real *)x)[j];
+}
+static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_row(l->dir[0]); }
+extern const layer_kind N(recurrent_layer);
+const layer_kind N(recurrent_layer) = { "recurrent", "a cell over time: `lstm 256 x2`, see `laco help cells`", recurrent_describe,
+    recurrent_make, recurrent_free, recurrent_load, recurrent_bytes, recurrent_reserve, recurrent_forward,
+    recurrent_output, recurrent_backward, recurrent_state, recurrent_scratch, recurrent_step_init, recurrent_step,
+    recurrent_work };

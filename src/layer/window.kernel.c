@@ -1,0 +1,118 @@
+/* window N: the inputs of the last N steps side by side, newest first: a network with this and no recurrent layer is the
+   time-delay network that recurrent ones replaced. Before the first step of a sequence lie the rows of the state
+   [N-1][in], newest first (zeros at the start). No gradient passes into the state. */
+#include "layer/layer_kernel.h"
+
+struct layer {
+    layer_head h;
+    const pass *p;
+    const real *x, *initial, *dy;
+    real *dx;
+    int64_t ldx, lddy, lddx;
+};
+
+static laco_status window_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
+{
+    (void)t;
+    if (s->symbols) return fail(err, LACO_EINVAL, -1, "window needs numbers: put embed before it");
+    if (s->steps < 1 || s->steps > 4096) return fail(err, LACO_EINVAL, -1, "window %lld: from 1 to 4096 steps", (long long)s->steps);
+    s->out = s->in * s->steps;
+    *count = 0;
+    return LACO_OK;
+}
+static laco_status window_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
+{
+    layer *l = mem_new(1, sizeof *l);
+    if (!l) return fail_memory(err, sizeof *l);
+    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
+    *out = l;
+    return LACO_OK;
+}
+static void window_free(layer *l)
+{
+    if (l) mem_free(l->h.y);
+    mem_free(l);
+}
+static void window_load(layer *l, const void *w, bool train) { (void)l, (void)w, (void)train; }
+static size_t window_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+{
+    (void)batch, (void)train;
+    return rows_bytes(rows, l->h.ldy);
+}
+static laco_status window_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
+{
+    (void)batch, (void)train;
+    return reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+}
+static int64_t window_state(const layer *l) { return (l->h.s.steps - 1) * l->h.s.in; }
+
+/* The input j steps before step t of row b. */
+static const real *window_past(const layer *l, int64_t t, int64_t b, int64_t j)
+{
+    static const real none[1];
+    if (t >= j) return l->x + (l->p->b.off[t - j] + b) * l->ldx;
+    return l->initial ? l->initial + b * window_state(l) + (j - t - 1) * l->h.s.in : none;
+}
+static void window_task(void *ctx, int64_t t, int thread)
+{
+    layer *l = ctx;
+    int64_t n = l->h.s.in;
+    (void)thread;
+    for (int64_t b = 0; b < l->p->b.active[t]; b++)
+        for (int64_t j = 0; j < l->h.s.steps; j++) {
+            real *to = l->h.y + (l->p->b.off[t] + b) * l->h.ldy + j * n;
+            if (t < j && !l->initial) memset(to, 0, (size_t)n * sizeof(real));
+            else memcpy(to, window_past(l, t, b, j), (size_t)n * sizeof(real));
+        }
+}
+static void window_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
+{
+    l->p = p, l->x = x, l->ldx = ldx, l->initial = initial;
+    pool_run(l->h.pool, p->b.T, window_task, l);
+    for (int64_t b = 0, n = l->h.s.in; final && b < p->b.B; b++) {
+        int64_t T = 0;
+        while (T < p->b.T && p->b.active[T] > b) T++;
+        for (int64_t j = 1; j < l->h.s.steps; j++) {
+            real *to = (real *)final + b * window_state(l) + (j - 1) * n;
+            if (T < j && !initial) memset(to, 0, (size_t)n * sizeof(real));
+            else memcpy(to, window_past(l, T, b, j), (size_t)n * sizeof(real));
+        }
+    }
+}
+static const void *window_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
+static void window_back_task(void *ctx, int64_t t, int thread)
+{
+    layer *l = ctx;
+    const ragged *g = &l->p->b;
+    int64_t n = l->h.s.in;
+    (void)thread;
+    for (int64_t b = 0; b < g->active[t]; b++) {
+        real *to = l->dx + (g->off[t] + b) * l->lddx;
+        memset(to, 0, (size_t)n * sizeof(real));
+        for (int64_t j = 0; j < l->h.s.steps && t + j < g->T && b < g->active[t + j]; j++) {
+            const real *from = l->dy + (g->off[t + j] + b) * l->lddy + j * n;
+            for (int64_t i = 0; i < n; i++) to[i] += from[i];
+        }
+    }
+}
+static void window_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+{
+    (void)dparams;
+    l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
+    if (carry) memset(carry, 0, (size_t)(p->b.B * window_state(l)) * sizeof(real));
+    if (dx) pool_run(l->h.pool, p->b.T, window_back_task, l);
+}
+static int64_t window_none(const layer *l) { return (void)l, 0; }
+static void window_step_init(const layer *l, void *state) { memset(state, 0, (size_t)window_state(l) * sizeof(real)); }
+static void window_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+{
+    size_t n = (size_t)l->h.s.in * sizeof(real), past = (size_t)window_state(l) * sizeof(real);
+    (void)scratch;
+    memcpy(y, x, n);
+    memcpy((char *)y + n, state, past);
+    memcpy(state, y, past);
+}
+extern const layer_kind N(window_layer);
+const layer_kind N(window_layer) = { "window", "the inputs of the last N steps side by side: memory without recurrence", window_describe,
+    window_make, window_free, window_load, window_bytes, window_reserve, window_forward, window_output, window_backward,
+    window_state, window_none, window_step_init, window_step, window_none };

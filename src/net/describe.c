@@ -1,0 +1,288 @@
+#include "net/describe.h"
+#include "math/act.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+static const char *const activation_names[ACT_COUNT] = { "linear", "tanh", "sigmoid", "relu" };
+const char *activation_name(int act) { return activation_names[act]; }
+
+/* ---- reading ---- */
+typedef struct reader {
+    const char *text, *at; /* at: the word being looked at */
+    char word[64];
+    const kernels *k;
+    laco_error *err;
+} reader;
+
+static int64_t where(const reader *r) { return r->at - r->text; }
+
+/* The next word of the layer, "" at its end (`;` or the end of the text). */
+static laco_status next_word(reader *r)
+{
+    size_t n = 0;
+    r->at += strlen(r->word);
+    while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n') r->at++;
+    while (r->at[n] && !strchr("; \t\n", r->at[n])) n++;
+    if (n >= sizeof r->word) return fail(r->err, LACO_EINVAL, where(r), "network description: a word of %zu characters at byte %lld", n, (long long)where(r));
+    memcpy(r->word, r->at, n);
+    r->word[n] = 0;
+    return LACO_OK;
+}
+static bool is_number(const char *s) { return (*s >= '0' && *s <= '9') || *s == '.' || *s == '-'; }
+
+static laco_status take_real(reader *r, const char *what, double low, double high, double *out)
+{
+    char *end = NULL;
+    errno = 0;
+    double x = is_number(r->word) ? strtod(r->word, &end) : NAN;
+    if (!end || *end || errno || !(x >= low && x <= high))
+        return fail(r->err, LACO_EINVAL, where(r), "network description: %s needs a number from %g to %g, not \"%s\" (byte %lld)", what, low, high,
+                    r->word, (long long)where(r));
+    *out = x;
+    return next_word(r);
+}
+static laco_status take_size(reader *r, const char *what, int64_t *out)
+{
+    double x;
+    reader before = *r;
+    laco_status st = take_real(r, what, 1, 1 << 20, &x);
+    if (st) return st;
+    if (x != floor(x)) return fail(r->err, LACO_EINVAL, where(&before), "network description: %s needs a whole number, not \"%s\"", what, before.word);
+    *out = (int64_t)x;
+    return LACO_OK;
+}
+static laco_status unknown_word(reader *r, const char *layer, const char *const *known)
+{
+    const char *near = nearest_name(r->word, known);
+    return fail(r->err, LACO_EINVAL, where(r), "network description: %s does not know \"%s\" (byte %lld)%s%s%s", layer, r->word, (long long)where(r),
+                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+typedef struct common_word {
+    const char *word, *about;
+} common_word;
+static const common_word cell_common[] = {
+    { "bidirectional", "one layer forwards and one backwards, side by side" }, { "reverse", "from the last step to the first" },
+    { "residual", "the input is added to the output" }, { "learned-state", "the initial state is learned" },
+    { "bias-none", "no bias" }, { "bias-one", "one bias, as in the papers" }, { "bias-two", "a bias for each product, as in PyTorch" },
+};
+enum { COMMON = sizeof cell_common / sizeof *cell_common };
+
+static void set_common(layer_spec *s, int i)
+{
+    switch (i) {
+    case 0: s->bidirectional = true; break;
+    case 1: s->cell.reverse = true; break;
+    case 2: s->residual = true; break;
+    case 3: s->learned_state = true; break;
+    default: s->cell.biases = i - 4;
+    }
+}
+static bool take_common(reader *r, layer_spec *s)
+{
+    for (int i = 0; i < COMMON; i++)
+        if (!strcmp(r->word, cell_common[i].word)) return set_common(s, i), true;
+    return false;
+}
+static laco_status set_cell_word(reader *r, const cell_info *c, layer_spec *s, const char *word, size_t n, bool *known)
+{
+    for (const cell_word *w = c->words; w && w->word; w++) {
+        if (strlen(w->word) != n || memcmp(w->word, word, n)) continue;
+        *known = true;
+        if (s->cell.words & w->excludes & ~w->bit)
+            return fail(r->err, LACO_EINVAL, where(r), "network description: \"%s\" excludes another word before it (byte %lld)", w->word, (long long)where(r));
+        s->cell.words |= w->bit;
+    }
+    return LACO_OK;
+}
+/* A word of the cell, or an alias that stands for several. */
+static laco_status take_cell_word(reader *r, const cell_info *c, layer_spec *s, bool *known)
+{
+    *known = false;
+    for (const cell_alias *a = c->aliases; a && a->word; a++) {
+        if (strcmp(a->word, r->word)) continue;
+        *known = true;
+        for (const char *p = a->means; *p;) {
+            size_t n = strcspn(p, " ");
+            laco_status st = set_cell_word(r, c, s, p, n, known);
+            if (st) return st;
+            p += n + (p[n] == ' ');
+        }
+        return LACO_OK;
+    }
+    return set_cell_word(r, c, s, r->word, strlen(r->word), known);
+}
+static laco_status unknown_cell_word(reader *r, const cell_info *c)
+{
+    const char *known[64];
+    int n = 0;
+    for (const cell_word *w = c->words; w && w->word; w++) known[n++] = w->word;
+    for (const cell_alias *a = c->aliases; a && a->word; a++) known[n++] = a->word;
+    for (int i = 0; i < COMMON; i++) known[n++] = cell_common[i].word;
+    known[n++] = "project", known[n++] = "clip", known[n] = NULL;
+    return unknown_word(r, c->name, known);
+}
+static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64_t *copies)
+{
+    laco_status st = take_size(r, c->name, &s->cell.hidden);
+    s->kind = "recurrent", s->cell.cell = c->name, s->cell.biases = -1;
+    while (!st && *r->word) {
+        bool known = true;
+        if (r->word[0] == 'x' && is_number(r->word + 1)) {
+            r->at++, memmove(r->word, r->word + 1, strlen(r->word));
+            st = take_size(r, "x (how many layers)", copies);
+        } else if (!strcmp(r->word, "project")) {
+            if (!(st = next_word(r))) st = take_size(r, "project", &s->cell.project);
+        } else if (!strcmp(r->word, "clip")) {
+            if (!(st = next_word(r))) st = take_real(r, "clip", 1e-6, 1e6, &s->cell.clip);
+        } else {
+            if (!take_common(r, s)) st = take_cell_word(r, c, s, &known);
+            if (!st && !known) st = unknown_cell_word(r, c);
+            if (!st) st = next_word(r);
+        }
+    }
+    if (!st && s->bidirectional && s->cell.reverse)
+        st = fail(r->err, LACO_EINVAL, where(r), "network description: a layer is either bidirectional or reverse, not both");
+    return st;
+}
+static laco_status read_dense(reader *r, layer_spec *s, bool *tied)
+{
+    static const char *const known[] = { "tanh", "sigmoid", "relu", "linear", "tied", "no-bias", NULL };
+    laco_status st = LACO_OK;
+    s->kind = "dense", s->bias = true;
+    if (is_number(r->word)) st = take_size(r, "dense", &s->out);
+    while (!st && *r->word) {
+        bool found = false;
+        for (int a = 0; a < ACT_COUNT; a++)
+            if (!strcmp(r->word, activation_names[a])) s->act = a, found = true;
+        if (!strcmp(r->word, "tied")) *tied = found = true;
+        if (!strcmp(r->word, "no-bias")) s->bias = false, found = true;
+        st = found ? next_word(r) : unknown_word(r, "dense", known);
+    }
+    return st;
+}
+static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *tied)
+{
+    const char *known[64];
+    int n = 0;
+    laco_status st = LACO_OK;
+    reader name = *r;
+    for (int i = 0; r->k->layers[i]; i++)
+        if (strcmp(r->k->layers[i]->name, "recurrent")) known[n++] = r->k->layers[i]->name;
+    for (int i = 0; r->k->recur->cell(i); i++) known[n++] = r->k->recur->cell(i)->name;
+    known[n] = NULL;
+    if ((st = next_word(r))) return st;
+    if (!strcmp(name.word, "embed")) s->kind = "embed", st = take_size(r, "embed", &s->out);
+    else if (!strcmp(name.word, "window")) s->kind = "window", st = take_size(r, "window", &s->steps);
+    else if (!strcmp(name.word, "dropout")) s->kind = "dropout", st = take_real(r, "dropout", 0, 0.99, &s->rate);
+    else if (!strcmp(name.word, "dense")) st = read_dense(r, s, tied);
+    else {
+        const cell_info *c = NULL;
+        for (int i = 0; r->k->recur->cell(i); i++)
+            if (!strcmp(r->k->recur->cell(i)->name, name.word)) c = r->k->recur->cell(i);
+        if (!c) {
+            const char *near = nearest_name(name.word, known);
+            return fail(r->err, LACO_EINVAL, where(&name), "network description: unknown layer or cell \"%s\" at byte %lld%s%s%s", name.word,
+                        (long long)where(&name), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        }
+        return read_cell(r, c, s, copies);
+    }
+    if (!st && *r->word) st = unknown_word(r, s->kind, (const char *const[]){ NULL });
+    return st;
+}
+
+/* ---- checking ---- */
+static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
+{
+    int64_t width = inputs, embed = 0;
+    bool symbols = d->layers && !strcmp(d->layer[0].kind, "embed");
+    for (int i = 0; i < d->layers; i++) {
+        layer_spec *s = &d->layer[i];
+        param_tensor t[2 * MAX_TENSORS];
+        int n;
+        s->in = width, s->index = i, s->symbols = symbols && i == 0;
+        if (!strcmp(s->kind, "dense") && !s->out) {
+            if (i + 1 < d->layers || !outputs)
+                return fail(err, LACO_EINVAL, -1, "network description: dense layer %d needs a size, as in \"dense 10\"", i + 1);
+            s->out = outputs;
+        }
+        laco_status st = kernels_layer(k, s->kind)->describe(s, t, &n, err);
+        if (st) return st;
+        if (s->symbols) embed = s->out;
+        width = s->out;
+    }
+    if (outputs && width != outputs)
+        return fail(err, LACO_EINVAL, -1, "network description: it ends in %lld numbers, %lld are needed; end it in \"; dense\"", (long long)width, (long long)outputs);
+    if (d->tied && (!embed || d->layer[d->layers - 1].in != embed || width != inputs))
+        return fail(err, LACO_EINVAL, -1, "network description: tied needs embed first and as many numbers before the last dense (%lld) as embed makes (%lld)",
+                    (long long)d->layer[d->layers - 1].in, (long long)embed);
+    return LACO_OK;
+}
+
+laco_status describe_parse(net_description *d, const char *text, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
+{
+    reader r = { .text = text, .at = text, .k = k, .err = err };
+    *d = (net_description){ 0 };
+    laco_status st = next_word(&r);
+    while (!st) {
+        layer_spec s = { 0 };
+        int64_t copies = 1;
+        bool tied = false;
+        if (!*r.word) return fail(err, LACO_EINVAL, where(&r), "network description: a layer is missing at byte %lld", (long long)where(&r));
+        if ((st = read_layer(&r, &s, &copies, &tied))) return st;
+        if (d->layers + copies > MAX_LAYERS) return fail(err, LACO_EINVAL, where(&r), "network description: more than %d layers", MAX_LAYERS);
+        while (copies--) d->layer[d->layers++] = s;
+        if (d->tied) return fail(err, LACO_EINVAL, where(&r), "network description: only the last layer can be tied");
+        d->tied = tied;
+        if (!*r.at) break;
+        r.at++, r.word[0] = 0;
+        if ((st = next_word(&r)) || (!*r.word && !*r.at)) break;
+    }
+    return st ? st : check_sizes(d, inputs, outputs, k, err);
+}
+
+/* ---- writing ---- */
+static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *out)
+{
+    const cell_info *c = NULL;
+    for (int i = 0; k->recur->cell(i); i++)
+        if (!strcmp(k->recur->cell(i)->name, s->cell.cell)) c = k->recur->cell(i);
+    buf_printf(out, "%s %lld", c->name, (long long)s->cell.hidden);
+    if (copies > 1) buf_printf(out, " x%d", copies);
+    for (const cell_word *w = c->words; w && w->word; w++)
+        if (s->cell.words & w->bit) buf_printf(out, " %s", w->word);
+    if (s->cell.project) buf_printf(out, " project %lld", (long long)s->cell.project);
+    if (s->cell.clip > 0) buf_printf(out, " clip %.17g", s->cell.clip);
+    if (s->bidirectional) buf_text(out, " bidirectional");
+    if (s->cell.reverse) buf_text(out, " reverse");
+    if (s->residual) buf_text(out, " residual");
+    if (s->learned_state) buf_text(out, " learned-state");
+    if (s->cell.biases >= 0 && s->cell.biases != c->biases) buf_printf(out, " %s", cell_common[4 + s->cell.biases].word);
+}
+static bool same_cell(const layer_spec *a, const layer_spec *b)
+{
+    return !strcmp(b->kind, "recurrent") && !strcmp(a->cell.cell, b->cell.cell) && a->cell.hidden == b->cell.hidden &&
+           a->cell.words == b->cell.words && a->cell.project == b->cell.project && a->cell.clip == b->cell.clip &&
+           a->bidirectional == b->bidirectional && a->cell.reverse == b->cell.reverse && a->residual == b->residual &&
+           a->learned_state == b->learned_state && a->cell.biases == b->cell.biases;
+}
+void describe_print(const net_description *d, const kernels *k, buf *out)
+{
+    for (int i = 0; i < d->layers; i++) {
+        const layer_spec *s = &d->layer[i];
+        if (i) buf_text(out, "; ");
+        if (!strcmp(s->kind, "recurrent")) {
+            int copies = 1;
+            while (i + copies < d->layers && same_cell(s, s + copies)) copies++;
+            print_cell(s, copies, k, out);
+            i += copies - 1;
+        } else if (!strcmp(s->kind, "dense")) {
+            buf_printf(out, "dense %lld", (long long)s->out);
+            if (s->act) buf_printf(out, " %s", activation_names[s->act]);
+            if (d->tied && i + 1 == d->layers) buf_text(out, " tied");
+            if (!s->bias) buf_text(out, " no-bias");
+        } else if (!strcmp(s->kind, "dropout")) buf_printf(out, "dropout %.17g", s->rate);
+        else buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
+    }
+}

@@ -1,0 +1,24 @@
+/* A network as text: layers separated by `;`, each a name, numbers and words.
+
+       embed 64; lstm 256 x2 peephole; dropout 0.2; dense
+
+   embed N            window N             dropout P           dense [N] [tanh|sigmoid|relu] [tied] [no-bias]
+   CELL H [xK] [words of the cell] [project N] [clip C] [bidirectional] [reverse] [residual] [learned-state]
+          [bias-none|bias-one|bias-two]
+   A dense layer without N has as many outputs as the task needs; only the last may leave it out. */
+#ifndef DESCRIBE_H
+#define DESCRIBE_H
+#include "net/kernels.h"
+
+enum { MAX_LAYERS = 64 };
+typedef struct net_description {
+    int layers;
+    layer_spec layer[MAX_LAYERS];
+    bool tied; /* the last dense layer uses the table of embed */
+} net_description;
+/* Parses, and checks sizes against each other: inputs numbers (or symbols) in, `outputs` numbers out (0: as the text
+   says). err->at is the byte of the text. */
+laco_status describe_parse(net_description *out, const char *text, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err);
+void describe_print(const net_description *d, const kernels *k, buf *out); /* canonical */
+const char *activation_name(int act);
+#endif

@@ -1,0 +1,138 @@
+/* The options of every command, one row each. A row serves the command line, laco_job_set, the metadata of a model, the
+   help and the manual page: to add an option, add a row and read it in the job by its name.
+
+   Rows stand in the order of the help: those of one section together, sections in the order of the work. A name may
+   have several rows when commands differ in default or meaning; the first row whose commands fit is meant.
+   "model-file" and "what" are the arguments that commands take by position. */
+#include "laco.h"
+
+#define HUGE_COUNT 1e15          /* as good as no bound, and still exact in a double */
+#define LARGEST_SEED 9007199254740992.0
+
+#define DATA "Data"
+#define NETWORK "Network"
+#define TRAINING "Training"
+#define RATE "Learning rate"
+#define GENERATION "Generation"
+#define GENERAL "General"
+#define ANY_JOB "train sample eval score info selftest bench"
+
+static const laco_option option_rows[] = {
+    /* name, command, section, type, default, min, max, choices, unit, help */
+    { "model-file", "sample eval score info", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "The model, a file made by laco train." },
+    { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream", NULL,
+      "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time." },
+
+    { "data", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "The text to learn, plain or .gz; - is standard input." },
+    { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "The text to judge, plain or .gz; - is standard input." },
+    { "valid", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "A text to validate on, instead of the end of --data." },
+    { "test", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "A text that is looked at once, when training is over." },
+    { "split", "train", DATA, 'f', "0.1", 0, 0.9, NULL, "of the text",
+      "How much of the end of --data is kept for validation when there is no --valid." },
+    { "out", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Where the model goes, a safetensors file; it always holds the best so far." },
+    { "unit", "train", DATA, 'e', "char", 0, 0, "byte|char|word", NULL,
+      "What one step reads: a byte, a character (UTF-8) or a word between blanks." },
+    { "lower", "train", DATA, 'b', NULL, 0, 0, NULL, NULL, "Turns the text into lower case first." },
+    { "min-count", "train", DATA, 'i', "1", 1, HUGE_COUNT, NULL, NULL,
+      "A symbol seen less often than this becomes <unk>." },
+    { "vocab-size", "train", DATA, 'i', "0", 0, 2147483647, NULL, "symbols",
+      "Keeps only the most frequent symbols; the rest becomes <unk>. 0: no limit." },
+
+    { "model", "train", NETWORK, 's', NULL, 0, 0, NULL, NULL,
+      "The network in words, such as \"embed 64; lstm 256 x2; dense\". Replaces the options of this section that "
+      "name cells and sizes." },
+    { "cell", "train", NETWORK, 's', "lstm", 0, 0, NULL, NULL, "The recurrent cell; laco help cells lists them." },
+    { "hidden", "train", NETWORK, 'i', "256", 0, 65536, NULL, "units",
+      "Units of each recurrent layer. 0: the default." },
+    { "layers", "train", NETWORK, 'i', "2", 0, 64, NULL, "layers", "Recurrent layers. 0: the default." },
+    { "embed", "train", NETWORK, 'i', "0", 0, 65536, NULL, "numbers",
+      "Size of the vector that stands for a symbol. 0: 64 for bytes and characters, as --hidden for words and "
+      "--tied." },
+    { "bidirectional", "train", NETWORK, 'b', NULL, 0, 0, NULL, NULL,
+      "Reads both ways. Of no use to a language model, which must not see what comes next." },
+    { "dropout", "train", NETWORK, 'f', "0", 0, 0.95, NULL, "of the numbers",
+      "Set to zero at random between layers while training." },
+    { "tied", "train", NETWORK, 'b', NULL, 0, 0, NULL, NULL, "The last layer uses the weights of the embedding." },
+    { "init", "train", NETWORK, 'e', "default", 0, 0, "default|uniform|glorot|orthogonal|identity", NULL,
+      "How weights are drawn; laco help initializers explains." },
+    { "forget-bias", "train", NETWORK, 'f', "1", -100, 100, NULL, NULL,
+      "The bias that forget gates start from: the larger, the longer a new network remembers." },
+
+    { "epochs", "train", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
+    { "minutes", "train", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
+      "Ends training after this time, with the schedule fitted to it. 0: no limit." },
+    { "batch", "train", TRAINING, 'i', "32", 1, 65536, NULL, "rows",
+      "Streams or lines that are trained side by side." },
+    { "batch", "eval info", TRAINING, 'i', "32", 1, 65536, NULL, "rows", "Rows that are computed side by side." },
+    { "steps", "train", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens",
+      "How far errors are carried back through time before the weights are changed." },
+    { "steps", "eval info", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens", "Steps that are computed at a time." },
+    { "mode", "train", TRAINING, 'e', "stream", 0, 0, "stream|line", NULL,
+      "stream: the text is one long sequence, read in --batch places at once. line: every line is a sequence of its "
+      "own." },
+    { "optimizer", "train", TRAINING, 'e', "adam", 0, 0, "sgd|momentum|nesterov|rmsprop|adam|adamw", NULL,
+      "How weights follow gradients; laco help optimizers explains." },
+    { "momentum", "train", TRAINING, 'f', "0.9", 0, 0.99999, NULL, NULL,
+      "Of the optimizers momentum, nesterov and rmsprop." },
+    { "weight-decay", "train", TRAINING, 'f', "0", 0, 1000, NULL, NULL, "Pulls weights towards zero." },
+    { "clip", "train", TRAINING, 'f', "1", 0, 1e9, NULL, NULL,
+      "Largest norm of the whole gradient. 0: no limit." },
+    { "clip-value", "train", TRAINING, 'f', "0", 0, 1e9, NULL, NULL,
+      "Largest size of every number of the gradient. 0: no limit." },
+    { "reduction", "train", TRAINING, 'e', "token", 0, 0, "token|sequence", NULL,
+      "The loss is the mean over tokens, or the sum over each sequence, averaged over sequences." },
+    { "patience", "train", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",
+      "Stops when validation has not improved for so many evaluations. 0: never." },
+    { "ngram", "train", TRAINING, 'i', "5", 0, 5, NULL, "symbols",
+      "Order of the n-gram model that is trained beside the network to compare with. 0: none." },
+    { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
+      "Appends the figures of training here, a JSON object a line." },
+
+    { "lr", "train", RATE, 'f', NULL, 0, 1000, NULL, NULL,
+      "The learning rate. Without it, by optimizer: 0.002 for adam and adamw." },
+    { "schedule", "train", RATE, 'e', "cosine", 0, 0, "constant|step|cosine|plateau", NULL,
+      "How the rate falls during training; laco help schedules explains." },
+    { "warmup", "train", RATE, 'i', "100", 0, HUGE_COUNT, NULL, "updates",
+      "Updates over which the rate rises from zero at the start." },
+    { "decay", "train", RATE, 'f', "0.5", 0.000001, 1, NULL, NULL,
+      "The rate is multiplied by this, by step every epoch, by plateau when validation does not improve." },
+    { "decay-start", "train", RATE, 'i', "1", 0, 1000000, NULL, "epochs", "Epochs after which step begins to decay." },
+
+    { "prime", "sample", GENERATION, 's', NULL, 0, 0, NULL, NULL, "The text to continue." },
+    { "length", "sample", GENERATION, 'i', "500", 0, HUGE_COUNT, NULL, "tokens", "How much to write." },
+    { "count", "sample", GENERATION, 'i', "1", 1, 1000000, NULL, "samples", "How many samples to write." },
+    { "temperature", "sample", GENERATION, 'f', "1", 0, 100, NULL, NULL,
+      "Below 1 the likely becomes likelier, above 1 the text wilder. 0 is --greedy." },
+    { "top-k", "sample", GENERATION, 'i', "0", 0, 2147483647, NULL, "symbols",
+      "Chooses among the likeliest only. 0: among all." },
+    { "top-p", "sample", GENERATION, 'f', "1", 0, 1, NULL, "probability",
+      "Chooses among the likeliest that together have this probability." },
+    { "greedy", "sample", GENERATION, 'b', NULL, 0, 0, NULL, NULL, "Always takes the likeliest symbol." },
+    { "beam", "sample", GENERATION, 'i', "0", 0, 1000, NULL, "texts",
+      "Searches for the likeliest text with so many candidates. 0: no search." },
+    { "no-unk", "sample", GENERATION, 'b', NULL, 0, 0, NULL, NULL, "Never writes <unk>." },
+    { "stop", "sample", GENERATION, 'b', NULL, 0, 0, NULL, NULL, "Ends a sample at its first line break." },
+
+    { "golden", "selftest", GENERAL, 'p', NULL, 0, 0, NULL, NULL,
+      "A folder of stored outputs and gradients of other programs to compare with." },
+    { "seconds", "bench", GENERAL, 'f', "1", 0.01, 3600, NULL, "seconds", "Time given to each measurement." },
+    { "seed", "train sample", GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
+      "The same seed gives the same result, for any number of threads." },
+    { "threads", "train sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
+      "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
+    { "json", "train eval score info selftest bench", GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+      "Writes the figures to standard output as JSON." },
+    { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
+};
+
+const laco_option *laco_options(int *count)
+{
+    if (count) *count = (int)(sizeof option_rows / sizeof option_rows[0]);
+    return option_rows;
+}
