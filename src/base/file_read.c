@@ -87,8 +87,9 @@ static laco_status file_gzip_begin(file_reader *r)
     return r->gzip ? LACO_OK : fail_memory(r->err, FILE_CHUNK);
 }
 
-/* One call of inflate. *more: there is input or output left to move. */
-static laco_status file_inflate(file_reader *r, bool *more)
+/* One call of inflate: takes some input, or fills the room. The sums at the end of a member are input, so no output is
+   left behind when the input is used up. */
+static laco_status file_inflate(file_reader *r)
 {
     laco_status status = file_grow(r, FILE_CHUNK);
     if (status) return status;
@@ -96,18 +97,12 @@ static laco_status file_inflate(file_reader *r, bool *more)
     r->z.avail_out = FILE_CHUNK;
     int code = inflate(&r->z, Z_NO_FLUSH);
     r->len += FILE_CHUNK - r->z.avail_out;
-    *more = r->z.avail_in > 0 || r->z.avail_out == 0;
-    if (code == Z_STREAM_END) {
-        r->inside = false;
-        *more = r->z.avail_in > 0; /* another member follows */
-        inflateReset(&r->z);
-    } else if (code == Z_OK)
-        r->inside = true;
-    else if (code == Z_BUF_ERROR)
-        *more = false; /* all was moved already */
+    r->inside = code != Z_STREAM_END;
+    if (code == Z_STREAM_END)
+        inflateReset(&r->z); /* another member may follow */
     else if (code == Z_MEM_ERROR)
         return fail_memory(r->err, FILE_CHUNK);
-    else
+    else if (code != Z_OK)
         return fail(r->err, LACO_EFORMAT, -1, "%s is damaged gzip (%s); fetch it or make it again", r->path,
                     r->z.msg ? r->z.msg : "no known form");
     return file_check_limit(r);
@@ -118,7 +113,7 @@ static laco_status file_add_gzip(file_reader *r, char *chunk, size_t n)
     r->z.next_in = (Bytef *)chunk;
     r->z.avail_in = (uInt)n;
     laco_status status = LACO_OK;
-    for (bool more = n > 0; more && !status;) status = file_inflate(r, &more);
+    while (r->z.avail_in > 0 && !status) status = file_inflate(r);
     return status;
 }
 

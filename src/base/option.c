@@ -35,6 +35,7 @@ static bool option_has_word(const char *list, const char *word)
     return false;
 }
 
+/* Of several rows of one name the first is meant. */
 static option_value *option_find(const options *o, const char *name)
 {
     for (int i = 0; i < o->count; i++)
@@ -140,12 +141,12 @@ static laco_status option_check(option_value *v, const char *text, laco_error *e
 }
 
 /* ---- the set ---- */
-/* The rows of the command; of rows with one name the first. Defaults are checked like any value. */
+/* The rows of the command. Defaults are checked like any value. */
 static laco_status option_collect(options *o, laco_error *err)
 {
     for (int i = 0; i < o->row_count; i++) {
         const laco_option *row = &o->rows[i];
-        if (!option_has_word(row->command, o->command) || option_find(o, row->name)) continue;
+        if (!option_has_word(row->command, o->command)) continue;
         option_value *v = &o->value[o->count++];
         *v = (option_value){ .row = row, .x = NAN };
         laco_status status = row->def ? option_check(v, row->def, err) : LACO_OK;

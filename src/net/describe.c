@@ -52,10 +52,10 @@ static laco_status take_size(reader *r, const char *what, int64_t *out)
     *out = (int64_t)x;
     return LACO_OK;
 }
-static laco_status unknown_word(reader *r, const char *layer, const char *const *known)
+static laco_status unknown_word(reader *r, const char *kind, const char *const *known)
 {
     const char *near = nearest_name(r->word, known);
-    return fail(r->err, LACO_EINVAL, where(r), "network description: %s does not know \"%s\" (byte %lld)%s%s%s", layer, r->word, (long long)where(r),
+    return fail(r->err, LACO_EINVAL, where(r), "network description: %s does not know \"%s\" (byte %lld)%s%s%s", kind, r->word, (long long)where(r),
                 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
