@@ -1,0 +1,104 @@
+/* laco_job: the commands as objects. */
+#include "check/bench.h"
+#include "check/selftest.h"
+#include "task/task.h"
+#include <stdio.h>
+
+typedef struct command_row {
+    const char *name;
+    task_fn *run;
+} command_row;
+
+struct laco_job {
+    const command_row *row;
+    options *o;
+    task_job task;
+    volatile int stop;
+    buf result;
+};
+
+static void check_line(void *ctx, const char *text)
+{
+    task_out(ctx, text, strlen(text)), task_out(ctx, "\n", 1);
+}
+laco_status run_selftest(task_job *j, laco_error *err)
+{
+    int n[3] = { 0 };
+    bool as_json = options_flag(j->o, "json");
+    char line[96];
+    laco_status st = selftest_run(options_text(j->o, "golden"), (int)options_int(j->o, "threads"), as_json ? NULL : check_line, j, j->stop, n, err);
+    if (st) return st;
+    snprintf(line, sizeof line, "%d passed, %d failed, %d skipped", n[0], n[1], n[2]);
+    if (!as_json) check_line(j, line);
+    buf_printf(j->result, "{\"passed\":%d,\"failed\":%d,\"skipped\":%d}", n[0], n[1], n[2]);
+    return n[1] ? fail(err, LACO_ENUMERIC, -1, "%d checks failed", n[1]) : LACO_OK;
+}
+static void bench_out(void *ctx, const char *bytes, size_t n) { task_out(ctx, bytes, n); }
+laco_status run_bench(task_job *j, laco_error *err)
+{
+    return bench_run(options_text(j->o, "what"), options_real(j->o, "seconds"), (int)options_int(j->o, "threads"), options_flag(j->o, "json"), bench_out, j, j->stop, err);
+}
+
+static const command_row commands[] = {
+    { "train lm", lm_train }, { "sample", lm_sample }, { "eval", lm_eval }, { "score", lm_score }, { "info", model_info },
+    { "selftest", run_selftest }, { "bench", run_bench },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+laco_status laco_job_new(laco_job **out, const char *command, laco_error *err)
+{
+    const char *names[COMMANDS + 1] = { NULL };
+    int count = 0, i = 0;
+    const laco_option *rows = laco_options(&count);
+    if (!out || !command) return fail(err, LACO_EINVAL, -1, "laco_job_new needs a place for the job and the name of a command");
+    for (int k = 0; k < COMMANDS; k++) names[k] = commands[k].name;
+    while (i < COMMANDS && strcmp(commands[i].name, command)) i++;
+    if (i == COMMANDS) {
+        const char *near = nearest_name(command, names);
+        return fail(err, LACO_EINVAL, -1, "unknown command \"%s\"%s%s%s", command, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    laco_job *j = mem_new(1, sizeof *j);
+    if (!j) return fail_memory(err, sizeof *j);
+    laco_status st = options_new(&j->o, rows, count, command, err);
+    if (st) return mem_free(j), st;
+    j->row = &commands[i];
+    *out = j;
+    return LACO_OK;
+}
+laco_status laco_job_set(laco_job *j, const char *option, const char *value, laco_error *err)
+{
+    if (!j || !option) return fail(err, LACO_EINVAL, -1, "laco_job_set needs a job and the name of an option");
+    return options_set(j->o, option, value, err);
+}
+laco_status laco_job_text(laco_job *j, const char *option, const char *bytes, size_t n, laco_error *err)
+{
+    static const char *const names[TEXTS] = { "data", "valid", "test" };
+    for (int i = 0; j && option && (bytes || !n) && i < TEXTS; i++) {
+        if (strcmp(names[i], option)) continue;
+        char *copy = mem_text(bytes ? bytes : "", n);
+        if (!copy) return fail_memory(err, n);
+        mem_free(j->task.text[i]);
+        j->task.text[i] = copy, j->task.length[i] = n;
+        return LACO_OK;
+    }
+    return fail(err, LACO_EINVAL, -1, "laco_job_text needs a job, \"data\", \"valid\" or \"test\", and the bytes");
+}
+laco_status laco_job_run(laco_job *j, const laco_watch *watch, laco_error *err)
+{
+    if (!j) return fail(err, LACO_EINVAL, -1, "laco_job_run needs a job");
+    j->result.len = 0;
+    j->task.o = j->o, j->task.watch = watch, j->task.stop = &j->stop, j->task.result = &j->result;
+    laco_status st = j->row->run(&j->task, err);
+    return !st && j->result.failed ? fail_memory(err, j->result.len) : st;
+}
+void laco_job_stop(laco_job *j)
+{
+    if (j) j->stop = 1;
+}
+const char *laco_job_result(const laco_job *j) { return j && j->result.data && j->result.len ? j->result.data : "{}"; }
+void laco_job_free(laco_job *j)
+{
+    if (!j) return;
+    for (int i = 0; i < TEXTS; i++) mem_free(j->task.text[i]);
+    options_free(j->o), buf_free(&j->result), mem_free(j);
+}

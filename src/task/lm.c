@@ -1,0 +1,122 @@
+#include "task/lm.h"
+#include <math.h>
+
+void lm_text_free(lm_text *t) { mem_free(t->ids), t->ids = NULL; }
+
+laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n, const char *name, bool skip, int64_t *skipped, laco_error *err)
+{
+    int32_t *ids = NULL;
+    int64_t count = 0, left_out = 0;
+    bool begins = vocab_eos(v) >= 0;
+    laco_status st = vocab_encode(v, bytes, n, name, true, skip, &ids, &count, &left_out, err);
+    if (st) return st;
+    if (skipped) *skipped = left_out;
+    out->ids = mem_new((size_t)(count + begins), sizeof *out->ids);
+    out->n = count + begins, out->name = name;
+    if (out->ids) {
+        if (begins) out->ids[0] = vocab_eos(v);
+        if (count) memcpy(out->ids + begins, ids, (size_t)count * sizeof *ids);
+    }
+    mem_free(ids);
+    if (!out->ids) return fail_memory(err, (size_t)count * sizeof *ids);
+    if (out->n < 2) return lm_text_free(out), fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one", name);
+    return LACO_OK;
+}
+
+double lm_mean(lm_loss l) { return l.tokens ? l.sum / (double)l.tokens : NAN; }
+void lm_loss_json(json_out *o, const char *key, lm_loss l)
+{
+    double nats = lm_mean(l);
+    json_key(o, key), json_begin(o, '{');
+    json_key(o, "nats"), json_number(o, nats);
+    json_key(o, "bits"), json_number(o, nats / log(2));
+    json_key(o, "perplexity"), json_number(o, exp(nats));
+    json_key(o, "tokens"), json_int(o, l.tokens);
+    json_end(o, '}');
+}
+
+laco_status lm_lines(const lm_text *t, int32_t eos, text_row **rows, int64_t *count, laco_error *err)
+{
+    int64_t n = 0, start = 1;
+    for (int64_t i = 1; i < t->n; i++) n += t->ids[i] == eos || i + 1 == t->n;
+    if (!(*rows = mem_new((size_t)n, sizeof **rows))) return fail_memory(err, (size_t)n * sizeof **rows);
+    *count = 0;
+    for (int64_t i = 1; i < t->n; i++)
+        if (t->ids[i] == eos || i + 1 == t->n) (*rows)[(*count)++] = (text_row){ start, i + 1 - start, 0 }, start = i + 1;
+    return LACO_OK;
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    const text_row *x = a, *y = b;
+    if (x->length != y->length) return x->length < y->length ? 1 : -1;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+void lm_sort_rows(text_row *rows, int64_t n) { qsort(rows, (size_t)n, sizeof *rows, longest_first); }
+
+static void measure_batch(trainer *t, const text_batch *b, task_job *j, int64_t total, lm_loss *out)
+{
+    trainer_begin(t, b);
+    while (trainer_more(t) && !*j->stop) {
+        window_result r;
+        trainer_measure_window(t, &r, NULL);
+        out->sum += r.loss, out->tokens += r.tokens;
+        if (task_wants_progress(j))
+            task_progress(j, &(laco_progress){ .phase = "measure", .done = out->tokens, .total = total, .loss = lm_mean(*out), .valid_loss = NAN, .left = -1 });
+    }
+}
+static laco_status measure_lines(trainer *t, const lm_text *text, const train_settings *s, int32_t eos, task_job *j, lm_loss *out, laco_error *err)
+{
+    text_row *rows;
+    int64_t n;
+    laco_status st = lm_lines(text, eos, &rows, &n, err);
+    if (st) return st;
+    lm_sort_rows(rows, n);
+    for (int64_t i = 0; i < n && !*j->stop; i += s->batch) {
+        text_batch b = { .ids = text->ids, .row = rows + i, .B = min64(s->batch, n - i) };
+        measure_batch(t, &b, j, text->n - 1, out);
+    }
+    mem_free(rows);
+    return LACO_OK;
+}
+laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j, lm_loss *out, laco_error *err)
+{
+    laco_status st = net_load(trainer_net(t), false, false, err);
+    *out = (lm_loss){ 0 };
+    if (st) return st;
+    if (lines) return measure_lines(t, text, s, eos, j, out, err);
+    int64_t count = text->n - 1, B = max64(1, min64(s->batch, count / (2 * LM_CONTEXT)));
+    text_row *rows = mem_new((size_t)B, sizeof *rows);
+    if (!rows) return fail_memory(err, (size_t)B * sizeof *rows);
+    for (int64_t b = 0; b < B; b++) {
+        int64_t from = count * b / B, to = count * (b + 1) / B, quiet = min64(from, LM_CONTEXT);
+        rows[b] = (text_row){ 1 + from - quiet, to - from + quiet, quiet };
+    }
+    lm_sort_rows(rows, B);
+    text_batch b = { .ids = text->ids, .row = rows, .B = B };
+    measure_batch(t, &b, j, count, out);
+    mem_free(rows);
+    return LACO_OK;
+}
+
+void lm_close(lm *l)
+{
+    laco_model_free(l->m), vocab_free(l->v);
+    *l = (lm){ 0 };
+}
+laco_status lm_load(lm *out, const task_job *j, laco_error *err)
+{
+    const char *path = options_text(j->o, "model-file");
+    *out = (lm){ 0 };
+    if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by `laco train lm`");
+    laco_status st = model_load(&out->m, path, (int)options_int(j->o, "threads"), err);
+    if (st) return st;
+    const char *task = model_get(out->m, "task"), *voc = model_get(out->m, "vocabulary"), *mode = model_get(out->m, "mode");
+    if (!task || strcmp(task, "lm") || !voc) st = fail(err, LACO_EINVAL, -1, "%s is not a language model; `laco info` says what it is", path);
+    if (!st) st = vocab_from_json(&out->v, voc, strlen(voc), err);
+    if (!st && vocab_size(out->v) != out->m->net->outputs)
+        st = fail(err, LACO_EFORMAT, -1, "%s: its vocabulary has %d symbols, its network %lld outputs", path, vocab_size(out->v), (long long)out->m->net->outputs);
+    out->lines = mode && !strcmp(mode, "line");
+    if (st) lm_close(out);
+    return st;
+}

@@ -1,0 +1,61 @@
+#include "task/task.h"
+#include <stdio.h>
+
+#define SEEN(j, member) ((j)->watch && (j)->watch->size >= offsetof(laco_watch, member) + sizeof (j)->watch->member && (j)->watch->member)
+
+void task_note(const task_job *j, const char *format, ...)
+{
+    if (!SEEN(j, note)) return;
+    char line[1024];
+    va_list a;
+    va_start(a, format);
+    vsnprintf(line, sizeof line, format, a);
+    va_end(a);
+    j->watch->note(j->watch->ctx, line);
+}
+void task_out(const task_job *j, const char *bytes, size_t n)
+{
+    if (SEEN(j, out) && n) j->watch->out(j->watch->ctx, bytes, n);
+}
+void task_out_buf(const task_job *j, buf *b)
+{
+    task_out(j, b->data, b->len);
+    b->len = 0;
+}
+bool task_wants_progress(task_job *j)
+{
+    double now = clock_seconds();
+    if (!SEEN(j, progress) || now - j->shown < 0.1) return false;
+    j->shown = now;
+    return true;
+}
+void task_progress(task_job *j, const laco_progress *p)
+{
+    if (SEEN(j, progress)) j->watch->progress(j->watch->ctx, p);
+}
+
+laco_status task_read(const task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err)
+{
+    static const char *const names[TEXTS] = { "data", "valid", "test" };
+    *bytes = NULL, *n = 0;
+    if (j->text[which]) {
+        *name = names[which];
+        if (!(*bytes = mem_text(j->text[which], j->length[which]))) return fail_memory(err, j->length[which]);
+        *n = j->length[which];
+        return LACO_OK;
+    }
+    *name = options_text(j->o, names[which]);
+    return *name ? file_read(*name, (size_t)1 << 40, bytes, n, err) : LACO_OK;
+}
+
+const char *task_count(int64_t n, char to[32])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%lld", (long long)n), o = 0;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0 && digits[i - 1] != '-') to[o++] = ',';
+        to[o++] = digits[i];
+    }
+    to[o] = 0;
+    return to;
+}

@@ -1,0 +1,31 @@
+/* What a job hands to the task that does it, and how the task speaks to whoever watches. */
+#ifndef TASK_H
+#define TASK_H
+#include "base/file.h"
+#include "base/option.h"
+
+enum { TEXT_DATA, TEXT_VALID, TEXT_TEST, TEXTS };
+typedef struct task_job {
+    const options *o;
+    char *text[TEXTS];      /* given from memory; NULL: read the file that the option names */
+    size_t length[TEXTS];
+    const laco_watch *watch;
+    const volatile int *stop;
+    buf *result;            /* one JSON object */
+    double shown;           /* when progress was last shown */
+} task_job;
+typedef laco_status task_fn(task_job *j, laco_error *err);
+
+void task_note(const task_job *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void task_out(const task_job *j, const char *bytes, size_t n);
+void task_out_buf(const task_job *j, buf *b);    /* hands it over and empties it */
+bool task_wants_progress(task_job *j);           /* not oftener than ten times a second */
+void task_progress(task_job *j, const laco_progress *p);
+/* The bytes of --data, --valid or --test; *bytes NULL when neither given. Freed with mem_free. */
+laco_status task_read(const task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err);
+/* 1234567 as "1,234,567", in `to` */
+const char *task_count(int64_t n, char to[32]);
+
+/* The rows of task functions; src/api/job.c names the commands. */
+task_fn lm_train, lm_sample, lm_eval, lm_score, model_info, run_selftest, run_bench;
+#endif
