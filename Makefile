@@ -6,8 +6,8 @@
 CC      ?= gcc
 PREFIX  ?= /usr/local
 VERSION := $(shell sed -n 's/^.define LACO_VERSION_[A-Z]* *//p' include/laco.h | paste -sd.)
-BUILD   := build$(if $(SAN),-$(subst $(eval) ,-,$(subst $(comma),-,$(SAN))))$(if $(CROSS),-$(CROSS))
 comma   := ,
+BUILD   := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(CROSS),-$(CROSS))
 Q       := $(if $(V),,@)
 SAY      = $(if $(V),,@printf '  %-5s %s\n')
 
@@ -42,7 +42,11 @@ KOBJ    := $(foreach i,$(ISAS),$(foreach r,f32 f64,$(KERNELS:%.kernel.c=$(BUILD)
 LIBOBJ  := $(OBJ) $(KOBJ)
 APPOBJ  := $(APP:%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/laco $(BUILD)/liblaco.a $(BUILD)/liblaco.so
+all: setup
+	$(Q)$(MAKE) --no-print-directory build
+build: $(BUILD)/laco $(BUILD)/liblaco.a $(BUILD)/liblaco.so
+setup:
+	$(Q)tools/setup
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -81,7 +85,7 @@ $(BUILD)/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(LIBOBJ)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 .SECONDARY:
 
-tests: all $(TESTS:%.c=$(BUILD)/%) $(FUZZ:test/fuzz/%.c=$(BUILD)/fuzz/%)
+tests: build $(TESTS:%.c=$(BUILD)/%) $(FUZZ:test/fuzz/%.c=$(BUILD)/fuzz/%)
 test: setup-test
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)BUILD=$(BUILD) SAN=$(SAN) CC="$(CC)" test/run
@@ -92,7 +96,7 @@ demo: all
 bench: all
 	$(Q)$(BUILD)/laco bench
 
-install: all $(BUILD)/laco.1 $(BUILD)/laco.pc
+install: build $(BUILD)/laco.1 $(BUILD)/laco.pc
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/laco $(DESTDIR)$(PREFIX)/bin/laco
 	install -m 644 include/laco.h $(DESTDIR)$(PREFIX)/include/laco.h
@@ -111,5 +115,5 @@ $(BUILD)/laco.pc: $(BUILD)/flags Makefile
 clean:
 	rm -rf build build-*
 FORCE:
-.PHONY: all tests test setup-test demo bench install clean FORCE
+.PHONY: all build setup tests test setup-test demo bench install clean FORCE
 -include $(LIBOBJ:.o=.d) $(APPOBJ:.o=.d) $(TESTS:%.c=$(BUILD)/%.d) $(FUZZ:%.c=$(BUILD)/%.d)

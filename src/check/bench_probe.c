@@ -1,10 +1,9 @@
 #include "check/bench_probe.h"
 #include "base/file.h"
 
-enum { ROUNDS = 5, SAMPLES = 64, PEAK_BURSTS = 6 };
+enum { ROUNDS = 5, SAMPLES = 64, PEAK_BURSTS = 6, PEAK_CALL = 1024 };
 #define SHORTEST_SAMPLE 2e-5  /* seconds: well above the time that reading the clock takes */
 #define PEAK_SECONDS 1e-3
-#define PEAK_ROUNDS 4096
 
 typedef struct samples {
     int64_t calls; /* runs per sample */
@@ -16,10 +15,10 @@ static bool stopped(const meter *m) { return m->stop && *m->stop; }
 
 double meter_peak(meter *m)
 {
-    double best = 0;
+    double best = 0, burst = m->seconds / 50 < PEAK_SECONDS ? m->seconds / 50 : PEAK_SECONDS;
     for (int i = 0; i < PEAK_BURSTS; i++) { /* disturbances only make a burst slower */
         double work = 0, start = clock_seconds(), spent = 0;
-        for (; spent < PEAK_SECONDS; spent = clock_seconds() - start) work += m->k->measure->peak(PEAK_ROUNDS, m->sink);
+        for (; spent < burst; spent = clock_seconds() - start) work += m->k->measure->peak(PEAK_CALL, m->sink);
         if (work > best * spent) best = work / spent;
     }
     return best;

@@ -66,10 +66,12 @@ static laco_status make_layer(stack *s, stack_layer *q, laco_error *err)
     q->stride = q->kind->state_stride(q->layer), q->lddx = row_reals(q->spec.in);
     double **state[] = { &q->s0, &q->sn, &q->dsn, &q->ds0 };
     void **real_state[] = { &q->real_s0, &q->real_sn };
-    bool ok = (q->w = mem_new((size_t)q->params, sizeof(double))) && (q->g = mem_new((size_t)q->params, sizeof(double)));
+    bool ok = (q->w = mem_new((size_t)q->params, sizeof(double))) != NULL;
+    ok &= (q->g = mem_new((size_t)q->params, sizeof(double))) != NULL;
     for (int i = 0; i < 4; i++) ok &= (*state[i] = mem_new((size_t)(q->stride * s->B), sizeof(double))) != NULL;
     for (int i = 0; i < 2; i++) ok &= (*real_state[i] = new_reals(s, s->B, q->stride)) != NULL;
-    ok &= (q->real_w = new_reals(s, 1, q->params)) && (q->real_g = new_reals(s, 1, q->params));
+    ok &= (q->real_w = new_reals(s, 1, q->params)) != NULL;
+    ok &= (q->real_g = new_reals(s, 1, q->params)) != NULL;
     ok &= (q->real_dx = new_reals(s, rows, q->lddx)) != NULL;
     return ok ? LACO_OK : fail_memory(err, (size_t)q->params * sizeof(double));
 }
@@ -109,7 +111,8 @@ void stack_free(stack *s)
 {
     for (int l = 0; l < s->layers; l++) {
         stack_layer *q = &s->layer[l];
-        void *all[] = { q->w, q->g, q->s0, q->sn, q->dsn, q->ds0, q->real_w, q->real_g, q->real_s0, q->real_sn, q->real_dx };
+        void *all[] = { q->w, q->g, q->s0, q->sn, q->dsn, q->ds0, q->real_w, q->real_g, q->real_s0, q->real_sn,
+            q->real_dx };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
         if (q->kind) q->kind->free(q->layer);
     }

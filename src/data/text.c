@@ -474,7 +474,8 @@ static laco_status unknown_symbol(text_unit unit, span s, int64_t line, const ch
 laco_status vocab_encode(const vocab *v, const char *text, size_t n, const char *name, bool whole_lines, bool skip,
                          int32_t **ids, int64_t *count, int64_t *skipped, laco_error *err)
 {
-    *ids = NULL, *count = 0, *skipped = 0;
+    int64_t left_out = 0;
+    *ids = NULL, *count = 0;
     checked c;
     laco_status status = text_check(&c, v->unit, v->lower, text, n, name, err);
     if (status != LACO_OK) return status;
@@ -486,10 +487,11 @@ laco_status vocab_encode(const vocab *v, const char *text, size_t n, const char 
         int32_t id = table_find(&v->symbols, s);
         if (id < 0) id = v->unk;
         if (id >= 0) status = ids_add(&list, id, err);
-        else if (skip) ++*skipped;
+        else if (skip) left_out++;
         else status = unknown_symbol(v->unit, s, line_of(c.p, (size_t)(s.p - c.p)), name, err);
     }
     mem_free(c.owned);
+    if (skipped) *skipped = left_out;
     if (status == LACO_OK) *ids = list.id, *count = (int64_t)list.n;
     else mem_free(list.id);
     return status;

@@ -33,8 +33,8 @@ const char *vocab_symbol(const vocab *v, int32_t id, size_t *len);
    *line_start is kept by the caller between calls, true at first. */
 void vocab_decode(const vocab *v, int32_t id, bool *line_start, buf *out);
 /* Encodes a text. Unknown symbols become <unk> where there is one; else they are an error (symbol and line named) unless
-   `skip` is set: then they are left out and counted in *skipped. whole_lines: a last line without line break also gets
-   <eos> (unit word). *ids is freed with mem_free. */
+   `skip` is set: then they are left out and counted in *skipped (may be NULL). whole_lines: a last line without line
+   break also gets <eos> (unit word). *ids is freed with mem_free. */
 laco_status vocab_encode(const vocab *v, const char *text, size_t n, const char *name, bool whole_lines, bool skip,
                          int32_t **ids, int64_t *count, int64_t *skipped, laco_error *err);
 void vocab_free(vocab *v);

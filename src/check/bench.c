@@ -1,0 +1,442 @@
+#include "check/bench.h"
+#include "check/bench_probe.h"
+#include "check/bench_table.h"
+#include "check/bench_work.h"
+#include <math.h>
+#include <stdio.h>
+
+enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake up */ };
+#define PRODUCT_BAR 85  /* % of the peak of a core */
+#define TRAIN_BAR 75    /* % of the peak of a core */
+#define SCALING_BAR 0.9 /* of as many cores */
+#define CELL_BAR 1.25   /* time per multiply-add, that of the plain LSTM being 1 */
+#define MEMORY_BAR 8    /* x 4 bytes x H x B x T */
+
+typedef struct bench {
+    meter m;
+    int threads;
+    pool *pool[2]; /* of one thread; of `threads` */
+    table t;
+    bool json;
+    buf text;
+    json_out j;
+    void (*out)(void *ctx, const char *bytes, size_t n);
+    void *ctx;
+    int tables, met, missed;
+    double worst; /* the smallest margin: 1 is a bar just met */
+    char worst_row[160];
+} bench;
+
+/* ---- the report ---- */
+static laco_status hand_out(bench *b, laco_error *err)
+{
+    if (b->t.failed || b->text.failed) return fail_memory(err, b->text.len);
+    if (b->out && b->text.len) b->out(b->ctx, b->text.data, b->text.len);
+    b->text.len = 0;
+    return LACO_OK;
+}
+static laco_status end_table(bench *b, laco_error *err)
+{
+    b->tables++;
+    if (b->json) return table_json(&b->t, &b->j), LACO_OK;
+    table_markdown(&b->t, &b->text);
+    return hand_out(b, err);
+}
+
+/* One bar: a cell that says whether it is met. at_most: the smaller the better. */
+__attribute__((format(printf, 5, 6)))
+static void judge(bench *b, double value, double bar, bool at_most, const char *row, ...)
+{
+    double margin = at_most ? bar / value : value / bar;
+    bool met = margin >= 1;
+    table_text(&b->t, met ? "met" : "not met");
+    b->met += met, b->missed += !met;
+    if (b->met + b->missed > 1 && margin >= b->worst) return;
+    va_list args;
+    va_start(args, row);
+    int n = vsnprintf(b->worst_row, sizeof b->worst_row, row, args);
+    va_end(args);
+    if (n < 0 || n >= (int)sizeof b->worst_row) n = (int)sizeof b->worst_row - 1;
+    snprintf(b->worst_row + n, sizeof b->worst_row - (size_t)n, ": %.3g, the bar is %.3g", value, bar);
+    b->worst = margin;
+}
+
+static void begin_report(bench *b)
+{
+    if (!b->json) return;
+    b->j.to = &b->text;
+    json_begin(&b->j, '{');
+    json_key(&b->j, "isa"), json_text(&b->j, b->m.k->isa);
+    json_key(&b->j, "threads"), json_int(&b->j, b->threads);
+    json_key(&b->j, "seconds"), json_number(&b->j, b->m.seconds);
+}
+static laco_status end_report(bench *b, laco_error *err)
+{
+    if (b->json) {
+        json_key(&b->j, "met"), json_int(&b->j, b->met);
+        json_key(&b->j, "not_met"), json_int(&b->j, b->missed);
+        json_key(&b->j, "worst");
+        json_text(&b->j, b->worst_row);
+        json_end(&b->j, '}');
+        buf_text(&b->text, "\n");
+    } else if (b->met + b->missed)
+        buf_printf(&b->text, "%d of %d bars met. Worst row: %s (%s).\n", b->met, b->met + b->missed, b->worst_row,
+                   b->worst >= 1 ? "met" : "not met");
+    return hand_out(b, err);
+}
+
+static double spread(const probe *p) { return 50 * (p->quarter[1] - p->quarter[0]) / p->time; }
+
+/* ---- peak ---- */
+typedef struct peak_work {
+    const measure_ops *ops;
+    pool *pool;
+    char *sink; /* [thread] */
+} peak_work;
+static void peak_task(void *ctx, int64_t i, int thread)
+{
+    peak_work *w = ctx;
+    (void)i;
+    w->ops->peak(PEAK_CALL, w->sink + thread * LANE_BYTES);
+}
+static void peak_run(void *state)
+{
+    peak_work *w = state;
+    pool_run(w->pool, pool_threads(w->pool), peak_task, w);
+}
+
+static const table_column peak_columns[] = {
+    { "what", "", TABLE_TEXT }, { "gflops", "GFLOP/s", 1 }, { "peaks", "of a core's peak", 3 }, { "gbytes", "GB/s", 1 },
+    { NULL, NULL, 0 },
+};
+static void peak_row(bench *b, const char *what, const probe *p, double bytes)
+{
+    table_text(&b->t, what);
+    table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, p->share);
+    table_number(&b->t, bytes ? bytes / p->time * 1e-9 : NAN);
+}
+static laco_status peak_multiply(bench *b, laco_error *err)
+{
+    peak_work w[2] = { { b->m.k->measure, b->pool[0], b->m.sink }, { b->m.k->measure, b->pool[1], b->m.sink } };
+    double work = w->ops->peak(PEAK_CALL, b->m.sink);
+    probe p[2] = { { .run = peak_run, .state = &w[0], .work = work },
+                   { .run = peak_run, .state = &w[1], .work = work * b->threads } };
+    int n = b->threads > 1 ? 2 : 1;
+    laco_status st = probes_measure(&b->m, p, n, err);
+    for (int i = 0; !st && i < n; i++) {
+        char what[40];
+        snprintf(what, sizeof what, i ? "multiply-add, %d threads" : "multiply-add, %d thread", i ? b->threads : 1);
+        peak_row(b, what, &p[i], 0);
+    }
+    return st;
+}
+/* One row times weights that lie in one level of the memory: how fast they can be read. */
+static laco_status peak_read(bench *b, laco_error *err)
+{
+    static const struct { const char *what; int64_t n, K; } size[] = {
+        { "one row x 16 KiB of weights", 32, 128 }, { "one row x 512 KiB", 256, 512 },
+        { "one row x 8 MiB", 2048, 1024 }, { "one row x 256 MiB", 8192, 8192 },
+    };
+    laco_status st = LACO_OK;
+    for (size_t i = 0; !st && i < sizeof size / sizeof *size; i++) {
+        product *w = NULL;
+        if ((st = product_new(&w, b->m.k->measure, false, 1, size[i].n, size[i].K, err))) return st;
+        probe p = { .run = product_run, .state = w, .work = product_work(w) };
+        if (!(st = probes_measure(&b->m, &p, 1, err))) peak_row(b, size[i].what, &p, 2 * p.work);
+        product_free(w);
+    }
+    return st;
+}
+static laco_status section_peak(bench *b, laco_error *err)
+{
+    table_start(&b->t, "peak", "The processor", peak_columns);
+    laco_status st = peak_multiply(b, err);
+    if (!st) st = peak_read(b, err);
+    return st ? st : end_table(b, err);
+}
+
+/* ---- matrix products: the three that training consists of, at the sizes of an LSTM layer with I = H ---- */
+enum { PRODUCTS = 3 };
+static const char *const product_names[PRODUCTS] = { "inputs x weights", "gradients x weights", "gradients^T x inputs" };
+static const table_column gemm_columns[] = {
+    { "hidden", "H", 0 }, { "rows", "M", 0 },
+    { "inputs_gflops", "inputs x weights, GFLOP/s", 0 }, { "inputs_percent", "% of peak", 1 }, { "inputs_bar", "bar 85 %", TABLE_TEXT },
+    { "gradients_gflops", "gradients x weights, GFLOP/s", 0 }, { "gradients_percent", "% of peak", 1 }, { "gradients_bar", "bar 85 %", TABLE_TEXT },
+    { "weights_gflops", "gradients^T x inputs, GFLOP/s", 0 }, { "weights_percent", "% of peak", 1 }, { "weights_bar", "bar 85 %", TABLE_TEXT },
+    { NULL, NULL, 0 },
+};
+static laco_status gemm_row(bench *b, int64_t H, int64_t M, laco_error *err)
+{
+    const int64_t size[PRODUCTS][3] = { { M, 4 * H, H }, { M, H, 4 * H }, { 4 * H, H, M } };
+    product *w[PRODUCTS] = { NULL };
+    probe p[PRODUCTS] = { { 0 } };
+    laco_status st = LACO_OK;
+    for (int i = 0; !st && i < PRODUCTS; i++) {
+        st = product_new(&w[i], b->m.k->measure, i == 2, size[i][0], size[i][1], size[i][2], err);
+        if (!st) p[i] = (probe){ .run = product_run, .state = w[i], .work = product_work(w[i]) };
+    }
+    if (!st) st = probes_measure(&b->m, p, PRODUCTS, err);
+    if (!st) table_number(&b->t, (double)H), table_number(&b->t, (double)M);
+    for (int i = 0; i < PRODUCTS; i++) {
+        product_free(w[i]);
+        if (st) continue;
+        table_number(&b->t, p[i].work / p[i].time * 1e-9), table_number(&b->t, 100 * p[i].share);
+        judge(b, 100 * p[i].share, PRODUCT_BAR, false, "%s, H = %lld, M = %lld, %% of peak", product_names[i],
+              (long long)H, (long long)M);
+    }
+    return st;
+}
+static laco_status section_gemm(bench *b, laco_error *err)
+{
+    static const int64_t hidden[] = { 128, 256, 512, 1024 }, rows[] = { 16, 32, 64, 512, 2240 };
+    laco_status st = LACO_OK;
+    table_start(&b->t, "gemm", "Matrix products on one core: N = 4H, K = H", gemm_columns);
+    for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
+        for (size_t m = 0; !st && m < sizeof rows / sizeof *rows; m++) st = gemm_row(b, hidden[h], rows[m], err);
+    return st ? st : end_table(b, err);
+}
+
+/* ---- training ---- */
+typedef struct train_size {
+    int64_t I, H, B, T;
+} train_size;
+static const table_column train_columns[] = {
+    { "cell", "cell", TABLE_TEXT }, { "size", "I,H,B,T", TABLE_TEXT }, { "ms", "ms", 2 }, { "spread_percent", "+- %", 1 },
+    { "gflops", "GFLOP/s", 0 }, { "percent", "% of peak", 1 }, { "bar", "bar 75 %", TABLE_TEXT },
+    { "threads", "threads", 0 }, { "threads_gflops", "GFLOP/s", 0 }, { "scaling", "x one", 2 },
+    { "scaling_bar", "bar 0.9 x threads", TABLE_TEXT }, { NULL, NULL, 0 },
+};
+static void train_row(bench *b, const char *cell, const train_size *s, const probe p[2])
+{
+    char size[48];
+    snprintf(size, sizeof size, "%lld,%lld,%lld,%lld", (long long)s->I, (long long)s->H, (long long)s->B, (long long)s->T);
+    table_text(&b->t, cell), table_text(&b->t, size);
+    table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
+    table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, 100 * p->share);
+    judge(b, 100 * p->share, TRAIN_BAR, false, "train %s %s, %% of peak", cell, size);
+    if (b->threads == 1) {
+        for (int i = 0; i < 3; i++) table_number(&b->t, NAN);
+        table_text(&b->t, "-");
+        return;
+    }
+    double times = p[0].time / p[1].time;
+    table_number(&b->t, b->threads), table_number(&b->t, p[1].work / p[1].time * 1e-9), table_number(&b->t, times);
+    judge(b, times, SCALING_BAR * b->threads, false, "train %s %s, %d threads against one", cell, size, b->threads);
+}
+static laco_status train_cell(bench *b, const char *cell, const train_size *s, laco_error *err)
+{
+    cell_spec spec = { .cell = cell, .inputs = s->I, .hidden = s->H, .biases = -1 };
+    training *t[2] = { NULL };
+    probe p[2] = { { 0 } };
+    laco_status st = LACO_OK;
+    int n = b->threads > 1 ? 2 : 1;
+    for (int i = 0; !st && i < n; i++) {
+        st = training_new(&t[i], b->m.k->recur, &spec, s->B, s->T, b->pool[i], err);
+        if (!st) p[i] = (probe){ .run = training_run, .state = t[i], .work = training_work(t[i]) };
+    }
+    if (!st) st = probes_measure(&b->m, p, n, err);
+    if (!st) train_row(b, cell, s, p);
+    training_free(t[0]), training_free(t[1]);
+    return st;
+}
+
+static const table_column memory_columns[] = {
+    { "cell", "cell", TABLE_TEXT }, { "size", "I,H,B,T", TABLE_TEXT }, { "mbytes", "MB", 1 },
+    { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", TABLE_TEXT }, { NULL, NULL, 0 },
+};
+static laco_status train_memory(bench *b, laco_error *err)
+{
+    cell_spec spec = { .cell = "lstm", .inputs = 512, .hidden = 512, .biases = -1 };
+    training *t = NULL;
+    laco_status st = training_new(&t, b->m.k->recur, &spec, 64, 35, b->pool[0], err);
+    if (st) return st;
+    double bytes = (double)training_bytes(t), ratio = bytes / (4.0 * 512 * 64 * 35);
+    table_start(&b->t, "memory", "Memory of a layer in training, weights not counted", memory_columns);
+    table_text(&b->t, "lstm"), table_text(&b->t, "512,512,64,35"), table_number(&b->t, bytes * 1e-6);
+    table_number(&b->t, ratio);
+    judge(b, ratio, MEMORY_BAR, true, "memory of lstm 512,512,64,35, / 4 H B T bytes");
+    training_free(t);
+    return end_table(b, err);
+}
+static laco_status section_train(bench *b, laco_error *err)
+{
+    static const train_size size[] = { { 128, 128, 16, 64 }, { 256, 256, 32, 64 }, { 512, 512, 64, 35 }, { 1024, 1024, 64, 35 } };
+    static const char *const cell[] = { "lstm", "gru", "elman" };
+    laco_status st = LACO_OK;
+    table_start(&b->t, "train", "Training of one layer: packing, forward, backward with all gradients", train_columns);
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (size_t c = 0; !st && c < sizeof cell / sizeof *cell; c++) st = train_cell(b, cell[c], &size[i], err);
+    if (!st) st = end_table(b, err);
+    return st ? st : train_memory(b, err);
+}
+
+/* ---- cells: every one, and every word of it alone ---- */
+enum { MOST_VARIANTS = 128 };
+typedef struct variant {
+    char name[64];
+    cell_spec spec;
+} variant;
+typedef struct variants {
+    int n;
+    variant of[MOST_VARIANTS];
+} variants;
+
+static void add_variant(variants *v, const cell_info *cell, const char *words, unsigned bits, int64_t project)
+{
+    if (v->n == MOST_VARIANTS) return;
+    variant *to = &v->of[v->n++];
+    snprintf(to->name, sizeof to->name, "%s%s%s", cell->name, *words ? " " : "", words);
+    to->spec = (cell_spec){ .cell = cell->name, .inputs = 256, .hidden = 256, .words = bits, .project = project, .biases = -1 };
+}
+static unsigned bits_of(const cell_info *cell, const char *words)
+{
+    unsigned bits = 0;
+    for (size_t n; *words; words += n + strspn(words + n, " ")) {
+        n = strcspn(words, " ");
+        for (const cell_word *w = cell->words; w->word; w++)
+            if (strlen(w->word) == n && !memcmp(w->word, words, n)) bits |= w->bit;
+    }
+    return bits;
+}
+static void list_variants(const recur_ops *ops, variants *v)
+{
+    const cell_info *cell;
+    for (int i = 0; (cell = ops->cell(i)); i++) {
+        add_variant(v, cell, "", 0, 0);
+        for (const cell_word *w = cell->words; w && w->word; w++) add_variant(v, cell, w->word, w->bit, 0);
+        for (const cell_alias *a = cell->aliases; a && a->word; a++)
+            if (strchr(a->means, ' ')) add_variant(v, cell, a->word, bits_of(cell, a->means), 0);
+        if (cell->projects) add_variant(v, cell, "project 128", 0, 128);
+    }
+}
+/* A cell without a recurrent matrix does almost no multiply-adds in a step: its time is that of its units. */
+static bool element_wise(const recur_ops *ops, const cell_spec *spec)
+{
+    param_tensor tensor[MAX_TENSORS];
+    int n = 0;
+    if (ops->describe(spec, tensor, &n, NULL)) return false;
+    for (int i = 0; i < n; i++)
+        if (tensor[i].role == INIT_RECURRENT && tensor[i].rank == 2) return false;
+    return true;
+}
+
+static const table_column cell_columns[] = {
+    { "cell", "cell", TABLE_TEXT }, { "ms", "ms", 2 }, { "spread_percent", "+- %", 1 }, { "gflops", "GFLOP/s", 0 },
+    { "per_unit", "ns per unit and step", 3 }, { "relative", "per multiply-add, LSTM = 1", 2 },
+    { "bar", "bar 1.25", TABLE_TEXT }, { NULL, NULL, 0 },
+};
+static void cell_row(bench *b, const variant *v, const training *t, const probe *p, const probe *lstm)
+{
+    double relative = lstm->share / p->share;
+    table_text(&b->t, v->name), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
+    table_number(&b->t, p->work / p->time * 1e-9);
+    table_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden)), table_number(&b->t, relative);
+    if (element_wise(b->m.k->recur, &v->spec)) table_text(&b->t, "element-wise");
+    else judge(b, relative, CELL_BAR, true, "cell %s, time per multiply-add", v->name);
+}
+/* Variants i .. i+n-1, each round beside a plain LSTM. */
+static laco_status cell_group(bench *b, const variants *v, int i, int n, laco_error *err)
+{
+    training *t[MOST_PROBES] = { NULL };
+    probe p[MOST_PROBES] = { { 0 } };
+    variant lstm = { .spec = { .cell = "lstm", .inputs = 256, .hidden = 256, .biases = -1 } };
+    laco_status st = LACO_OK;
+    for (int k = 0; !st && k <= n; k++) {
+        st = training_new(&t[k], b->m.k->recur, k ? &v->of[i + k - 1].spec : &lstm.spec, 32, 64, b->pool[0], err);
+        if (!st) p[k] = (probe){ .run = training_run, .state = t[k], .work = training_work(t[k]) };
+    }
+    if (!st) st = probes_measure(&b->m, p, n + 1, err);
+    for (int k = 1; !st && k <= n; k++) cell_row(b, &v->of[i + k - 1], t[k], &p[k], &p[0]);
+    for (int k = 0; k <= n; k++) training_free(t[k]);
+    return st;
+}
+static laco_status section_cells(bench *b, laco_error *err)
+{
+    variants *v = mem_new(1, sizeof *v);
+    laco_status st = v ? LACO_OK : fail_memory(err, sizeof *v);
+    table_start(&b->t, "cells", "Every cell in training at 256,256,32,64 on one core", cell_columns);
+    if (v) list_variants(b->m.k->recur, v);
+    for (int i = 0; !st && i < v->n; i += MOST_PROBES - 1)
+        st = cell_group(b, v, i, (int)min64(MOST_PROBES - 1, v->n - i), err);
+    mem_free(v);
+    return st ? st : end_table(b, err);
+}
+
+/* ---- streaming ---- */
+enum { STREAMS = 3 };
+static const table_column stream_columns[] = {
+    { "hidden", "I = H", 0 }, { "lstm_us", "lstm, us per step", 3 }, { "lstm_gbytes", "GB/s", 1 },
+    { "gru_us", "gru, us per step", 3 }, { "gru_gbytes", "GB/s", 1 }, { "elman_us", "elman, us per step", 3 },
+    { "elman_gbytes", "GB/s", 1 }, { NULL, NULL, 0 },
+};
+static laco_status stream_row(bench *b, int64_t H, laco_error *err)
+{
+    static const char *const cell[STREAMS] = { "lstm", "gru", "elman" };
+    const recur_ops *ops = b->m.k->recur;
+    stream *s[STREAMS] = { NULL };
+    probe p[STREAMS] = { { 0 } };
+    laco_status st = LACO_OK;
+    for (int i = 0; !st && i < STREAMS; i++) {
+        cell_spec spec = { .cell = cell[i], .inputs = H, .hidden = H, .biases = -1 };
+        st = stream_new(&s[i], ops, &spec, b->pool[0], err);
+        if (!st) p[i] = (probe){ .run = stream_run, .state = s[i], .work = 2.0 * (double)ops->work_per_row(s[i]->r) };
+    }
+    if (!st) st = probes_measure(&b->m, p, STREAMS, err);
+    if (!st) table_number(&b->t, (double)H);
+    for (int i = 0; i < STREAMS; i++) {
+        stream_free(s[i]);
+        if (!st) table_number(&b->t, p[i].time * 1e6), table_number(&b->t, p[i].work / 2 * sizeof(float) / p[i].time * 1e-9);
+    }
+    return st;
+}
+static laco_status section_stream(bench *b, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    table_start(&b->t, "stream", "One step of one row on one core, and the weights it reads", stream_columns);
+    for (int64_t H = 16; !st && H <= 1024; H *= 2) st = stream_row(b, H, err);
+    return st ? st : end_table(b, err);
+}
+
+/* ---- all ---- */
+static const struct section {
+    const char *name;
+    laco_status (*run)(bench *b, laco_error *err);
+} sections[] = {
+    { "peak", section_peak }, { "gemm", section_gemm }, { "train", section_train }, { "cells", section_cells },
+    { "stream", section_stream },
+};
+
+static laco_status run_sections(bench *b, const char *what, laco_error *err)
+{
+    bool all = !strcmp(what, "all"), found = false;
+    laco_status st = LACO_OK;
+    begin_report(b);
+    for (size_t i = 0; !st && i < sizeof sections / sizeof *sections; i++)
+        if (all || !strcmp(what, sections[i].name)) found = true, st = sections[i].run(b, err);
+    if (!found) return fail(err, LACO_EINVAL, -1, "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream", what);
+    if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
+    return end_report(b, err);
+}
+static laco_status make_pools(bench *b, int threads, laco_error *err)
+{
+    laco_status st = pool_new(&b->pool[0], 1, err);
+    if (!st) st = pool_new(&b->pool[1], threads, err);
+    if (st) return st;
+    b->threads = pool_threads(b->pool[1]);
+    if (threads || b->threads <= 2) return LACO_OK;
+    pool_free(b->pool[1]), b->pool[1] = NULL, b->threads = 2;
+    return pool_new(&b->pool[1], 2, err);
+}
+laco_status bench_run(const char *what, double seconds, int threads, bool as_json,
+                      void (*out)(void *ctx, const char *bytes, size_t n), void *ctx, const volatile int *stop,
+                      laco_error *err)
+{
+    bench b = { .m = { .seconds = seconds, .stop = stop }, .json = as_json, .out = out, .ctx = ctx };
+    laco_status st = kernels_choose(&b.m.k, REAL_FLOAT, err);
+    if (!st) st = make_pools(&b, threads, err);
+    if (!st && !(b.m.sink = mem_new((size_t)b.threads, LANE_BYTES))) st = fail_memory(err, (size_t)b.threads * LANE_BYTES);
+    if (!st) st = run_sections(&b, what, err);
+    pool_free(b.pool[0]), pool_free(b.pool[1]);
+    mem_free(b.m.sink), table_free(&b.t), buf_free(&b.text);
+    return st;
+}

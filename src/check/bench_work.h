@@ -1,0 +1,45 @@
+/* What `laco bench` measures: matrix products, training steps of one layer, single steps. Each is made on arrays of its
+   own at the row strides of the library, run any number of times, freed. */
+#ifndef BENCH_WORK_H
+#define BENCH_WORK_H
+#include "net/kernels.h"
+
+/* c[m][n] = a[m][K] b with b packed, or (across) c[m][n] += a[K][m]^T b[K][n] */
+typedef struct product {
+    const measure_ops *ops;
+    bool across;
+    int64_t m, n, K, lda, ldb, ldc;
+    void *a, *b, *c, *scratch;
+} product;
+laco_status product_new(product **out, const measure_ops *ops, bool across, int64_t m, int64_t n, int64_t K,
+                        laco_error *err);
+void product_run(void *product);
+void product_free(product *p);
+double product_work(const product *p); /* floating-point operations of one run */
+
+/* Packs the weights, goes forward and backward, with all gradients, over B rows of T steps. */
+typedef struct training {
+    const recur_ops *ops;
+    recur *r;
+    ragged b;
+    int64_t ldx, ldy, *steps;
+    void *w, *dw, *x, *dx, *dy, *carry;
+    size_t carry_bytes;
+} training;
+laco_status training_new(training **out, const recur_ops *ops, const cell_spec *spec, int64_t B, int64_t T, pool *p,
+                         laco_error *err);
+void training_run(void *training);
+void training_free(training *t);
+double training_work(const training *t);  /* 2 x 3 for every multiply-add of the matrices, forward */
+size_t training_bytes(const training *t); /* what the layer takes for the batch beside its weights */
+
+/* One step of one row. */
+typedef struct stream {
+    const recur_ops *ops;
+    recur *r;
+    void *w, *x, *state, *scratch;
+} stream;
+laco_status stream_new(stream **out, const recur_ops *ops, const cell_spec *spec, pool *p, laco_error *err);
+void stream_run(void *stream);
+void stream_free(stream *s);
+#endif
