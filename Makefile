@@ -68,7 +68,7 @@ $(BUILD)/flags: FORCE
 # one relocatable object with hidden names made local: the archive shows the names of laco.h and no other
 $(BUILD)/liblaco.a: $(LIBOBJ)
 	$(SAY) AR $@
-	$(Q)$(LD) -r -o $(BUILD)/liblaco.o $^ && $(CROSS_PREFIX)objcopy --localize-hidden $(BUILD)/liblaco.o && rm -f $@ && $(AR) rcs $@ $(BUILD)/liblaco.o
+	$(Q)$(CROSS_PREFIX)ld -r -o $(BUILD)/liblaco.o $^ && $(CROSS_PREFIX)objcopy --localize-hidden $(BUILD)/liblaco.o && rm -f $@ && $(AR) rcs $@ $(BUILD)/liblaco.o
 $(BUILD)/liblaco.so: $(LIBOBJ)
 	$(SAY) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblaco.so.0 -o $@ $^ $(LIBS)
@@ -108,7 +108,7 @@ install: build $(BUILD)/laco.1 $(BUILD)/laco.pc
 	install -m 644 $(BUILD)/laco.1 $(DESTDIR)$(PREFIX)/share/man/man1/laco.1
 $(BUILD)/laco.1: $(BUILD)/laco
 	$(Q)$(BUILD)/laco help --man > $@
-$(BUILD)/laco.pc: $(BUILD)/flags Makefile
+$(BUILD)/laco.pc: FORCE
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: laco' \
 	  'Description: recurrent neural networks' 'Version: $(VERSION)' 'Cflags: -I$${includedir}' \
 	  'Libs: -L$${libdir} -llaco' 'Libs.private: $(strip $(LIBS)) -pthread' > $@

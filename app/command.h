@@ -58,8 +58,6 @@ extern const example examples[];                                    /* ends with
 typedef struct progress {
     bool quiet, terminal, drawn, hold;   /* hold: results are on the same terminal, draw nothing over them */
     double next, pause;                  /* piped: when the next line is due, seconds between lines */
-    double epoch;                        /* of the line before */
-    char phase[32];
 } progress;
 void progress_begin(progress *p, bool quiet);
 void progress_show(progress *p, const laco_progress *now);

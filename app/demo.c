@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BOOK_SENTENCES = 3000, RECITALS = 200, JUDGED = 1000, SHOWN = 10, NETWORKS = 5, WRITTEN_TOKENS = 8 * JUDGED };
+enum { BOOK_SENTENCES = 3000, RECITALS = 200, JUDGED = 1000, SHOWN = 10, NETWORKS = 5, WRITTEN_TOKENS = 8 * JUDGED,
+       WIDTH = 79, INDENT = 4 };
 
 typedef struct setting {
     const char *name, *value;
@@ -29,14 +30,10 @@ static const struct network {
 };
 
 /* What all five networks share. */
-static const setting book_settings[] = {
-    { "unit", "word" }, { "epochs", "20" }, { "batch", "16" },   { "steps", "16" }, { "lr", "0.02" },
-    { "ngram", "0" },   { "warmup", "0" },  { "quiet", "true" }, { NULL, NULL },
-};
-static const setting alphabet_settings[] = {
-    { "unit", "word" }, { "epochs", "20" }, { "batch", "8" },    { "steps", "16" }, { "lr", "0.01" },
-    { "ngram", "0" },   { "warmup", "0" },  { "quiet", "true" }, { NULL, NULL },
-};
+#define COMMON { "unit", "word" }, { "split", "0" }, { "init", "orthogonal" }, { "steps", "16" }, { "warmup", "0" }, \
+               { "ngram", "0" }, { "quiet", "true" }, { NULL, NULL }
+static const setting book_settings[] = { { "epochs", "200" }, { "batch", "16" }, { "lr", "0.04" }, COMMON };
+static const setting alphabet_settings[] = { { "epochs", "40" }, { "batch", "8" }, { "lr", "0.02" }, COMMON };
 
 /* What a job writes, gathered. */
 typedef struct gathered {
@@ -152,11 +149,11 @@ static void print_wrapped(const char *text, size_t n)
     while (n > 0) {
         size_t blanks = strspn(text, " \n"), word = strcspn(text + blanks, " \n");
         if (blanks + word > n || word == 0) break;
-        if (column + 1 + (int)word > 88) {
+        if (column + 1 + (int)word > WIDTH) {
             printf("\n");
             column = 0;
         }
-        column += printf(column ? " %.*s" : "     %.*s", (int)word, text + blanks);
+        column += printf("%*s%.*s", column ? 1 : INDENT, "", (int)word, text + blanks);
         text += blanks + word;
         n -= blanks + word;
     }
@@ -165,13 +162,14 @@ static void print_wrapped(const char *text, size_t n)
 
 static int book_network(demo *d, int k, const char *book, book_result *result)
 {
-    char length[32], *text;
+    char length[32], seed[32], *text;
     snprintf(length, sizeof length, "%d", WRITTEN_TOKENS);
-    const setting free_writing[] = { { "length", length }, { "seed", "1" }, { NULL, NULL } };
+    snprintf(seed, sizeof seed, "%d", k + 1); /* with one seed, networks of one opinion write one text */
+    const setting free_writing[] = { { "length", length }, { "seed", seed }, { NULL, NULL } };
     int code = train(d, networks[k].book_model, book, book_settings);
     if (code == EXIT_DONE) code = sample(d, "Jane saw Spot .", free_writing, &text);
     if (code != EXIT_DONE) return code;
-    printf("\n  %-8s%s   (%s)\n", networks[k].name, networks[k].about, networks[k].book_model);
+    printf("\n  %-8s%s\n          %s\n", networks[k].name, networks[k].about, networks[k].book_model);
     print_wrapped(text, demo_beginning(text, SHOWN));
     *result = (book_result){ demo_judge(text, JUDGED), d->seconds, d->parameters };
     fflush(stdout);
@@ -181,17 +179,23 @@ static int book_network(demo *d, int k, const char *book, book_result *result)
 
 static void print_mistakes(const book_result results[NETWORKS])
 {
-    printf("\nMistakes in 1,000 sentences: somebody sees themselves (Jane saw Jane .), sentences that run on\n"
-           "(Jane saw Spot saw Doug .), fragments (Spot .), and all other nonsense.\n\n"
-           "            itself   run-on  fragment    other    training   parameters\n");
+    static const int widths[DEMO_MISTAKES] = { 8, 8, 10, 7 };
+    printf("\nMistakes in 1,000 sentences of each:\n\n"
+           "  network   itself  run-on  fragment  other   total    trained  parameters\n");
     for (int k = 0; k < NETWORKS; k++) {
         const book_result *r = &results[k];
-        static const int widths[DEMO_MISTAKES] = { 10, 9, 10, 9 };
-        printf("  %-6s", networks[k].name);
-        double scale = r->count.sentences ? 1000.0 / r->count.sentences : 0;
-        for (int m = 0; m < DEMO_MISTAKES; m++) printf("%*.0f", widths[m], scale * r->count.mistakes[m]);
-        printf("%9.2f s%13.0f\n", r->seconds, r->parameters);
+        double scale = r->count.sentences ? 1000.0 / r->count.sentences : 0, total = 0;
+        printf("  %-8s", networks[k].name);
+        for (int m = 0; m < DEMO_MISTAKES; m++) {
+            printf("%*.0f", widths[m], scale * r->count.mistakes[m]);
+            total += r->count.mistakes[m];
+        }
+        printf("%8.0f%9.1f s%12.0f\n", scale * total, r->seconds, r->parameters);
     }
+    printf("\n  itself    somebody sees themselves: Jane saw Jane .\n"
+           "  run-on    the sentence does not end: Jane saw Spot saw Doug .\n"
+           "  fragment  it ends too soon: Spot .\n"
+           "  other     all other nonsense: Doug Jane saw Spot .\n");
 }
 
 static int show_book(demo *d)
@@ -200,19 +204,20 @@ static int show_book(demo *d)
     char *book = demo_book(BOOK_SENTENCES);
     if (!book) return failed("no memory for the book");
     printf("1. A book for children\n\n"
-           "It has %d sentences made of five words: Doug, Jane, Spot, saw and the full stop.\n"
-           "Nobody ever sees themselves. This is how it goes:\n\n",
+           "It has %d sentences made of five words: Doug, Jane, Spot, saw and the full\n"
+           "stop. Nobody ever sees themselves. This is how it goes:\n\n",
            BOOK_SENTENCES);
     print_wrapped(book, demo_beginning(book, 4));
-    printf("\nFive small networks read it, and then write %d sentences of their own:\n", SHOWN);
+    printf("\nFive small networks learn it by guessing every next word. Then each of them\n"
+           "writes a book of its own, one likely word after the other. It begins:\n");
     fflush(stdout);
     int code = EXIT_DONE;
     for (int k = 0; k < NETWORKS && code == EXIT_DONE; k++) code = book_network(d, k, book, &results[k]);
     free(book);
     if (code != EXIT_DONE) return code;
     print_mistakes(results);
-    printf("\nOne word is not enough: behind \"Jane\" only a memory knows whether she sees or is seen.\n"
-           "A window of two words is just enough for this book. It is not for what follows.\n");
+    printf("\nOne word is not enough: behind \"Jane\" only a memory knows whether she sees\n"
+           "or is seen. Two words are just enough for this book, but not for what follows.\n");
     return EXIT_DONE;
 }
 
@@ -241,8 +246,8 @@ static int alphabet_network(demo *d, int k, const char *alphabet)
     if (code == EXIT_DONE) code = ask_alphabet(d, false, backwards);
     if (code != EXIT_DONE) return code;
     int right = (strcmp(forwards, "r") == 0) + (strcmp(backwards, "p") == 0);
-    static const char *const verdicts[] = { "neither", "one by luck", "both right" };
-    printf("  %-8s%8s%12s     %s\n", networks[k].name, forwards, backwards, verdicts[right]);
+    static const char *const verdicts[] = { "neither is right", "one is right, by luck", "both are right" };
+    printf("  %-8s%7s%11s     %s\n", networks[k].name, forwards, backwards, verdicts[right]);
     fflush(stdout);
     return EXIT_DONE;
 }
@@ -252,11 +257,12 @@ static int show_alphabet(demo *d)
     char *alphabet = demo_alphabet(RECITALS);
     if (!alphabet) return failed("no memory for the alphabet");
     printf("\n2. The alphabet, in both directions\n\n"
-           "     forward a then b then c then d then ... y then z .\n"
-           "     backward z then y then x then w then ... b then a .\n\n"
-           "What comes after \"q then\"? That depends on the direction, which the last two words do not tell.\n\n"
-           "            forwards   backwards\n"
-           "  expected       r           p\n");
+           "    forward a then b then c then d then ... y then z .\n"
+           "    backward z then y then x then w then ... b then a .\n\n"
+           "What comes after \"q then\"? That depends on the direction, which was said long\n"
+           "before: the last two words do not tell.\n\n"
+           "  network   forwards   backwards\n"
+           "  expected      r          p\n");
     fflush(stdout);
     int code = EXIT_DONE;
     for (int k = 0; k < NETWORKS && code == EXIT_DONE; k++) code = alphabet_network(d, k, alphabet);

@@ -2,7 +2,7 @@
 #include "command.h"
 #include <string.h>
 
-enum { LABEL_COLUMN = 26, WIDTH = 100 };
+enum { LABEL_COLUMN = 26, WIDTH = 79 };
 
 static const struct {
     const char *kind, *plural, *title;
@@ -79,9 +79,10 @@ int help_command(const char *command)
 void help_overview(FILE *to)
 {
     fprintf(to, "laco %s: recurrent neural networks\n\n", laco_version());
-    fprintf(to, "  laco demo                                                   see what they do, in a minute\n");
-    fprintf(to, "  laco train lm --data book.txt --out book.safetensors        learn a text of your own\n");
-    fprintf(to, "  laco sample book.safetensors --prime \"Once upon\"            let the network write\n\n");
+    fprintf(to, "See what they do, in a minute; learn a text of your own; let the network write:\n");
+    fprintf(to, "  laco demo\n");
+    fprintf(to, "  laco train lm --data book.txt --out book.safetensors\n");
+    fprintf(to, "  laco sample book.safetensors --prime \"Once upon\"\n\n");
     fprintf(to, "Commands\n");
     for (const char *const *job = laco_names("command"); job && *job; job++) {
         const char *about = laco_describe("command", *job);

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 const subcommand subcommands[] = {
-    { "demo", "", "five small networks learn a children's book: what memory is good for", demo_run },
-    { "help", "[COMMAND | cells | layers | ...]", "options of a command, names of cells, layers and so on", help_run },
-    { "version", "", "version, instruction set, optional libraries", version_run },
+    { "demo", "", "Shows what memory is good for: five small networks learn a children's book.", demo_run },
+    { "help", "[COMMAND | cells | layers | ...]", "Lists the options of a command, or the names of cells, layers and so on.", help_run },
+    { "version", "", "Shows the version, the instruction set in use and the optional libraries found.", version_run },
     { NULL, NULL, NULL, NULL },
 };
 
@@ -93,6 +93,7 @@ static void occupy_standard_streams(void)
 int main(int argc, char **argv)
 {
     occupy_standard_streams();
-    signal(SIGPIPE, SIG_IGN); /* a reader that left shows as a failed write: training must not die of it */
+    signal(SIGPIPE, SIG_IGN); /* a reader that left, or a file past its limit, shows as a failed write: */
+    signal(SIGXFSZ, SIG_IGN); /* training must not die of it */
     return finish_output(dispatch(argc > 0 ? argc - 1 : 0, argv + 1));
 }

@@ -1,11 +1,12 @@
-/* Progress on stderr: one line that refreshes itself on a terminal; elsewhere plain lines, one per phase and epoch and
-   in between at most one every 2 seconds, later every 10. Writing may fail (the terminal is gone): work goes on. */
+/* Progress on stderr: one line that refreshes itself on a terminal; elsewhere a plain line after 2 seconds, and then
+   after longer and longer pauses, at most 10 seconds. Writing may fail (the terminal is gone): work goes on. */
 #include "command.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FIRST_PAUSE = 2, LONGEST_PAUSE = 10, LINE_BYTES = 256 };
@@ -13,7 +14,7 @@ enum { FIRST_PAUSE = 2, LONGEST_PAUSE = 10, LINE_BYTES = 256 };
 void progress_begin(progress *p, bool quiet)
 {
     const char *term = getenv("TERM");
-    *p = (progress){ .quiet = quiet, .pause = FIRST_PAUSE, .epoch = -1 };
+    *p = (progress){ .quiet = quiet, .pause = FIRST_PAUSE };
     p->terminal = isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
 }
 
@@ -36,25 +37,27 @@ __attribute__((format(printf, 2, 3))) static void append(char *line, const char 
     va_end(arguments);
 }
 
+/* Columns of one width, less than 80 of them in all, so that numbers stand still while they change. */
 static void compose(char line[LINE_BYTES], const laco_progress *now)
 {
     char left[32];
-    snprintf(line, LINE_BYTES, "%s", now->phase ? now->phase : "");
-    if (now->epoch > 0) append(line, "  epoch %.2f", now->epoch);
+    snprintf(line, LINE_BYTES, "%-8s", now->phase ? now->phase : "");
     if (now->total > 0)
-        append(line, "  step %lld/%lld", (long long)now->done, (long long)now->total);
+        append(line, " %3.0f %%", 100.0 * (double)now->done / (double)now->total);
+    else if (now->epoch > 0)
+        append(line, " epoch %6.2f", now->epoch);
     else if (now->done > 0)
-        append(line, "  step %lld", (long long)now->done);
-    if (isfinite(now->loss)) append(line, "  loss %.4f", now->loss);
-    if (isfinite(now->valid_loss)) append(line, "  valid %.4f", now->valid_loss);
+        append(line, " step %7lld", (long long)now->done);
+    if (isfinite(now->loss)) append(line, "  loss %7.4f", now->loss);
+    if (isfinite(now->valid_loss)) append(line, "  valid %7.4f", now->valid_loss);
     if (now->left >= 0 && isfinite(now->left)) {
         time_text(left, sizeof left, now->left);
-        append(line, "  %s left", left);
+        append(line, " %7s left", left);
     }
     if (now->rate >= 10000)
-        append(line, "  %.0f k tokens/s", now->rate / 1000);
+        append(line, "  %5.0f k tokens/s", now->rate / 1000);
     else if (now->rate > 0)
-        append(line, "  %.0f tokens/s", now->rate);
+        append(line, "  %5.0f tokens/s", now->rate);
 }
 
 void progress_clear(progress *p)
@@ -70,17 +73,20 @@ static int terminal_width(void)
     return size.ws_col;
 }
 
-/* Piped: the first of a phase, the first of an epoch, and whenever the pause is over. */
-static bool line_is_due(progress *p, const laco_progress *now)
+static double seconds_now(void)
 {
-    const char *phase = now->phase ? now->phase : "";
-    bool new_phase = strncmp(p->phase, phase, sizeof p->phase - 1) != 0;
-    bool new_epoch = floor(now->epoch) > floor(p->epoch);
-    if (!new_phase && !new_epoch && now->elapsed < p->next) return false;
-    if (now->elapsed >= p->next && p->next > 0 && p->pause < LONGEST_PAUSE) p->pause += FIRST_PAUSE;
-    p->next = now->elapsed + p->pause;
-    p->epoch = now->epoch;
-    snprintf(p->phase, sizeof p->phase, "%s", phase);
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool line_is_due(progress *p)
+{
+    double now = seconds_now();
+    if (p->next == 0) p->next = now + p->pause;
+    if (now < p->next) return false;
+    if (p->pause < LONGEST_PAUSE) p->pause += FIRST_PAUSE;
+    p->next = now + p->pause;
     return true;
 }
 
@@ -88,7 +94,7 @@ void progress_show(progress *p, const laco_progress *now)
 {
     char line[LINE_BYTES];
     if (p->quiet || p->hold) return;
-    if (!p->terminal && !line_is_due(p, now)) return;
+    if (!p->terminal && !line_is_due(p)) return;
     compose(line, now);
     if (p->terminal) {
         fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);

@@ -4,8 +4,8 @@
 
 const example examples[] = {
     { "train lm", "laco train lm --data book.txt --out book.safetensors" },
-    { "train lm", "laco train lm --data book.txt --out book.safetensors --unit word --cell gru --minutes 10" },
-    { "train lm", "laco train lm --data book.txt --out book.safetensors --model \"embed 64; lstm 512 x2; dense\"" },
+    { "train lm", "laco train lm --data book.txt --out m.safetensors --unit word --minutes 10" },
+    { "train lm", "laco train lm --data book.txt --out m.safetensors --cell gru --hidden 512" },
     { "sample", "laco sample book.safetensors --prime \"Once upon\" --length 500" },
     { "sample", "laco sample book.safetensors --temperature 0.7 --count 3 --stop" },
     { "eval", "laco eval book.safetensors --data another.txt" },

@@ -122,7 +122,7 @@ static void test_unreadable(void **state)
     (void)state;
     assert_int_equal(selftest_run("test/golden/nowhere", 1, NULL, NULL, NULL, counts, &err), LACO_EIO);
     assert_non_null(strstr(err.msg, "test/golden/nowhere"));
-    assert_int_equal(selftest_run("test/golden", 1, NULL, NULL, NULL, counts, &err), LACO_EINVAL);
+    assert_int_equal(selftest_run("src/check", 1, NULL, NULL, NULL, counts, &err), LACO_EINVAL);
     assert_int_equal(selftest_run("test/golden/safetensors-edge", 1, NULL, NULL, NULL, counts, &err), LACO_OK);
     assert_int_equal(counts[0], 0);
     assert_true(counts[1] >= 20);

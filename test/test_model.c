@@ -48,10 +48,10 @@ static const struct network {
     bool steps;
 } networks[] = {
     { "elman 5", 3, true },
-    { "elman 17 relu x2; dense 2", 3, true },
+    { "elman 17 x2 relu; dense 2", 3, true },
     { "elman 4 linear clip 0.5 bias-none", 2, true },
     { "elman 6 sigmoid project 3 learned-state; dense 4 tanh", 2, true },
-    { "jordan 5 project 3 tanh-output; dense 2 relu no-bias", 3, true },
+    { "jordan 5 tanh-output project 3; dense 2 relu no-bias", 3, true },
     { "lstm 9; dense 3", 4, true },
     { "lstm 7 peephole coupled bias-one; dense 3 sigmoid", 4, true },
     { "lstm 6 peephole-full norm; dense 1", 4, true },
@@ -61,8 +61,8 @@ static const struct network {
     { "gru 9 residual; dense 3", 9, true },
     { "gru-before 9; dense 3", 4, true },
     { "mgu 5; dense 2", 2, true },
-    { "indrnn 5 tanh x2; dense 2", 2, true },
-    { "window 4; dense 6 tanh; dropout 0.3; dense 2", 3, true },
+    { "indrnn 5 x2 tanh; dense 2", 2, true },
+    { "window 4; dense 6 tanh; dropout 0.25; dense 2", 3, true },
     { "dense 70 tanh; window 3", 2, true },
     { "embed 6; lstm 6 x2; dropout 0.5; dense 11", 11, true },
     { "embed 8; gru 5 project 8; dense 11 tied", 11, false }, /* refused: a gru has no projection */
@@ -71,7 +71,7 @@ static const struct network {
     { "embed 4", 5, true },
     { "gru 5 bidirectional learned-state; dense 3", 4, false },
     { "lstm 4 reverse; elman 3", 4, false },
-    { "embed 4; lstm 3 bidirectional x2; dense 5", 7, false },
+    { "embed 4; lstm 3 x2 bidirectional; dense 5", 7, false },
 };
 enum { REFUSED = 18, T = 9, B = 3 };
 
@@ -114,8 +114,10 @@ static void *inputs_of(const laco_model *m)
     void *x = test_malloc((size_t)n * 4);
     for (int64_t i = 0; i < n; i++) {
         double u = rng_uniform(11, RNG_TEST, (uint64_t)i);
-        if (m->net->symbols) ((int32_t *)x)[i] = (int32_t)(u * (double)m->net->inputs);
-        else ((float *)x)[i] = (float)(2 * u - 1);
+        if (m->net->symbols)
+            ((int32_t *)x)[i] = (int32_t)(u * (double)m->net->inputs);
+        else
+            ((float *)x)[i] = (float)(2 * u - 1);
     }
     return x;
 }
@@ -243,7 +245,8 @@ static void one_byte_wrong(void **state)
             bytes[at] = (char)((unsigned char)bytes[at] ^ flips[f]);
             laco_status st = model_parse(&other, bytes, n, 1, &e);
             bytes[at] = (char)((unsigned char)bytes[at] ^ flips[f]);
-            if (st) assert_true(e.code == st && e.msg[0] && !other);
+            if (st)
+                assert_true(e.code == st && e.msg[0] && !other);
             else {
                 float *y = outputs_of_run(other, NULL);
                 test_free(y);
@@ -287,12 +290,23 @@ static void change_tensor(st_tensor *t, size_t *n, const change *c)
     }
     assert_true(i < *n);
     switch (c->what) {
-    case DROP: t[i] = t[--*n]; break;
-    case RESHAPE: t[i].shape[0]++, t[i].shape[1]--, t[i].bytes = (size_t)st_elements(&t[i]) * 4, t[i].data = far_weights; break;
-    case RERANK: t[i].shape[t[i].rank++] = 1; break;
-    case RETYPE: t[i].dtype = t[i].dtype == ST_U32 ? ST_F32 : ST_U32; break;
-    case SPOIL_NAN: t[i].data = nan_weights; break;
-    default: t[i].data = far_weights;
+    case DROP:
+        t[i] = t[--*n];
+        break;
+    case RESHAPE:
+        t[i].shape[0]++, t[i].shape[1]--, t[i].bytes = (size_t)st_elements(&t[i]) * 4, t[i].data = far_weights;
+        break;
+    case RERANK:
+        t[i].shape[t[i].rank++] = 1;
+        break;
+    case RETYPE:
+        t[i].dtype = t[i].dtype == ST_U32 ? ST_F32 : ST_U32;
+        break;
+    case SPOIL_NAN:
+        t[i].data = nan_weights;
+        break;
+    default:
+        t[i].data = far_weights;
     }
 }
 static void changed_file(const char *good, size_t n, const change *c, char **bytes, size_t *size)
@@ -329,11 +343,12 @@ static void wrong_contents(void **state)
         { "format_version", "99999999999999999999", NULL, 0, LACO_EFORMAT, "not a number" },
         { "description", NULL, NULL, 0, LACO_EFORMAT, "no \"description\"" },
         { "description", "", NULL, 0, LACO_EFORMAT, "a layer is missing" },
-        { "description", "elman 3; dense", NULL, 0, LACO_EFORMAT, "layers.1.weight" },
+        { "description", "elman 4; elman 3", NULL, 0, LACO_EFORMAT, "layers.1.weight_ih\" that" },
         { "description", "elmo 3; dense 2", NULL, 0, LACO_EFORMAT, "elmo" },
-        { "description", "elman 4; dense 2", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih\" has a wrong shape" },
-        { "description", "gru 4; dense 2", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih\" has a wrong shape" },
-        { "description", "elman 4; elman 4; dense 3", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih" },
+        { "description", "elman 3; dense 3", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih\" has a wrong shape" },
+        { "description", "elman 4; dense 2", NULL, 0, LACO_EFORMAT, "ends in 2 numbers, 3 are needed" },
+        { "description", "gru 4; dense 3", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih\" has a wrong shape" },
+        { "description", "elman 4; elman 4; dense 3", NULL, 0, LACO_EFORMAT, "layers.1.weight_ih\" that" },
         { "description", "elman 4 bidirectional; dense 3", NULL, 0, LACO_EFORMAT, "layers.0.weight_ih" },
         { "description", "elman 4 relu; dense 3", NULL, 0, LACO_EFORMAT, "test in the file" },
         { "inputs", NULL, NULL, 0, LACO_EFORMAT, "no \"inputs\"" },
@@ -500,7 +515,8 @@ static void step_is_run(void **state)
         void *memory = test_malloc((size ? size : 64) + 64), *at = (char *)memory + (64 - (uintptr_t)memory % 64) % 64;
         if (!networks[i].steps) {
             assert_int_equal(size, 0);
-            assert_int_equal(m->net->symbols ? laco_step_symbol(m, at, 0, z, &e) : laco_step(m, at, x, z, &e), LACO_EINVAL);
+            assert_int_equal(m->net->symbols ? laco_step_symbol(m, at, 0, z, &e) : laco_step(m, at, x, z, &e),
+                             LACO_EINVAL);
             assert_non_null(strstr(e.msg, "laco_model_run"));
         }
         for (int b = 0; networks[i].steps && b < B; b++) {
@@ -510,7 +526,8 @@ static void step_is_run(void **state)
             for (int64_t t = 0; t < T; t++) {
                 int64_t row = t * B + b;
                 must(m->net->symbols ? laco_step_symbol(m, at, ((int32_t *)x)[row], z, &e)
-                                     : laco_step(m, at, (float *)x + row * in, z, &e), &e);
+                                     : laco_step(m, at, (float *)x + row * in, z, &e),
+                     &e);
                 assert_near(z, y + row * out, out, 2e-5);
             }
             assert_int_equal(watch.calls, 0);
@@ -524,7 +541,9 @@ static void step_is_run(void **state)
 static void ragged_rows(void **state)
 {
     (void)state;
-    static const int32_t lengths[][B] = { { 9, 9, 9 }, { 2, 9, 5 }, { 0, 3, 0 }, { 0, 0, 0 }, { 1, 4, 4 }, { 4, 0, 7 } };
+    static const int32_t lengths[][B] = {
+        { 9, 9, 9 }, { 2, 9, 5 }, { 0, 3, 0 }, { 0, 0, 0 }, { 1, 4, 4 }, { 4, 0, 7 }
+    };
     laco_error e;
     for (size_t i = 0; i < COUNT(networks); i++) {
         if (i == REFUSED) continue;
@@ -540,7 +559,8 @@ static void ragged_rows(void **state)
                 for (int64_t t = 0; t < T; t++)
                     for (int64_t j = 0; j < out; j++) {
                         float want = t < n ? z[t * out + j] : 0, got = y[(t * B + b) * out + j];
-                        if (!(fabsf(want - got) <= (t < n ? 1e-5f : 0))) fail_msg("%s: %g, %g", networks[i].text, want, got);
+                        if (!(fabsf(want - got) <= (t < n ? 1e-5f : 0)))
+                            fail_msg("%s: %g, %g", networks[i].text, want, got);
                     }
             }
             test_free(y);
@@ -684,17 +704,20 @@ static void described(void **state)
     buf text = { 0 }, js = { 0 };
     json_doc *doc;
     laco_model *m = make("embed 4; lstm 5 x2; dense 7", 7);
-    must(model_set(m, "task", "lm", &e), &e);
+    must(model_set(m, "task", "lm\033[2J", &e), &e);
     must(model_set(m, "vocabulary", "{\"unit\":\"char\",\"symbols\":[\"a\",\"b\",\"c\"]}", &e), &e);
     must(model_describe(m, 3, 10, false, &text, &e), &e);
-    static const char *const lines[] = { "embed 4; lstm 5 x2; dense 7\n", "7 symbols in, 7 numbers out", "\n 2  lstm 5 ",
-                                         "\n 4  dense 7", "unit char, symbols 3\n", "task              lm\n", "3 rows of 10 steps" };
+    static const char *const lines[] = {
+        "embed 4; lstm 5 x2; dense 7\n", "one of 7 symbols in, 7 numbers out", "\n 2  lstm 5 ",     "\n 4  dense 7",
+        "unit char, symbols 3\n",        "task              lm [2J\n",         "3 rows of 10 steps"
+    };
     for (size_t i = 0; i < COUNT(lines); i++)
         if (!strstr(text.data, lines[i])) fail_msg("\"%s\" is not in:\n%s", lines[i], text.data);
     must(model_describe(m, 3, 10, true, &js, &e), &e);
     must(json_parse(&doc, js.data, js.len, &e), &e);
     const json *root = json_root(doc), *layers = json_get(root, "layers");
-    static const int64_t parameters[] = { 28, 4 * 5 * (4 + 5 + 2), 4 * 5 * (5 + 5 + 2), 42 }, work[] = { 0, 180, 200, 35 };
+    static const int64_t parameters[] = { 28, 4 * 5 * (4 + 5 + 2), 4 * 5 * (5 + 5 + 2), 42 },
+                         work[] = { 0, 180, 200, 35 };
     assert_int_equal(layers->len, 4);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(json_get(&layers->item[i], "parameters")->i, parameters[i]);
@@ -715,8 +738,10 @@ static void described(void **state)
 static void names(void **state)
 {
     (void)state;
-    static const char *const kinds[] = { "cell", "variant", "layer", "loss", "optimizer", "schedule", "initializer", "command" };
-    static const char *const known[] = { "gru", "lstm peephole", "dense", "cross-entropy", "adam", "cosine", "orthogonal", "train lm" };
+    static const char *const kinds[] = { "cell",      "variant",  "layer",       "loss",
+                                         "optimizer", "schedule", "initializer", "command" };
+    static const char *const known[] = { "gru",  "lstm peephole", "dense",      "cross-entropy",
+                                         "adam", "cosine",        "orthogonal", "train lm" };
     assert_string_equal(laco_version(), "0.1.0");
     assert_int_equal(strncmp(laco_build_info(), "isa: ", 5), 0);
     assert_non_null(strstr(laco_build_info(), "(built: "));
@@ -742,7 +767,33 @@ static void names(void **state)
 /* ---- the stored model ---- */
 static const char golden_text[] = "window 2; lstm 3 peephole; gru 4 bidirectional; dense 2 tanh";
 static const float golden_outputs[] = {
-    0
+    0.671467662, -0.711961329,
+    0.699033439, -0.70956552,
+    0.691341579, -0.721483767,
+    0.702175796, -0.759474576,
+    0.719561577, -0.766079068,
+    0,           0,
+    0.689482808, -0.776232123,
+    0.687793493, -0.76292336,
+    0,           0,
+    0.645650208, -0.766946375,
+    0.675303817, -0.774553835,
+    0,           0,
+    0.624313891, -0.760456741,
+    0,           0,
+    0,           0,
+    0.620244324, -0.759189367,
+    0,           0,
+    0,           0,
+    0.638735235, -0.756213248,
+    0,           0,
+    0,           0,
+    0.676376998, -0.76607424,
+    0,           0,
+    0,           0,
+    0.660599768, -0.768572271,
+    0,           0,
+    0,           0,
 };
 static void golden(void **state)
 {
@@ -763,22 +814,36 @@ static int make_golden(void)
 {
     laco_error e;
     laco_model *m = make(golden_text, 3);
+    for (int64_t i = 0; i < m->net->params; i++) ((float *)m->net->w)[i] *= 2;
     must(model_set(m, "task", "none", &e), &e);
+    must(model_ready(m, &e), &e);
     must(laco_model_save(m, GOLDEN, &e), &e);
     float *y = outputs_of_run(m, (const int32_t[]){ 9, 4, 1 });
-    for (int i = 0; i < T * B * 2; i++) printf("%s%.9gf,%s", i % 6 ? " " : "    ", y[i], i % 6 == 5 ? "\n" : "");
+    for (int i = 0; i < T * B * 2; i++) printf("%s%.9g,%s", i % 6 ? " " : "    ", y[i], i % 6 == 5 ? "\n" : "");
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip), cmocka_unit_test(save_leaves_the_old_file), cmocka_unit_test(overflow_is_not_saved),
-        cmocka_unit_test(cut_anywhere), cmocka_unit_test(one_byte_wrong), cmocka_unit_test(wrong_contents),
-        cmocka_unit_test(wrong_symbols), cmocka_unit_test(gigantic), cmocka_unit_test(foreign_files),
-        cmocka_unit_test(no_memory), cmocka_unit_test(step_is_run), cmocka_unit_test(ragged_rows),
-        cmocka_unit_test(set_by_hand), cmocka_unit_test(wrong_calls), cmocka_unit_test(described), cmocka_unit_test(golden),
-        cmocka_unit_test(threads_share_a_model), cmocka_unit_test(names),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(save_leaves_the_old_file),
+        cmocka_unit_test(overflow_is_not_saved),
+        cmocka_unit_test(cut_anywhere),
+        cmocka_unit_test(one_byte_wrong),
+        cmocka_unit_test(wrong_contents),
+        cmocka_unit_test(wrong_symbols),
+        cmocka_unit_test(gigantic),
+        cmocka_unit_test(foreign_files),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(step_is_run),
+        cmocka_unit_test(ragged_rows),
+        cmocka_unit_test(set_by_hand),
+        cmocka_unit_test(wrong_calls),
+        cmocka_unit_test(described),
+        cmocka_unit_test(golden),
+        cmocka_unit_test(threads_share_a_model),
+        cmocka_unit_test(names),
     };
     if (argc > 1 && !strcmp(argv[1], "make-golden")) return make_golden();
     laco_set_allocator(watched_resize, NULL);

@@ -86,9 +86,10 @@ laco_status laco_job_text(laco_job *j, const char *option, const char *bytes, si
 laco_status laco_job_run(laco_job *j, const laco_watch *watch, laco_error *err)
 {
     if (!j) return fail(err, LACO_EINVAL, -1, "laco_job_run needs a job");
-    j->result.len = 0;
+    buf_free(&j->result);
     j->task.o = j->o, j->task.watch = watch, j->task.stop = &j->stop, j->task.result = &j->result;
     laco_status st = j->row->run(&j->task, err);
+    j->stop = 0; /* not before the run: a signal may come first */
     return !st && j->result.failed ? fail_memory(err, j->result.len) : st;
 }
 void laco_job_stop(laco_job *j)

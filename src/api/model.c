@@ -105,7 +105,8 @@ static laco_status check_ready(const laco_model *m, const char *function, laco_e
     if (m->ready) return LACO_OK;
     return fail(err, LACO_EINVAL, -1,
                 "%s: the weights are not packed; call laco_model_ready once, after the last laco_model_find or "
-                "laco_model_tensor", function);
+                "laco_model_tensor",
+                function);
 }
 static laco_status check_step(const laco_model *m, const void *state, const void *in, const float *out, bool symbols,
                               laco_error *err)
@@ -114,13 +115,16 @@ static laco_status check_step(const laco_model *m, const void *state, const void
     if (!m || !state || !in || !out)
         return null_argument(err, function, !m ? "m" : !state ? "state" : !in ? "in" : "out");
     if (!m->steps)
-        return fail(err, LACO_EINVAL, -1, "%s: this network reads sequences backwards and cannot step; use "
-                    "laco_model_run", function);
+        return fail(err, LACO_EINVAL, -1,
+                    "%s: this network reads sequences backwards and cannot step; use "
+                    "laco_model_run",
+                    function);
     if (m->net->symbols != symbols)
         return fail(err, LACO_EINVAL, -1, "%s: this network reads %s; call %s", function,
                     symbols ? "numbers" : "symbols", symbols ? "laco_step" : "laco_step_symbol");
     if ((uintptr_t)state % 64)
-        return fail(err, LACO_EINVAL, -1, "%s: the state must lie at a multiple of 64 bytes; use aligned_alloc", function);
+        return fail(err, LACO_EINVAL, -1, "%s: the state must lie at a multiple of 64 bytes; use aligned_alloc",
+                    function);
     return check_ready(m, function, err);
 }
 laco_status laco_step(const laco_model *m, void *state, const float *in, float *out, laco_error *err)
@@ -143,13 +147,12 @@ laco_status laco_step_symbol(const laco_model *m, void *state, int32_t symbol, f
 /* ---- whole sequences: rows are sorted by falling length, as batches are inside, and put back afterwards ---- */
 typedef struct run {
     int64_t T, B, R;
-    int64_t *order;         /* [B] row of the caller */
-    int64_t *length;        /* [B] of order[b] */
-    int64_t *active, *off;  /* [T], [T+1] */
-    void *x;                /* [R][inputs], or [R] symbols */
+    int64_t *order;        /* [B] row of the caller */
+    int64_t *active, *off; /* [T], [T+1] */
+    void *x;               /* [R][inputs], or [R] symbols */
 } run;
 
-/* Counting sort by length: count[t] rows are longer than t, and row b of that length comes behind them. */
+/* Counting sort by falling length: active[n] rows are longer than n, so rows of length n begin at place active[n]. */
 static void run_sort(run *r, const int32_t *lengths)
 {
     int64_t *next = r->off; /* the first place of a length, until off is needed */
@@ -157,8 +160,8 @@ static void run_sort(run *r, const int32_t *lengths)
         for (int64_t t = 0, n = lengths ? lengths[b] : r->T; t < n; t++) r->active[t]++;
     for (int64_t n = 0; n <= r->T; n++) next[n] = n < r->T ? r->active[n] : 0;
     for (int64_t b = 0; b < r->B; b++) {
-        int64_t n = lengths ? lengths[b] : r->T, to = next[n]++;
-        r->order[to] = b, r->length[to] = n;
+        int64_t n = lengths ? lengths[b] : r->T;
+        r->order[next[n]++] = b;
     }
     r->off[0] = 0;
     for (int64_t t = 0; t < r->T; t++) r->off[t + 1] = r->off[t] + r->active[t];
@@ -168,16 +171,12 @@ static void run_sort(run *r, const int32_t *lengths)
 static laco_status run_memory(run *r, size_t width, laco_error *err)
 {
     size_t B = (size_t)r->B, T = (size_t)r->T;
-    r->order = mem_new(B, sizeof *r->order), r->length = mem_new(B, sizeof *r->length);
+    r->order = mem_new(B, sizeof *r->order);
     r->active = mem_new(T, sizeof *r->active), r->off = mem_new(T + 1, sizeof *r->off);
     r->x = mem_new(T * B * width, sizeof(float));
-    return r->order && r->length && r->active && r->off && r->x ? LACO_OK : fail_memory(err, T * B * width * 4);
+    return r->order && r->active && r->off && r->x ? LACO_OK : fail_memory(err, T * B * width * 4);
 }
-static void run_free(run *r)
-{
-    mem_free(r->order), mem_free(r->length), mem_free(r->active), mem_free(r->off), mem_free(r->x);
-}
-/* Copies one row of all its steps; also used backwards for the output. */
+static void run_free(run *r) { mem_free(r->order), mem_free(r->active), mem_free(r->off), mem_free(r->x); }
 static laco_status run_gather(const run *r, const net *n, const void *in, laco_error *err)
 {
     size_t width = n->symbols ? sizeof(int32_t) : (size_t)n->inputs * sizeof(float);
@@ -189,8 +188,10 @@ static laco_status run_gather(const run *r, const net *n, const void *in, laco_e
             if (!n->symbols) continue;
             int32_t symbol = ((const int32_t *)in)[from];
             if (symbol < 0 || symbol >= n->inputs)
-                return fail(err, LACO_EINVAL, from, "laco_model_run: symbol %d at step %lld of row %lld, but the network "
-                            "knows 0 to %lld", (int)symbol, (long long)t, (long long)r->order[b], (long long)n->inputs - 1);
+                return fail(err, LACO_EINVAL, from,
+                            "laco_model_run: symbol %d at step %lld of row %lld, but the network "
+                            "knows 0 to %lld",
+                            (int)symbol, (long long)t, (long long)r->order[b], (long long)n->inputs - 1);
         }
     return LACO_OK;
 }
@@ -227,8 +228,8 @@ static laco_status check_run(const laco_model *m, const void *in, const int32_t 
                         (int)lengths[b], (long long)b, (long long)T);
     return LACO_OK;
 }
-laco_status laco_model_run(const laco_model *m, const void *in, const int32_t *lengths, int64_t T, int64_t B, float *out,
-                           laco_error *err)
+laco_status laco_model_run(const laco_model *m, const void *in, const int32_t *lengths, int64_t T, int64_t B,
+                           float *out, laco_error *err)
 {
     laco_status st = check_run(m, in, lengths, T, B, out, err);
     if (st) return st;

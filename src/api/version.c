@@ -52,7 +52,8 @@ static bool layer_row(int i, named *out)
 }
 static bool loss_row(int i, named *out)
 {
-    return i == 0 && put(out, "cross-entropy", "softmax cross entropy: minus the logarithm of the probability of the right symbol");
+    return i == 0 &&
+           put(out, "cross-entropy", "softmax cross entropy: minus the log of the probability of the right symbol");
 }
 static bool optimizer_row(int i, named *out)
 {
@@ -86,9 +87,14 @@ static const struct {
     const char *kind;
     row_fn *row;
 } kinds[] = {
-    { "cell", cell_row },           { "variant", variant_row },   { "layer", layer_row },
-    { "loss", loss_row },           { "optimizer", optimizer_row }, { "schedule", schedule_row },
-    { "initializer", initializer_row }, { "command", command_row },
+    { "cell", cell_row },
+    { "variant", variant_row },
+    { "layer", layer_row },
+    { "loss", loss_row },
+    { "optimizer", optimizer_row },
+    { "schedule", schedule_row },
+    { "initializer", initializer_row },
+    { "command", command_row },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

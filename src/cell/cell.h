@@ -120,7 +120,7 @@ static void add_projection(cell_shape *s, int act, bool bias)
 struct cell_args {
     int64_t rows;
     unsigned words;
-    const real *clip;    /* NULL: none; else clip, sigmoid(-clip), sigmoid(clip), tanh(clip) */
+    const real *clip;    /* NULL: none; else clip, then sigmoid and tanh of -clip and of clip */
     real *g;             /* row 0 of the buffer of slots */
     int64_t lg, section[MAX_SECTIONS];            /* row stride; where this block's slots of a section begin */
     const real *z[MAX_SECTIONS];                  /* recurrent products of a section; NULL: none */
@@ -192,6 +192,6 @@ INLINE vec d_gate_sigmoid(const cell_args *a, vec y)
 }
 INLINE vec d_gate_tanh(const cell_args *a, vec y) 
 {
-    return a->clip ? inside(y, dtanh(y), -a->clip[3], a->clip[3]) : dtanh(y);
+    return a->clip ? inside(y, dtanh(y), a->clip[3], a->clip[4]) : dtanh(y);
 }
 #endif

@@ -56,6 +56,7 @@ typedef struct recur_ops {
     const cell_info *(*cell)(int i); /* the rows of the list of cells; NULL past the last */
     /* Describes the tensors of a cell; used before any memory is taken. */
     laco_status (*describe)(const cell_spec *spec, param_tensor *tensors, int *count, laco_error *err);
+    int64_t (*state_size)(const cell_spec *spec); /* reals of one row of state without padding; of a spec that describes */
     laco_status (*make)(recur **out, const cell_spec *spec, pool *p, laco_error *err); /* weights' packed memory */
     void (*free)(recur *r);
     int64_t (*out_width)(const recur *r);                     /* project or hidden */

@@ -37,7 +37,7 @@ struct recur {
     packed W[MAX_SECTIONS], U[MAX_SECTIONS], V[MAX_SECTIONS], WT, UT[MAX_STATES], VT, P_, PT;
     int64_t *depth[MAX_SECTIONS];                      /* [panels] of U: behind it a panel holds only zeros */
     vec *bias[MAX_SECTIONS], *params, *project_bias;   /* [block][slot], [block][param], [block of outputs] */
-    real clip[4];
+    real clip[5];
     int group;                                         /* unit blocks whose slots fill whole panels */
     int64_t lz[MAX_SECTIONS], z_at[MAX_SECTIONS], z_row;  /* product buffer of a group, per row */
     real *scratch;                                     /* [thread][per_thread] */
@@ -103,6 +103,13 @@ static laco_status N(describe)(const cell_spec *spec, param_tensor *tensors, int
     memcpy(tensors, sh.tensor, sizeof *tensors * (size_t)sh.tensors);
     *count = sh.tensors;
     return LACO_OK;
+}
+
+static int64_t N(state_size)(const cell_spec *spec)
+{
+    cell_shape sh;
+    if (make_shape(&sh, spec, NULL)) return 0;
+    return (sh.spec.project ? sh.spec.project : spec->hidden) + (sh.states - 1) * spec->hidden;
 }
 
 /* Column range of the sections that a product feeds; they lie side by side. */
@@ -202,7 +209,8 @@ static laco_status N(make)(recur **out, const cell_spec *spec, pool *p, laco_err
     r->lv = r->lm = row_stride(r->blocks * LANES), r->lp = row_stride(ceil_div(r->P, LANES) * LANES);
     if (spec->clip > 0) {
         vec c = splat((real)spec->clip);
-        r->clip[0] = c[0], r->clip[1] = vsigmoid(-c)[0], r->clip[2] = vsigmoid(c)[0], r->clip[3] = vtanh(c)[0];
+        const vec f[] = { c, vsigmoid(-c), vsigmoid(c), vtanh(-c), vtanh(c) }; /* vtanh is not odd to the last bit */
+        for (int i = 0; i < 5; i++) r->clip[i] = f[i][0];
     }
     r->per_thread = max64(MAX_SHARD * r->z_row, (MAX_STATES + 2) * MAX_SHARD * PANEL) + KC * PANEL;
     r->scratch = mem_new((size_t)(r->per_thread * pool_threads(p)), sizeof(real));
@@ -830,5 +838,5 @@ static void N(step)(const recur *r, const void *x, void *state, void *scratch)
 static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells[i]->info : NULL; }
 
 extern const recur_ops N(recur_ops);
-const recur_ops N(recur_ops) = { N(cell), N(describe), N(make), N(free), N(out_width), N(state_stride), N(states),
+const recur_ops N(recur_ops) = { N(cell), N(describe), N(state_size), N(make), N(free), N(out_width), N(state_stride), N(states),
     N(work_per_row), N(load), N(reserve), N(bytes), N(forward), N(output), N(final), N(backward), N(step_scratch), N(step) };

@@ -36,21 +36,23 @@ static double loss_at(stack *s, double *x, double value)
     *x = old;
     return stack_loss(s);
 }
-static double difference(stack *s, double *x)
+/* How far made is from a difference of step h, in units of what such a difference can tell. */
+static double distance(stack *s, double *x, double made, double h, double unit, double *difference)
 {
-    const double h = 4e-5, at = *x;
+    const double at = *x;
     double near = loss_at(s, x, at + h) - loss_at(s, x, at - h);
     double far = loss_at(s, x, at + 2 * h) - loss_at(s, x, at - 2 * h);
-    return (8 * near - far) / (12 * h);
+    *difference = (8 * near - far) / (12 * h);
+    return fabs(made - *difference) / unit;
 }
 static void compare(stack *s, const char *name, double *x, const double *made, int64_t n, gradient_worst *worst)
 {
-    double largest = 1;
+    double largest = 1, d;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(made[i]));
     for (int64_t i = 0; i < n; i++) {
-        double d = difference(s, x + i), error = fabs(made[i] - d) / largest;
-        if (error <= worst->error) continue; /* a NaN goes on, and stays the worst */
-        if (isnan(worst->error)) continue;
+        double error = distance(s, x + i, made[i], 4e-5, 1e-8 * largest, &d);
+        if (error > 1) error = distance(s, x + i, made[i], 1e-7, 1e-6 * largest, &d); /* past a kink of relu or clip */
+        if (error <= worst->error || isnan(worst->error)) continue; /* a NaN goes on, and stays the worst */
         *worst = (gradient_worst){ .index = i, .made = made[i], .difference = d, .error = error };
         snprintf(worst->name, sizeof worst->name, "%s", name);
     }

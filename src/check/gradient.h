@@ -8,7 +8,7 @@ typedef struct gradient_worst {
     char name[96];           /* "layer 0 weight_ih" */
     int64_t index;
     double made, difference; /* by backward; by differences */
-    double error;            /* |made - difference| / max(1, largest of the tensor) */
+    double error;            /* in units of what differences can tell: at most 1 when all is well, or a NaN */
 } gradient_worst;
 /* Runs forward and backward and compares every gradient with a fourth-order central difference; the worst of all. For
    stacks of kernels in double. */

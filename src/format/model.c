@@ -10,8 +10,13 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MODEL_VERSION = 1, PARITY_STEPS = 8, PARITY_SEED = 1, MODEL_MOST_PAIRS = 1000,
-       MODEL_MOST_TENSORS = MAX_LAYERS * 2 * MAX_TENSORS + 2 };
+enum {
+    MODEL_VERSION = 1,
+    PARITY_STEPS = 8,
+    PARITY_SEED = 1,
+    MODEL_MOST_PAIRS = 1000,
+    MODEL_MOST_TENSORS = MAX_LAYERS * 2 * MAX_TENSORS + 2
+};
 static const int64_t model_widest = 1 << 24; /* inputs, outputs */
 static const double parity_tolerance = 1e-3; /* instruction sets differ in rounding */
 static const char parity_input[] = "parity.input", parity_output[] = "parity.output";
@@ -39,8 +44,11 @@ static laco_status set_description(laco_model *m, laco_error *err)
     snprintf(version, sizeof version, "%d", MODEL_VERSION);
     snprintf(inputs, sizeof inputs, "%lld", (long long)m->net->inputs);
     snprintf(outputs, sizeof outputs, "%lld", (long long)m->net->outputs);
-    const char *const pair[][2] = { { "format", "laco" }, { "format_version", version }, { "description", text.data },
-                                    { "inputs", inputs }, { "outputs", outputs } };
+    const char *const pair[][2] = { { "format", "laco" },
+                                    { "format_version", version },
+                                    { "description", text.data },
+                                    { "inputs", inputs },
+                                    { "outputs", outputs } };
     laco_status st = LACO_OK;
     for (size_t i = 0; !st && i < sizeof pair / sizeof *pair; i++) st = model_set(m, pair[i][0], pair[i][1], err);
     return st;
@@ -123,8 +131,10 @@ laco_status model_set(laco_model *m, const char *key, const char *value, laco_er
     int i = find_key(m, key);
     char *copy = mem_text(value, strlen(value)), *name = i < 0 ? mem_text(key, strlen(key)) : NULL;
     laco_status st = !copy || (i < 0 && !name) ? fail_memory(err, strlen(value) + strlen(key)) : LACO_OK;
-    if (!st && i < 0) st = add_pair(m, name, copy, err);
-    else if (!st) mem_free(m->values[i]), m->values[i] = copy;
+    if (!st && i < 0)
+        st = add_pair(m, name, copy, err);
+    else if (!st)
+        mem_free(m->values[i]), m->values[i] = copy;
     if (st) mem_free(copy), mem_free(name);
     return st;
 }
@@ -135,8 +145,10 @@ static void parity_make(const net *n, void *input)
     int64_t count = PARITY_STEPS * (n->symbols ? 1 : n->inputs);
     for (int64_t i = 0; i < count; i++) {
         double x = rng_uniform(PARITY_SEED, RNG_TEST, (uint64_t)i);
-        if (n->symbols) ((int32_t *)input)[i] = (int32_t)(x * (double)n->inputs);
-        else ((float *)input)[i] = (float)(2 * x - 1);
+        if (n->symbols)
+            ((int32_t *)input)[i] = (int32_t)(x * (double)n->inputs);
+        else
+            ((float *)input)[i] = (float)(2 * x - 1);
     }
 }
 
@@ -411,8 +423,10 @@ static laco_status model_read(laco_model **out, const safetensors *s, int thread
     if (!st) st = read_metadata(m, s, err);
     if (!st) st = model_ready(m, err);
     if (!st) st = check_parity(m, s, err);
-    if (st) laco_model_free(m);
-    else *out = m;
+    if (st)
+        laco_model_free(m);
+    else
+        *out = m;
     return st;
 }
 

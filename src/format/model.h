@@ -12,19 +12,20 @@
 struct laco_model {
     net *net;
     pool *pool;
-    bool ready;        /* the weights are packed as they are: it can run */
-    bool steps;        /* it can step: no layer looks ahead */
-    char *description; /* canonical */
+    bool ready;            /* the weights are packed as they are: it can run */
+    bool steps;            /* it can step: no layer looks ahead */
+    char *description;     /* canonical */
     char **keys, **values; /* metadata, with "format" and its like */
     int pairs;
 };
 /* threads: of the model's own pool; 0 as pool_new. outputs 0: as the description says. Weights are zero. */
-laco_status model_new(laco_model **out, const char *description, int64_t inputs, int64_t outputs, int threads, laco_error *err);
+laco_status model_new(laco_model **out, const char *description, int64_t inputs, int64_t outputs, int threads,
+                      laco_error *err);
 /* Whatever the bytes ask for, no more memory is taken than a fixed multiple of n. */
 laco_status model_parse(laco_model **out, const void *bytes, size_t n, int threads, laco_error *err);
 laco_status model_load(laco_model **out, const char *path, int threads, laco_error *err);
 laco_status model_save(const laco_model *m, const char *path, laco_error *err);
-laco_status model_ready(laco_model *m, laco_error *err); /* packs the weights */
+laco_status model_ready(laco_model *m, laco_error *err);                                   /* packs the weights */
 laco_status model_set(laco_model *m, const char *key, const char *value, laco_error *err); /* metadata, replaced */
 const char *model_get(const laco_model *m, const char *key);
 /* A second network with the same weights and one thread, packed: whoever has only a const model runs this one. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 static const char *const known_elsewhere[] = { "format", "format_version", "description", "inputs", "outputs" };
+enum { LABEL = 18 };                               /* column of the text behind a label */
 static const int64_t most_rows = (int64_t)1 << 36; /* batch times steps: sizes of 64 bits stay far from overflow */
 
 /* ---- figures ---- */
@@ -56,28 +57,49 @@ static bool is_shown(const char *key)
 static void short_value(json_out *o, const json *v)
 {
     switch (v->kind) {
-    case JSON_NULL: json_number(o, NAN); break;
-    case JSON_FALSE: json_bool(o, false); break;
-    case JSON_TRUE: json_bool(o, true); break;
-    case JSON_NUMBER: v->integer ? json_int(o, v->i) : json_number(o, v->number); break;
-    case JSON_STRING: json_string(o, v->text, v->len); break;
-    case JSON_ARRAY: json_int(o, (int64_t)v->len); break;
+    case JSON_NULL:
+        json_number(o, NAN);
+        break;
+    case JSON_FALSE:
+        json_bool(o, false);
+        break;
+    case JSON_TRUE:
+        json_bool(o, true);
+        break;
+    case JSON_NUMBER:
+        v->integer ? json_int(o, v->i) : json_number(o, v->number);
+        break;
+    case JSON_STRING:
+        json_string(o, v->text, v->len);
+        break;
+    case JSON_ARRAY:
+        json_int(o, (int64_t)v->len);
+        break;
     case JSON_OBJECT:
         json_begin(o, '{');
         for (size_t i = 0; i < v->len; i++) json_key(o, v->item[i].key), short_value(o, &v->item[i]);
         json_end(o, '}');
     }
 }
+/* A file must not move the cursor of whoever looks at it: control characters become blanks. */
+static void plain_text(buf *out, const char *s)
+{
+    for (; *s; s++) buf_add(out, (unsigned char)*s < 32 || *s == 127 ? " " : s, 1);
+}
 static void short_text(buf *out, const json *v, const char *before)
 {
     for (size_t i = 0; i < v->len; i++) {
         const json *m = &v->item[i];
-        buf_printf(out, "%s%s ", i ? ", " : before, m->key);
+        buf_text(out, i ? ", " : before);
+        plain_text(out, m->key);
+        buf_text(out, " ");
         if (m->kind == JSON_OBJECT) {
             short_text(out, m, "(");
             buf_text(out, ")");
-        } else if (m->kind == JSON_NUMBER && !m->integer) buf_printf(out, "%.6g", m->number);
-        else if (m->kind == JSON_STRING) buf_add(out, m->text, m->len);
+        } else if (m->kind == JSON_NUMBER && !m->integer)
+            buf_printf(out, "%.6g", m->number);
+        else if (m->kind == JSON_STRING)
+            plain_text(out, m->text);
         else {
             json_out o = { .to = out };
             short_value(&o, m);
@@ -93,8 +115,10 @@ static void metadata_json(const laco_model *m, json_out *o)
         if (!is_shown(m->keys[i])) continue;
         json_key(o, m->keys[i]);
         laco_status st = json_parse(&doc, m->values[i], strlen(m->values[i]), NULL);
-        if (!st && json_root(doc)->kind == JSON_OBJECT) short_value(o, json_root(doc));
-        else json_text(o, m->values[i]);
+        if (!st && json_root(doc)->kind == JSON_OBJECT)
+            short_value(o, json_root(doc));
+        else
+            json_text(o, m->values[i]);
         if (!st) json_free(doc);
     }
     json_end(o, '}');
@@ -104,10 +128,15 @@ static void metadata_text(const laco_model *m, buf *out)
     for (int i = 0; i < m->pairs; i++) {
         json_doc *doc = NULL;
         if (!is_shown(m->keys[i])) continue;
-        buf_printf(out, "%-18s", m->keys[i]);
+        size_t before = out->len;
+        plain_text(out, m->keys[i]);
+        do buf_text(out, " ");
+        while (!out->failed && out->len < before + LABEL);
         laco_status st = json_parse(&doc, m->values[i], strlen(m->values[i]), NULL);
-        if (!st && json_root(doc)->kind == JSON_OBJECT) short_text(out, json_root(doc), "");
-        else buf_text(out, m->values[i]);
+        if (!st && json_root(doc)->kind == JSON_OBJECT)
+            short_text(out, json_root(doc), "");
+        else
+            plain_text(out, m->values[i]);
         buf_text(out, "\n");
         if (!st) json_free(doc);
     }
@@ -127,16 +156,18 @@ static void write_text(const laco_model *m, const layer_figures *f, totals t, in
     int width = 5;
     for (int i = 0; i < n->d.layers; i++) width = (int)max64(width, (int64_t)strlen(f[i].text));
     buf_printf(out, "%-18s%s\n", "network", m->description);
-    buf_printf(out, "%-18s%lld %s in, %lld numbers out\n\n", "each step", (long long)n->inputs,
-               n->symbols ? "symbols" : "numbers", (long long)n->outputs);
+    buf_printf(out, "%-18s%s%lld %s in, %lld numbers out\n\n", "each step", n->symbols ? "one of " : "",
+               (long long)n->inputs, n->symbols ? "symbols" : "numbers", (long long)n->outputs);
     buf_printf(out, "    %-*s  %9s  %12s  %13s\n", width, "layer", "outputs", "parameters", "multiply-adds");
     for (int i = 0; i < n->d.layers; i++)
         buf_printf(out, "%2d  %-*s  %9lld  %12lld  %13lld\n", i + 1, width, f[i].text, (long long)f[i].outputs,
                    (long long)f[i].parameters, (long long)f[i].work);
-    buf_printf(out, "    %-*s  %9s  %12lld  %13lld\n\n", width, "total", "", (long long)n->params, (long long)net_work(n));
+    buf_printf(out, "    %-*s  %9s  %12lld  %13lld\n\n", width, "total", "", (long long)n->params,
+               (long long)net_work(n));
     buf_printf(out, "%-18s", "a step reads");
     size_text(out, (double)t.weights_read);
-    buf_text(out, m->steps ? " of weights, with a state of " : " of weights; it cannot step: it reads sequences backwards");
+    buf_text(out,
+             m->steps ? " of weights, with a state of " : " of weights; it cannot step: it reads sequences backwards");
     if (m->steps) size_text(out, (double)t.state);
     buf_printf(out, "\n%-18s", "training takes");
     size_text(out, (double)t.training);

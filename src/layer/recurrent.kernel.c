@@ -39,12 +39,7 @@ static laco_status recurrent_describe(layer_spec *s, param_tensor *t, int *count
         }
         *count += n, offset = t[*count - 1].offset + t[*count - 1].size;
         if (s->learned_state) {
-            recur *probe = NULL;
-            pool *one = NULL;
-            int64_t at[MAX_STATES], width[MAX_STATES], sum = 0;
-            if ((st = pool_new(&one, 1, err)) || (st = ops.make(&probe, &c, one, err))) return pool_free(one), st;
-            for (int k = ops.states(probe, at, width) - 1; k >= 0; k--) sum += width[k];
-            ops.free(probe), pool_free(one);
+            int64_t sum = ops.state_size(&c);
             t[*count] = (param_tensor){ .name = "initial_state", .rank = 1, .shape = { sum }, .size = sum, .offset = offset,
                 .role = INIT_ZERO, .gates = 1, .forget_block = -1 };
             if (d) strcpy(t[*count].name, "initial_state_reverse");

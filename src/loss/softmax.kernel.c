@@ -35,7 +35,7 @@ static laco_status N(softmax_new)(softmax **out, int64_t V, int64_t H, pool *p, 
     softmax *s = mem_new(1, sizeof *s);
     if (!s) return fail_memory(err, sizeof *s);
     s->V = V, s->H = H, s->pool = p;
-    s->C = V > 4096 ? 128 : 256;
+    s->C = V > 4096 ? 128 : KC; /* not above KC: the scratch holds the rows of a chunk */
     s->block = min64(480, max64(24, ceil_div(ceil_div(V, 16), 12) * 12)), s->blocks = ceil_div(V, s->block);
     s->per_thread = KC * PANEL + ROW_BLOCK * PANEL;
     s->ht = mem_new((size_t)(s->C * H), sizeof(real));

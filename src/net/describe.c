@@ -1,6 +1,6 @@
 #include "net/describe.h"
+#include "base/number.h"
 #include "math/act.h"
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -33,10 +33,8 @@ static bool is_number(const char *s) { return (*s >= '0' && *s <= '9') || *s == 
 
 static laco_status take_real(reader *r, const char *what, double low, double high, double *out)
 {
-    char *end = NULL;
-    errno = 0;
-    double x = is_number(r->word) ? strtod(r->word, &end) : NAN;
-    if (!end || *end || errno || !(x >= low && x <= high))
+    double x;
+    if (!number_parse(r->word, &x) || !(x >= low && x <= high))
         return fail(r->err, LACO_EINVAL, where(r), "network description: %s needs a number from %g to %g, not \"%s\" (byte %lld)", what, low, high,
                     r->word, (long long)where(r));
     *out = x;
@@ -126,7 +124,7 @@ static laco_status unknown_cell_word(reader *r, const cell_info *c)
 static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64_t *copies)
 {
     laco_status st = take_size(r, c->name, &s->cell.hidden);
-    s->kind = "recurrent", s->cell.cell = c->name, s->cell.biases = -1;
+    s->kind = "recurrent", s->cell.cell = c->name, s->cell.biases = c->biases;
     while (!st && *r->word) {
         bool known = true;
         if (r->word[0] == 'x' && is_number(r->word + 1)) {
@@ -193,14 +191,19 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
 }
 
 /* ---- checking ---- */
+static const int64_t MAX_WIDTH = (int64_t)1 << 30; /* so that no product of sizes overflows */
 static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
 {
     int64_t width = inputs, embed = 0;
     bool symbols = d->layers && !strcmp(d->layer[0].kind, "embed");
+    if (outputs < 0 || outputs > MAX_WIDTH)
+        return fail(err, LACO_EINVAL, -1, "network description: %lld outputs; up to %lld are possible", (long long)outputs, (long long)MAX_WIDTH);
     for (int i = 0; i < d->layers; i++) {
         layer_spec *s = &d->layer[i];
         param_tensor t[2 * MAX_TENSORS];
         int n;
+        if (width < 1 || width > MAX_WIDTH)
+            return fail(err, LACO_EINVAL, -1, "network description: layer %d gets %lld numbers; from 1 to %lld are possible", i + 1, (long long)width, (long long)MAX_WIDTH);
         s->in = width, s->index = i, s->symbols = symbols && i == 0;
         if (!strcmp(s->kind, "dense") && !s->out) {
             if (i + 1 < d->layers || !outputs)
@@ -253,12 +256,12 @@ static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *o
     for (const cell_word *w = c->words; w && w->word; w++)
         if (s->cell.words & w->bit) buf_printf(out, " %s", w->word);
     if (s->cell.project) buf_printf(out, " project %lld", (long long)s->cell.project);
-    if (s->cell.clip > 0) buf_printf(out, " clip %.17g", s->cell.clip);
+    if (s->cell.clip > 0) buf_printf(out, " clip %s", number_print((char[NUMBER_TEXT]){ 0 }, s->cell.clip));
     if (s->bidirectional) buf_text(out, " bidirectional");
     if (s->cell.reverse) buf_text(out, " reverse");
     if (s->residual) buf_text(out, " residual");
     if (s->learned_state) buf_text(out, " learned-state");
-    if (s->cell.biases >= 0 && s->cell.biases != c->biases) buf_printf(out, " %s", cell_common[4 + s->cell.biases].word);
+    if (s->cell.biases != c->biases) buf_printf(out, " %s", cell_common[4 + s->cell.biases].word);
 }
 static bool same_cell(const layer_spec *a, const layer_spec *b)
 {
@@ -282,7 +285,7 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             if (s->act) buf_printf(out, " %s", activation_names[s->act]);
             if (d->tied && i + 1 == d->layers) buf_text(out, " tied");
             if (!s->bias) buf_text(out, " no-bias");
-        } else if (!strcmp(s->kind, "dropout")) buf_printf(out, "dropout %.17g", s->rate);
+        } else if (!strcmp(s->kind, "dropout")) buf_printf(out, "dropout %s", number_print((char[NUMBER_TEXT]){ 0 }, s->rate));
         else buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
     }
 }

@@ -19,7 +19,7 @@ laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n,
     }
     mem_free(ids);
     if (!out->ids) return fail_memory(err, (size_t)count * sizeof *ids);
-    if (out->n < 2) return lm_text_free(out), fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one", name);
+    if (out->n < 2) return lm_text_free(out), fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one; give a longer text", name);
     return LACO_OK;
 }
 
@@ -54,15 +54,29 @@ static int longest_first(const void *a, const void *b)
 }
 void lm_sort_rows(text_row *rows, int64_t n) { qsort(rows, (size_t)n, sizeof *rows, longest_first); }
 
-static void measure_batch(trainer *t, const text_batch *b, task_job *j, int64_t total, lm_loss *out)
+void lm_fit_window(train_settings *s, int64_t n, bool lines)
 {
+    s->batch = min64(s->batch, max64(1, n));
+    s->steps = min64(s->steps, max64(1, lines ? n : ceil_div(n, s->batch) + LM_CONTEXT));
+}
+
+typedef struct measurement {
+    task_job *j;
+    double began;
+    int64_t total;
+} measurement;
+static void measure_batch(trainer *t, const text_batch *b, const measurement *m, lm_loss *out)
+{
+    task_job *j = m->j;
     trainer_begin(t, b);
     while (trainer_more(t) && !*j->stop) {
         window_result r;
         trainer_measure_window(t, &r, NULL);
         out->sum += r.loss, out->tokens += r.tokens;
-        if (task_wants_progress(j))
-            task_progress(j, &(laco_progress){ .phase = "measure", .done = out->tokens, .total = total, .loss = lm_mean(*out), .valid_loss = NAN, .left = -1 });
+        if (!task_wants_progress(j)) continue;
+        double elapsed = clock_seconds() - m->began, done = (double)out->tokens, total = (double)m->total;
+        task_progress(j, &(laco_progress){ .phase = "measure", .done = out->tokens, .total = m->total, .loss = lm_mean(*out), .valid_loss = NAN,
+            .rate = done / fmax(elapsed, 1e-9), .elapsed = elapsed, .left = done > 0 ? elapsed * (total - done) / done : -1 });
     }
 }
 static laco_status measure_lines(trainer *t, const lm_text *text, const train_settings *s, int32_t eos, task_job *j, lm_loss *out, laco_error *err)
@@ -72,9 +86,10 @@ static laco_status measure_lines(trainer *t, const lm_text *text, const train_se
     laco_status st = lm_lines(text, eos, &rows, &n, err);
     if (st) return st;
     lm_sort_rows(rows, n);
+    measurement m = { j, clock_seconds(), text->n - 1 };
     for (int64_t i = 0; i < n && !*j->stop; i += s->batch) {
         text_batch b = { .ids = text->ids, .row = rows + i, .B = min64(s->batch, n - i) };
-        measure_batch(t, &b, j, text->n - 1, out);
+        measure_batch(t, &b, &m, out);
     }
     mem_free(rows);
     return LACO_OK;
@@ -94,7 +109,7 @@ laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s,
     }
     lm_sort_rows(rows, B);
     text_batch b = { .ids = text->ids, .row = rows, .B = B };
-    measure_batch(t, &b, j, count, out);
+    measure_batch(t, &b, &(measurement){ j, clock_seconds(), count }, out);
     mem_free(rows);
     return LACO_OK;
 }

@@ -29,6 +29,9 @@ laco_status lm_lines(const lm_text *t, int32_t eos, text_row **rows, int64_t *co
 /* The rows of a batch longest first; equal lengths keep their order. */
 void lm_sort_rows(text_row *rows, int64_t n);
 
+/* No larger a batch and window than a text of n symbols can fill. */
+void lm_fit_window(train_settings *s, int64_t n, bool lines);
+
 enum { LM_CONTEXT = 512 }; /* symbols before each stream of a measurement that do not count */
 /* Loss of a text: as streams with LM_CONTEXT symbols of context each, or line by line. */
 laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j, lm_loss *out,

@@ -26,6 +26,7 @@ static laco_status open_both(measured *m, task_job *j, int64_t batch, int64_t st
     if (!st) st = lm_encode(&m->text, m->l.v, bytes, n, name, true, &m->skipped, err);
     mem_free(bytes);
     m->s = (train_settings){ .steps = steps, .batch = batch };
+    lm_fit_window(&m->s, m->text.n - 1, m->l.lines);
     return st ? st : trainer_new(&m->t, m->l.m->net, &m->s, err);
 }
 

@@ -40,7 +40,7 @@ static laco_status read_prime(sampler *s, laco_error *err)
     laco_status st = LACO_OK;
     if (text && *text) {
         st = vocab_encode(s->l.v, text, strlen(text), "--prime", false, false, &s->prime, &s->prime_n, NULL, err);
-        if (!st) s->line_start = false;
+        if (!st && s->prime_n) s->line_start = s->prime[s->prime_n - 1] == vocab_eos(s->l.v);
     } else if (vocab_eos(s->l.v) < 0) { /* nothing says how a text begins: any symbol may */
         if (!(s->prime = mem_new(1, sizeof *s->prime))) return fail_memory(err, sizeof *s->prime);
         s->prime[0] = (int32_t)(rng_uniform(s->seed, RNG_SAMPLE, UINT64_MAX) * s->V), s->prime_n = 1;

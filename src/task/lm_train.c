@@ -7,6 +7,7 @@
 #include "task/ngram.h"
 #include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 typedef struct lm_run {
     task_job *j;
@@ -22,6 +23,10 @@ typedef struct lm_run {
     lm_loss best_valid, test_loss, train_loss;
     int64_t best_epoch, epoch, epochs, stale, plateaus, done; /* tokens of this epoch */
     double began, limit;        /* seconds; 0: none */
+    double epoch_began, training; /* seconds of the epochs before, without their validation */
+    double seconds;             /* of all epochs with their validation */
+    double saved, noted;        /* when the model was last written, an epoch last told */
+    bool unsaved;               /* the best has not been written yet */
     lm_loss baseline[NGRAM_MAX + 1], baseline_test[NGRAM_MAX + 1]; /* 0 uniform, 1 unigram, n n-gram */
 } lm_run;
 
@@ -69,6 +74,8 @@ static laco_status read_texts(lm_run *r, laco_error *err)
     if (!st) st = task_read(r->j, TEXT_DATA, &bytes, &n, &name, err);
     if (st) return st;
     if (!bytes) return fail(err, LACO_EINVAL, -1, "--data is missing: the text to learn");
+    if (unit != UNIT_WORD && options_int(r->o, "vocab-size"))
+        return mem_free(bytes), fail(err, LACO_EINVAL, -1, "--vocab-size is for words only: use --unit word, or leave it out");
     vocab_options vo = vocabulary_wanted(r, unit);
     st = vocab_build(&r->v, &vo, bytes, n, name, err);
     if (!st) st = lm_encode(&r->train, r->v, bytes, n, name, false, NULL, err);
@@ -84,9 +91,9 @@ static void note_texts(const lm_run *r)
     static const char *const units[] = { "bytes", "characters", "words" };
     char a[32], b[32], c[32];
     buf line = { 0 };
-    buf_printf(&line, "text      %s %s to learn from, %s different", task_count(r->train.n - 1, a), units[vocab_unit(r->v)], task_count(vocab_size(r->v), b));
-    if (r->valid.ids) buf_printf(&line, "; %s to validate on", task_count(r->valid.n - 1, c));
-    if (r->test.ids) buf_printf(&line, "; %s to test", task_count(r->test.n - 1, c));
+    buf_printf(&line, "text      %s %s, %s different", task_count(r->train.n - 1, a), units[vocab_unit(r->v)], task_count(vocab_size(r->v), b));
+    if (r->valid.ids) buf_printf(&line, "; validation %s", task_count(r->valid.n - 1, c));
+    if (r->test.ids) buf_printf(&line, "; test %s", task_count(r->test.n - 1, c));
     if (!line.failed) task_note(r->j, "%s", line.data);
     buf_free(&line);
 }
@@ -150,8 +157,7 @@ static laco_status choose_settings(lm_run *r, laco_error *err)
     if (!ops->row(r->s.optimizer)) return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
     double lr = options_real(r->o, "lr");
     r->s.steps = options_int(r->o, "steps"), r->s.batch = options_int(r->o, "batch");
-    r->s.batch = min64(r->s.batch, max64(1, r->train.n - 1));
-    r->s.steps = min64(r->s.steps, max64(1, r->train.n - 1));
+    lm_fit_window(&r->s, r->train.n - 1, r->lines);
     r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"), .rho = options_real(r->o, "momentum"), .beta1 = 0.9, .beta2 = 0.999,
         .eps = 1e-8, .weight_decay = options_real(r->o, "weight-decay") };
     r->s.schedule = (schedule){ .lr = isnan(lr) ? ops->row(r->s.optimizer)->lr : lr, .decay = options_real(r->o, "decay"),
@@ -169,9 +175,10 @@ static void note_network(const lm_run *r)
     char a[32];
     double mb = 1.0 / (1 << 20);
     task_note(r->j, "network   %s", r->m->description);
-    task_note(r->j, "memory    %s parameters, %.1f MB; with gradients and optimizer %.1f MB; activations of %lld x %lld %.1f MB", task_count(n->params, a),
-              (double)n->params * 4 * mb, (double)n->params * 4 * (2 + n->k->optim->row(r->s.optimizer)->slots) * mb, (long long)r->s.batch,
-              (long long)r->s.steps, (double)trainer_bytes(n, &r->s) * mb);
+    task_note(r->j, "size      %s parameters, %.1f MB", task_count(n->params, a), (double)n->params * 4 * mb);
+    task_note(r->j, "memory    %.1f MB weights, gradients, optimizer; %.1f MB for %lld x %lld tokens",
+              (double)n->params * 4 * (2 + n->k->optim->row(r->s.optimizer)->slots) * mb, (double)trainer_bytes(n, &r->s) * mb, (long long)r->s.batch,
+              (long long)r->s.steps);
 }
 
 /* ---- epochs ---- */
@@ -186,7 +193,8 @@ static void show_training(lm_run *r, int64_t epoch_tokens)
     if (!task_wants_progress(r->j)) return;
     double elapsed = clock_seconds() - r->began, share = share_done(r);
     task_progress(r->j, &(laco_progress){ .phase = "train", .done = trainer_updates(r->t), .epoch = (double)r->epoch + (double)r->done / (double)(r->train.n - 1),
-        .loss = lm_mean(r->train_loss), .valid_loss = lm_mean(r->best_valid), .rate = (double)(r->epoch * epoch_tokens + r->done) / fmax(elapsed, 1e-9),
+        .loss = lm_mean(r->train_loss), .valid_loss = lm_mean(r->best_valid),
+        .rate = (double)(r->epoch * epoch_tokens + r->done) / fmax(r->training + clock_seconds() - r->epoch_began, 1e-9),
         .elapsed = elapsed, .left = share > 0 ? elapsed * (1 - share) / share : -1 });
 }
 static laco_status train_batch(lm_run *r, const text_batch *b, laco_error *err)
@@ -252,17 +260,23 @@ static laco_status save_model(lm_run *r, laco_error *err)
     json_end(&o, '}');
     laco_status st = text.failed ? fail_memory(err, text.len) : model_set(r->m, "training", text.data, err);
     if (!st) st = model_save(r->m, options_text(r->o, "out"), err);
+    r->saved = clock_seconds(), r->unsaved = false;
     buf_free(&text);
     return st;
 }
+/* Writing waits for the disk: where epochs are shorter than this the best stays in memory for a while. */
+static const double save_pause = 1;
+
 static laco_status keep_best(lm_run *r, laco_error *err)
 {
     size_t bytes = (size_t)r->m->net->params * (size_t)r->m->net->k->real_size;
     if (!r->best && !(r->best = mem_new(bytes, 1))) return fail_memory(err, bytes);
     memcpy(r->best, r->m->net->w, bytes);
     r->best_epoch = r->epoch + 1, r->stale = 0;
-    return save_model(r, err);
+    r->unsaved = r->saved > 0 && clock_seconds() - r->saved < save_pause;
+    return r->unsaved ? LACO_OK : save_model(r, err);
 }
+static void restore_best(lm_run *r) { memcpy(r->m->net->w, r->best, (size_t)r->m->net->params * (size_t)r->m->net->k->real_size); }
 static laco_status log_epoch(lm_run *r, lm_loss valid, double seconds, laco_error *err)
 {
     if (!r->log) return LACO_OK;
@@ -282,24 +296,31 @@ static laco_status log_epoch(lm_run *r, lm_loss valid, double seconds, laco_erro
 static void say_loss(const lm_run *r, lm_loss l, char *to, size_t n)
 {
     double nats = lm_mean(l);
-    if (vocab_unit(r->v) == UNIT_WORD) snprintf(to, n, "%.4f nats, perplexity %.2f", nats, exp(nats));
-    else snprintf(to, n, "%.4f nats, %.4f bits", nats, nats / log(2));
+    if (vocab_unit(r->v) == UNIT_WORD) snprintf(to, n, "%.4f perplexity %.2f", nats, exp(nats));
+    else snprintf(to, n, "%.4f = %.4f bits", nats, nats / log(2));
 }
-static void note_epoch(const lm_run *r, lm_loss valid, double seconds, bool best)
+static const double note_pause = 0.5; /* seconds: short epochs are not all told, the first and the last are */
+
+static void note_epoch(lm_run *r, lm_loss valid, double seconds, bool best)
 {
-    char v[64] = "-";
+    char v[64] = "", epochs[24];
+    double now = clock_seconds();
+    if (r->noted > 0 && now - r->noted < note_pause && r->epoch + 1 < r->epochs && !*r->j->stop) return;
+    r->noted = now;
     if (valid.tokens) say_loss(r, valid, v, sizeof v);
-    task_note(r->j, "epoch %lld/%lld  training %.4f  validation %s%s  %.0f s, %.0f tokens/s", (long long)r->epoch + 1, (long long)r->epochs, lm_mean(r->train_loss), v,
-              best && valid.tokens ? " (best)" : "", seconds, (double)r->done / fmax(seconds, 1e-9));
+    int width = snprintf(epochs, sizeof epochs, "%lld", (long long)r->epochs);
+    task_note(r->j, "epoch %*lld/%s  train %.4f%s%s  %3.0f s %6.1f k/s%s", width, (long long)r->epoch + 1, epochs, lm_mean(r->train_loss),
+              valid.tokens ? "  valid " : "", v, seconds, (double)r->done / fmax(seconds, 1e-9) / 1000, best && valid.tokens ? "  best" : "");
 }
 /* After an epoch, or when training is cut short: validation, and the model when it is the best. */
-static laco_status end_epoch(lm_run *r, double began, laco_error *err)
+static laco_status end_epoch(lm_run *r, laco_error *err)
 {
-    double seconds = clock_seconds() - began;
+    double seconds = clock_seconds() - r->epoch_began;
     static const int never = 0;
     const volatile int *stop = r->j->stop;
     lm_loss valid = { 0 };
     laco_status st = LACO_OK;
+    r->training += seconds;
     if (r->valid.ids) {
         r->j->stop = &never; /* the validation of a stopped run is finished: it decides what is kept */
         st = lm_measure(r->t, &r->valid, &r->s, r->lines, vocab_eos(r->v), r->j, &valid, err);
@@ -319,18 +340,21 @@ static laco_status train_epochs(lm_run *r, laco_error *err)
     int64_t patience = options_int(r->o, "patience");
     uint64_t seed = (uint64_t)options_int(r->o, "seed");
     laco_status st = LACO_OK;
+    char shown[32];
     r->began = clock_seconds();
     for (; !st && r->epoch < r->epochs && !*r->j->stop && !out_of_time(r); r->epoch++) {
-        double began = clock_seconds();
+        r->epoch_began = clock_seconds();
         r->train_loss = (lm_loss){ 0 }, r->done = 0;
         st = r->lines ? train_lines(r, seed, err) : train_streams(r, seed, err);
-        if (!st && (r->done || !r->best)) st = end_epoch(r, began, err);
-        if (patience && r->stale >= patience) {
+        if (!st && r->done) st = end_epoch(r, err);
+        if (!st && patience && r->stale >= patience) {
             task_note(r->j, "no improvement for %lld validations: stopped", (long long)r->stale);
             r->epoch++;
             break;
         }
     }
+    r->seconds = clock_seconds() - r->began;
+    if (!st && *r->j->stop) task_note(r->j, "stopped   after %s updates; the best model so far is kept", task_count(trainer_updates(r->t), shown));
     return st;
 }
 
@@ -364,12 +388,14 @@ static void note_row(const lm_run *r, const char *name, lm_loss valid, lm_loss t
     char v[64] = "", t[64] = "";
     if (valid.tokens) say_loss(r, valid, v, sizeof v);
     if (test.tokens) say_loss(r, test, t, sizeof t);
-    task_note(r->j, "  %-20s %-36s%s", name, v, t);
+    if (t[0]) task_note(r->j, "  %-20s %-28s%s", name, v, t);
+    else task_note(r->j, "  %-20s %s", name, v);
 }
 static void report(const lm_run *r)
 {
     char name[32];
-    if (r->valid.ids || r->test.ids) task_note(r->j, "  %-20s %-36s%s", "", r->valid.ids ? "validation" : "", r->test.ids ? "test" : "");
+    if (r->test.ids) task_note(r->j, "  %-20s %-28s%s", "nats per token", r->valid.ids ? "validation" : "", "test");
+    else if (r->valid.ids) task_note(r->j, "  %-20s %s", "nats per token", "validation");
     for (int n = 0; n <= NGRAM_MAX; n++)
         if (r->baseline[n].tokens || r->baseline_test[n].tokens) baseline_name(n, name), note_row(r, name, r->baseline[n], r->baseline_test[n]);
     if (r->valid.ids || r->test.ids) note_row(r, "this network", r->best_valid, r->test_loss);
@@ -389,7 +415,7 @@ static void result_json(const lm_run *r)
     json_key(&o, "epochs"), json_int(&o, r->epoch);
     json_key(&o, "best_epoch"), json_int(&o, r->best_epoch);
     json_key(&o, "updates"), json_int(&o, trainer_updates(r->t));
-    json_key(&o, "seconds"), json_number(&o, clock_seconds() - r->began);
+    json_key(&o, "seconds"), json_number(&o, r->seconds);
     lm_loss_json(&o, "train", r->train_loss);
     if (r->best_valid.tokens) lm_loss_json(&o, "valid", r->best_valid);
     if (r->test_loss.tokens) lm_loss_json(&o, "test", r->test_loss);
@@ -401,12 +427,29 @@ static void result_json(const lm_run *r)
     json_end(&o, '}'), json_end(&o, '}');
 }
 
+/* Writing to a file that is also read would lose it. */
+static laco_status refuse_overwriting(const lm_run *r, const char *option, laco_error *err)
+{
+    static const char *const read[] = { "data", "valid", "test" };
+    const char *to = options_text(r->o, option);
+    struct stat written, there;
+    if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
+    for (int i = 0; i < TEXTS; i++) {
+        const char *from = options_text(r->o, read[i]);
+        if (r->j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev || there.st_ino != written.st_ino) continue;
+        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", read[i], option, to, option);
+    }
+    return LACO_OK;
+}
+
 static laco_status prepare(lm_run *r, laco_error *err)
 {
     const char *out = options_text(r->o, "out"), *log = options_text(r->o, "log");
     r->lines = !strcmp(options_text(r->o, "mode"), "line");
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
-    laco_status st = file_check_writable(out, err);
+    laco_status st = refuse_overwriting(r, "out", err);
+    if (!st) st = refuse_overwriting(r, "log", err);
+    if (!st) st = file_check_writable(out, err);
     if (!st && log) st = file_log_open(&r->log, log, err);
     if (!st) st = read_texts(r, err);
     if (!st) note_texts(r), st = make_network(r, err);
@@ -417,10 +460,10 @@ static laco_status prepare(lm_run *r, laco_error *err)
 static laco_status finish(lm_run *r, laco_error *err)
 {
     laco_status st = LACO_OK;
-    memcpy(r->m->net->w, r->best, (size_t)r->m->net->params * (size_t)r->m->net->k->real_size);
+    restore_best(r);
     if (r->test.ids) st = lm_measure(r->t, &r->test, &r->s, r->lines, vocab_eos(r->v), r->j, &r->test_loss, err);
     if (*r->j->stop) r->test_loss = (lm_loss){ 0 };
-    if (!st && r->test_loss.tokens) st = save_model(r, err);
+    if (!st && (r->unsaved || r->test_loss.tokens)) st = save_model(r, err);
     if (!st) st = measure_baselines(r, err);
     if (!st) report(r), result_json(r);
     return st;
@@ -430,6 +473,7 @@ laco_status lm_train(task_job *j, laco_error *err)
     lm_run r = { .j = j, .o = j->o };
     laco_status st = prepare(&r, err);
     if (!st) st = train_epochs(&r, err);
+    if (st && r.unsaved) restore_best(&r), save_model(&r, NULL); /* what failed later is the error to tell */
     if (!st && !r.best) st = fail(err, LACO_ESTOPPED, -1, "stopped before the first update: no model was written");
     if (!st) st = finish(&r, err);
     trainer_free(r.t), laco_model_free(r.m), vocab_free(r.v), file_log_close(r.log), mem_free(r.best);
