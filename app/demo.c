@@ -10,8 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BOOK_SENTENCES = 3000, RECITALS = 200, JUDGED = 1000, SHOWN = 10, NETWORKS = 5, WRITTEN_TOKENS = 8 * JUDGED,
-       WIDTH = 79, INDENT = 4 };
+enum {
+    BOOK_SENTENCES = 3000,
+    RECITALS = 200,
+    JUDGED = 1000,
+    SHOWN = 10,
+    NETWORKS = 5,
+    WRITTEN_TOKENS = 8 * JUDGED,
+    WIDTH = 79,
+    INDENT = 4
+};
 
 typedef struct setting {
     const char *name, *value;
@@ -29,11 +37,12 @@ static const struct network {
     { "gru", "embed 8; gru 16; dense", "embed 8; gru 32; dense", "has a memory with two gates" },
 };
 
-/* What all five networks share. */
-#define COMMON { "unit", "word" }, { "split", "0" }, { "init", "orthogonal" }, { "steps", "16" }, { "warmup", "0" }, \
-               { "ngram", "0" }, { "quiet", "true" }, { NULL, NULL }
-static const setting book_settings[] = { { "epochs", "200" }, { "batch", "16" }, { "lr", "0.04" }, COMMON };
-static const setting alphabet_settings[] = { { "epochs", "40" }, { "batch", "8" }, { "lr", "0.02" }, COMMON };
+static const setting book_settings[] = { { "epochs", "200" }, { "batch", "16" }, { "lr", "0.04" }, { NULL, NULL } };
+static const setting alphabet_settings[] = { { "epochs", "40" }, { "batch", "8" }, { "lr", "0.02" }, { NULL, NULL } };
+static const setting common_settings[] = {
+    { "unit", "word" }, { "split", "0" }, { "init", "orthogonal" }, { "steps", "16" },
+    { "warmup", "0" },  { "ngram", "0" }, { "quiet", "true" },      { NULL, NULL },
+};
 
 /* What a job writes, gathered. */
 typedef struct gathered {
@@ -93,7 +102,8 @@ static int train(demo *d, const char *model, const char *text, const setting *se
     laco_watch watch = { .size = sizeof watch, .note = drop_note };
     laco_status status = laco_job_new(&job, "train lm", &err);
     if (status != LACO_OK) return complain(status, &err);
-    int code = apply(job, settings);
+    int code = apply(job, common_settings);
+    if (code == EXIT_DONE) code = apply(job, settings);
     if (code == EXIT_DONE) code = apply(job, own);
     if (code == EXIT_DONE) {
         status = laco_job_text(job, "data", text, strlen(text), &err);

@@ -41,23 +41,23 @@ __attribute__((format(printf, 2, 3))) static void append(char *line, const char 
 static void compose(char line[LINE_BYTES], const laco_progress *now)
 {
     char left[32];
-    snprintf(line, LINE_BYTES, "%-8s", now->phase ? now->phase : "");
+    snprintf(line, LINE_BYTES, "%-7s", now->phase ? now->phase : "");
     if (now->total > 0)
         append(line, " %3.0f %%", 100.0 * (double)now->done / (double)now->total);
     else if (now->epoch > 0)
         append(line, " epoch %6.2f", now->epoch);
     else if (now->done > 0)
         append(line, " step %7lld", (long long)now->done);
-    if (isfinite(now->loss)) append(line, "  loss %7.4f", now->loss);
-    if (isfinite(now->valid_loss)) append(line, "  valid %7.4f", now->valid_loss);
+    if (isfinite(now->loss)) append(line, "  loss %6.4f", now->loss);
+    if (isfinite(now->valid_loss)) append(line, "  valid %6.4f", now->valid_loss);
     if (now->left >= 0 && isfinite(now->left)) {
         time_text(left, sizeof left, now->left);
         append(line, " %7s left", left);
     }
     if (now->rate >= 10000)
-        append(line, "  %5.0f k tokens/s", now->rate / 1000);
+        append(line, "  %4.0f k tokens/s", now->rate / 1000);
     else if (now->rate > 0)
-        append(line, "  %5.0f tokens/s", now->rate);
+        append(line, "  %6.0f tokens/s", now->rate);
 }
 
 void progress_clear(progress *p)

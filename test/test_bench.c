@@ -1,5 +1,5 @@
-/* `laco bench` with measurements far too short to mean anything: the report is well-formed, complete, and can be stopped.
-   And its table of figures, by its text. */
+/* `laco bench` with measurements far too short to mean anything: the report is well-formed, complete, and can be
+   stopped. And its table of figures, by its text. */
 #include "base/json.h"
 #include "check/bench.h"
 #include "check/bench_table.h"
@@ -38,9 +38,12 @@ static size_t positive(const json *root, const char *name, const char *key)
 
 static void json_reports(void **state)
 {
-    static const struct { const char *what, *key; size_t rows; } row[] = {
-        { "peak", "gflops", 6 }, { "peak", "peaks", 6 }, { "stream", "hidden", 7 }, { "stream", "lstm_us", 7 },
-        { "stream", "gru_gbytes", 7 }, { "stream", "elman_us", 7 },
+    static const struct {
+        const char *what, *key;
+        size_t rows;
+    } row[] = {
+        { "peak", "gflops", 6 },    { "peak", "peaks", 6 },        { "stream", "hidden", 7 },
+        { "stream", "lstm_us", 7 }, { "stream", "gru_gbytes", 7 }, { "stream", "elman_us", 7 },
     };
     json_doc *doc[] = { report("peak", NULL), report("stream", NULL) };
     (void)state;
@@ -69,7 +72,12 @@ static void markdown_report(void **state)
 
 static void refusals(void **state)
 {
-    static const struct { const char *what; int threads, stop; laco_status st; const char *says; } row[] = {
+    static const struct {
+        const char *what;
+        int threads, stop;
+        laco_status st;
+        const char *says;
+    } row[] = {
         { "peek", 1, 0, LACO_EINVAL, "cannot measure \"peek\"" },
         { "peak", -1, 0, LACO_EINVAL, "-1 threads" },
         { "peak", 1, 1, LACO_ESTOPPED, "stopped" },
@@ -107,7 +115,8 @@ static void table_texts(void **state)
                                    "| gru-before |       - |\n\n");
     text.len = 0;
     json_begin(&j, '{'), table_json(&t, &j), json_end(&j, '}');
-    assert_string_equal(text.data, "{\"speed\":[{\"name\":\"lstm\",\"x\":12.34},{\"name\":\"gru-before\",\"x\":null}]}");
+    assert_string_equal(text.data,
+                        "{\"speed\":[{\"name\":\"lstm\",\"x\":12.34},{\"name\":\"gru-before\",\"x\":null}]}");
     assert_false(t.failed);
     table_free(&t), buf_free(&text);
 }
@@ -115,7 +124,9 @@ static void table_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_texts), cmocka_unit_test(refusals), cmocka_unit_test(markdown_report),
+        cmocka_unit_test(table_texts),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(markdown_report),
         cmocka_unit_test(json_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

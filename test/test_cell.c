@@ -42,7 +42,8 @@ static void add_config(const char *cell, const char *words, const char *more)
 }
 static const char *const modifiers[] = { "", "clip 0.4", "bidirectional", "reverse", "residual", "learned-state",
     "bias-none", "bias-one", "bias-two clip 1.5 bidirectional learned-state" };
-static const char *const projections[] = { "project 3", "project 3 bidirectional clip 0.5", "project 7 reverse bias-none" };
+static const char *const projections[] = { "project 3", "project 3 bidirectional clip 0.5",
+                                           "project 7 reverse bias-none" };
 enum { MODIFIERS = sizeof modifiers / sizeof *modifiers, PROJECTIONS = sizeof projections / sizeof *projections };
 
 static void add_modified(const cell_info *c, const char *words)
@@ -73,10 +74,14 @@ static void add_mixes(const cell_info *c)
         }
 }
 static const char *const special[] = {
-    "no-input-gate no-forget no-output-gate", "no-input-gate no-forget no-output-gate gate-recurrence",
-    "no-input-gate no-forget no-output-gate peephole-full", "no-input-gate no-forget no-output-gate peephole norm",
-    "peephole-full gate-recurrence norm project 3 bidirectional", "peephole-full gate-recurrence norm-gates coupled clip 0.7",
-    "peephole gate-recurrence no-output-gate norm learned-state", "coupled linear-input linear-output project 3",
+    "no-input-gate no-forget no-output-gate",
+    "no-input-gate no-forget no-output-gate gate-recurrence",
+    "no-input-gate no-forget no-output-gate peephole-full",
+    "no-input-gate no-forget no-output-gate peephole norm",
+    "peephole-full gate-recurrence norm project 3 bidirectional",
+    "peephole-full gate-recurrence norm-gates coupled clip 0.7",
+    "peephole gate-recurrence no-output-gate norm learned-state",
+    "coupled linear-input linear-output project 3",
 };
 static int set_up(void **state)
 {
@@ -141,11 +146,13 @@ static const double *result(const stack *s, int i, int64_t *n)
 {
     const stack_layer *q = &s->layer[0];
     const double *of[RESULTS] = { s->y, q->sn, s->dx, q->ds0, q->g };
-    int64_t size[RESULTS] = { s->T * s->B * s->out, q->stride * s->B, s->T * s->B * s->in, q->stride * s->B, q->params };
+    int64_t size[RESULTS] = { s->T * s->B * s->out, q->stride * s->B, s->T * s->B * s->in, q->stride * s->B,
+                              q->params };
     *n = size[i];
     return of[i];
 }
-static void assert_near(const char *config, const char *what, const double *a, const double *b, int64_t n, double tolerance)
+static void assert_near(const char *config, const char *what, const double *a, const double *b, int64_t n,
+                        double tolerance)
 {
     double largest = 1;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(b[i]));
@@ -156,12 +163,14 @@ static void assert_near(const char *config, const char *what, const double *a, c
         }
 }
 /* States have padding between them, which means nothing: only the units are compared. */
-static void assert_same_states(const char *config, const char *what, const stack *s, const double *a, const double *b, double tolerance)
+static void assert_same_states(const char *config, const char *what, const stack *s, const double *a, const double *b,
+                               double tolerance)
 {
     for (int d = 0; d < s->dirs; d++)
         for (int k = 0; k < s->states; k++)
             for (int64_t r = 0; r < s->B; r++)
-                assert_near(config, what, a + stack_state(s, d, k, r, 0), b + stack_state(s, d, k, r, 0), s->width[k], tolerance);
+                assert_near(config, what, a + stack_state(s, d, k, r, 0), b + stack_state(s, d, k, r, 0), s->width[k],
+                            tolerance);
 }
 static void assert_same_run(const char *config, const stack *a, const stack *b, double tolerance)
 {
@@ -281,7 +290,8 @@ static void test_threads(void **state)
             for (int k = 0; i > 1 && k < RESULTS; k++) {
                 int64_t n;
                 const double *x = result(&s[i], k, &n), *y = result(&s[1], k, &n);
-                if (memcmp(x, y, (size_t)n * sizeof *x)) failed("%s: %s differs with %d threads", configs[c], result_name[k], i);
+                if (memcmp(x, y, (size_t)n * sizeof *x))
+                    failed("%s: %s differs with %d threads", configs[c], result_name[k], i);
             }
         }
         for (int i = 1; i <= 3; i++) stack_free(&s[i]);
@@ -311,14 +321,18 @@ static void make_alone(stack *to, const stack *all, const char *config, int64_t 
 static void compare_alone(const stack *one, const stack *all, const char *config, int64_t b)
 {
     for (int64_t t = 0; t < one->T; t++) {
-        assert_near(config, "output of a row", all->y + (t * all->B + b) * all->out, one->y + t * one->out, one->out, 1e-12);
-        assert_near(config, "d input of a row", all->dx + (t * all->B + b) * all->in, one->dx + t * one->in, one->in, 1e-11);
+        assert_near(config, "output of a row", all->y + (t * all->B + b) * all->out, one->y + t * one->out, one->out,
+                    1e-12);
+        assert_near(config, "d input of a row", all->dx + (t * all->B + b) * all->in, one->dx + t * one->in, one->in,
+                    1e-11);
     }
     for (int d = 0; d < one->dirs; d++)
         for (int k = 0; k < one->states; k++) {
             int64_t i = stack_state(one, d, k, 0, 0), j = stack_state(all, d, k, b, 0);
-            assert_near(config, "final state of a row", all->layer[0].sn + j, one->layer[0].sn + i, one->width[k], 1e-12);
-            assert_near(config, "d initial state of a row", all->layer[0].ds0 + j, one->layer[0].ds0 + i, one->width[k], 1e-11);
+            assert_near(config, "final state of a row", all->layer[0].sn + j, one->layer[0].sn + i, one->width[k],
+                        1e-12);
+            assert_near(config, "d initial state of a row", all->layer[0].ds0 + j, one->layer[0].ds0 + i, one->width[k],
+                        1e-11);
         }
 }
 static void test_rows_alone(void **state)
@@ -340,7 +354,8 @@ static void test_rows_alone(void **state)
         assert_near(configs[c], "sum of d weights of rows", sum, all.layer[0].g, all.layer[0].params, 1e-11);
         for (int64_t t = 0; t < all.T; t++) /* rows that are over make nothing */
             for (int64_t b = 0; b < all.B; b++)
-                for (int64_t i = 0; t >= all.length[b] && i < all.out; i++) assert_true(all.y[(t * all.B + b) * all.out + i] == 0);
+                for (int64_t i = 0; t >= all.length[b] && i < all.out; i++)
+                    assert_true(all.y[(t * all.B + b) * all.out + i] == 0);
         test_free(sum), stack_free(&all);
     }
     judge();
@@ -368,7 +383,8 @@ static void step_through(const char *config, const kernels *k, const stack *s, d
         }
         for (int64_t t = 0; t < s->T; t++) {
             for (int64_t i = 0; i < s->in; i++) x32[i] = (float)s->x[t * s->in + i];
-            net_step(n, state, k->real_size == 4 ? (const void *)x32 : s->x + t * s->in, k->real_size == 4 ? (void *)y32 : row);
+            net_step(n, state, k->real_size == 4 ? (const void *)x32 : s->x + t * s->in,
+                     k->real_size == 4 ? (void *)y32 : row);
             for (int64_t i = 0; i < s->out; i++) want[i] = s->y[t * s->out + i];
             for (int64_t i = 0; k->real_size == 4 && i < s->out; i++) row[i] = (double)y32[i];
             assert_near(config, "output of a step", row, want, s->out, tolerance);
@@ -398,7 +414,8 @@ static void turn(const stack *s, double *to, const double *from, int64_t width)
     memset(to, 0, (size_t)(s->T * s->B * width) * sizeof *to);
     for (int64_t b = 0; b < s->B; b++)
         for (int64_t t = 0; t < s->length[b]; t++)
-            memcpy(to + (t * s->B + b) * width, from + ((s->length[b] - 1 - t) * s->B + b) * width, (size_t)width * sizeof *to);
+            memcpy(to + (t * s->B + b) * width, from + ((s->length[b] - 1 - t) * s->B + b) * width,
+                   (size_t)width * sizeof *to);
 }
 static void test_reverse(void **state)
 {
@@ -449,8 +466,10 @@ static void test_both_directions(void **state)
         for (int i = 0; i < 3; i++) run_both(&s[i]);
         int64_t w = s[0].out, n = s[0].layer[0].params;
         for (int64_t r = 0; r < s[0].T * s[0].B; r++)
-            for (int i = 0; i < 2; i++) assert_near(text[2], "output", s[2].y + r * 2 * w + i * w, s[i].y + r * w, w, 1e-12);
-        for (int i = 0; i < 2; i++) assert_near(text[2], "d weights", s[2].layer[0].g + i * n, s[i].layer[0].g, n, 1e-11);
+            for (int i = 0; i < 2; i++)
+                assert_near(text[2], "output", s[2].y + r * 2 * w + i * w, s[i].y + r * w, w, 1e-12);
+        for (int i = 0; i < 2; i++)
+            assert_near(text[2], "d weights", s[2].layer[0].g + i * n, s[i].layer[0].g, n, 1e-11);
         for (int64_t i = 0; i < s[0].T * s[0].B * s[0].in; i++) s[0].dx[i] += s[1].dx[i];
         assert_near(text[2], "d input", s[2].dx, s[0].dx, s[0].T * s[0].B * s[0].in, 1e-11);
         for (int i = 0; i < 3; i++) stack_free(&s[i]);
@@ -464,7 +483,9 @@ static void test_large_numbers(void **state)
     (void)state;
     for (int c = 0; c < config_count; c++) {
         stack s;
-        if (strstr(configs[c], "relu") || strstr(configs[c], "linear") || strstr(configs[c], "jordan") || strstr(configs[c], "indrnn")) continue;
+        if (strstr(configs[c], "relu") || strstr(configs[c], "linear") || strstr(configs[c], "jordan") ||
+            strstr(configs[c], "indrnn"))
+            continue;
         make(&s, configs[c], real32, pools[1], many);
         for (int64_t i = 0; i < s.T * s.B * s.in; i++) s.x[i] *= 1e6;
         run_both(&s);

@@ -1,4 +1,5 @@
-/* The golden cases: what other programs computed, in double and in float, with every instruction set of this machine. */
+/* The golden cases: what other programs computed, in double and in float, with every instruction set of this machine.
+ */
 #include "base/pool.h"
 #include "check/golden.h"
 #include "check/selftest.h"
@@ -63,7 +64,8 @@ static void test_builtin(void **state)
 /* ---- damaged files ---- */
 enum { MOST = 64 };
 typedef struct damage {
-    const char *name, *source, *drop, *change, *to, *reason; /* leave out a tensor; a pair of metadata set to another value */
+    const char *name, *source, *drop, *change, *to,
+        *reason; /* leave out a tensor; a pair of metadata set to another value */
 } damage;
 static const damage damages[] = {
     { "no weight", "torch/gru_l1_uni_bias_full_i4h7t11b1", "weight_ih_l0", NULL, NULL, "\"weight_ih_l0\" is missing" },

@@ -134,7 +134,8 @@ static double bigram_entropy(const char *text)
     double h = 0;
     memset(pair, 0, sizeof pair), memset(one, 0, sizeof one);
     size_t n = strlen(text) - 1;
-    for (size_t i = 0; i < n; i++) pair[(unsigned char)text[i]][(unsigned char)text[i + 1]]++, one[(unsigned char)text[i]]++;
+    for (size_t i = 0; i < n; i++)
+        pair[(unsigned char)text[i]][(unsigned char)text[i + 1]]++, one[(unsigned char)text[i]]++;
     for (int a = 0; a < 256; a++)
         for (int b = 0; b < 256; b++)
             if (pair[a][b] > 0) h -= pair[a][b] * log(pair[a][b] / one[a]);
@@ -173,8 +174,9 @@ static int set_up(void **state)
     write_file("pairs.txt", text, strlen(text));
     free(text);
     /* char.st: well trained; word.st: a little */
-    succeed(run("train lm", "data=pairs.txt out=char.st model='embed 8; lstm 16; dense' epochs=40 batch=8 steps=20 lr=0.02 "
-                            "init=orthogonal ngram=0 threads=1"));
+    succeed(run("train lm",
+                "data=pairs.txt out=char.st model='embed 8; lstm 16; dense' epochs=40 batch=8 steps=20 lr=0.02 "
+                "init=orthogonal ngram=0 threads=1"));
     succeed(train_text("the cat saw the dog\nthe dog saw a mouse\na mouse saw the cat\nthe cat saw a bird\n",
                        SMALL "out=word.st unit=word min-count=2 split=0"));
     return 0;
@@ -197,8 +199,10 @@ static void learns_more_than_a_bigram(void **state)
     static const char *const modes[] = { "mode=stream ", "mode=line " };
     for (int m = 0; m < 2; m++) {
         char options[512];
-        snprintf(options, sizeof options, "%s out=learn.st model='embed 8; gru 16; dense' epochs=30 batch=8 steps=20 lr=0.02 "
-                 "init=orthogonal ngram=2 threads=1", modes[m]);
+        snprintf(options, sizeof options,
+                 "%s out=learn.st model='embed 8; gru 16; dense' epochs=30 batch=8 steps=20 lr=0.02 "
+                 "init=orthogonal ngram=2 threads=1",
+                 modes[m]);
         outcome r = train_text(text, options);
         double valid = figure(&r, "valid.nats");
         assert_near(figure(&r, "baselines.uniform.nats"), log(6), 1e-12);
@@ -223,8 +227,10 @@ static void same_bytes_for_any_threads(void **state)
     for (int m = 0; m < 2; m++) {
         char options[512], path[32];
         for (int t = 1; t <= 4; t++) { /* the fourth has another seed */
-            snprintf(options, sizeof options, "%s data=pairs.txt out=threads%d.st threads=%d seed=%d epochs=2 batch=24 steps=16 "
-                     "ngram=0 model='embed 24; dropout 0.2; lstm 40 x2; dense'", modes[m], t, t % 4 + t / 4 * 2, t / 4 + 1);
+            snprintf(options, sizeof options,
+                     "%s data=pairs.txt out=threads%d.st threads=%d seed=%d epochs=2 batch=24 steps=16 "
+                     "ngram=0 model='embed 24; dropout 0.2; lstm 40 x2; dense'",
+                     modes[m], t, t % 4 + t / 4 * 2, t / 4 + 1);
             succeed(run("train lm", options));
             snprintf(path, sizeof path, "threads%d.st", t);
             assert_int_equal(same_files("threads1.st", path), t < 4);
@@ -306,7 +312,8 @@ static void evaluation_is_the_validation_of_training(void **state)
     static const char *const modes[] = { "stream", "line" };
     for (int m = 0; m < 2; m++) {
         char options[512];
-        snprintf(options, sizeof options, SMALL "data=pairs.txt valid=held.txt test=held.txt out=e.st mode=%s", modes[m]);
+        snprintf(options, sizeof options, SMALL "data=pairs.txt valid=held.txt test=held.txt out=e.st mode=%s",
+                 modes[m]);
         outcome r = run("train lm", options), e = run("eval", "model-file=e.st data=held.txt batch=4 steps=8");
         outcome wide = run("eval", "model-file=e.st data=held.txt batch=4 steps=50");
         assert_near(figure(&e, "data.nats"), figure(&r, "valid.nats"), 1e-9);
@@ -322,7 +329,8 @@ static void evaluation_is_the_validation_of_training(void **state)
 static void measuring_in_parallel_counts_every_symbol_once(void **state)
 {
     (void)state;
-    outcome one = run("eval", "model-file=char.st data=pairs.txt batch=1"), many = run("eval", "model-file=char.st data=pairs.txt");
+    outcome one = run("eval", "model-file=char.st data=pairs.txt batch=1"),
+            many = run("eval", "model-file=char.st data=pairs.txt");
     assert_int_equal(figure(&one, "data.tokens"), 2500);
     assert_int_equal(figure(&many, "data.tokens"), 2500);
     assert_near(figure(&many, "data.nats"), figure(&one, "data.nats"), 1e-4);
@@ -340,8 +348,10 @@ static void the_best_is_kept(void **state)
     for (char *c = text; *c; c += 5) c[3] = c[3] == 'd' ? 'a' : 'd'; /* remembering is wrong here */
     write_file("misled.txt", text, strlen(text));
     free(text);
-    outcome r = run("train lm", "data=shape.txt valid=misled.txt test=misled.txt out=best.st model='embed 8; lstm 16; dense' epochs=60 "
-                                "batch=4 steps=20 lr=0.02 init=orthogonal ngram=0 threads=1 patience=3");
+    outcome r =
+        run("train lm",
+            "data=shape.txt valid=misled.txt test=misled.txt out=best.st model='embed 8; lstm 16; dense' epochs=60 "
+            "batch=4 steps=20 lr=0.02 init=orthogonal ngram=0 threads=1 patience=3");
     outcome e = run("eval", "model-file=best.st data=misled.txt batch=4");
     assert_true(figure(&r, "best_epoch") > 1 && figure(&r, "epochs") < 60);
     assert_int_equal(figure(&r, "epochs"), figure(&r, "best_epoch") + 3);
@@ -578,8 +588,9 @@ static void stopping_keeps_the_model(void **state)
     done(&r);
 }
 
-#define WILD "model='embed 4; elman 8 relu; dense' optimizer=sgd lr=1000 clip=0 warmup=0 schedule=constant epochs=50 batch=4 " \
-             "steps=8 ngram=0 threads=1 data=pairs.txt out=wild.st"
+#define WILD                                                                                                           \
+    "model='embed 4; elman 8 relu; dense' optimizer=sgd lr=1000 clip=0 warmup=0 schedule=constant epochs=50 batch=4 "  \
+    "steps=8 ngram=0 threads=1 data=pairs.txt out=wild.st"
 static void numbers_that_are_not_finite(void **state)
 {
     (void)state;
@@ -656,7 +667,8 @@ static void bad_input(void **state)
     char *text = read_file("pairs.txt", &before);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         outcome r = run(wrong[i].command, wrong[i].options);
-        if (r.status != wrong[i].status || r.err.code != r.status || !strstr(r.err.msg, wrong[i].says) || strchr(r.err.msg, '\n'))
+        if (r.status != wrong[i].status || r.err.code != r.status || !strstr(r.err.msg, wrong[i].says) ||
+            strchr(r.err.msg, '\n'))
             fail_msg("%s %s: %d, \"%s\"", wrong[i].command, wrong[i].options, r.status, r.status ? r.err.msg : "");
         if (exists("x.st")) fail_msg("%s: x.st was left", wrong[i].options);
         assert_int_equal(r.out.len, 0);
@@ -717,14 +729,18 @@ static void damaged_models_are_refused(void **state)
         assert_int_equal(r.out.len, 0);
         done(&r);
     }
-    /* a symbol of the vocabulary gone, a description that does not fit, another task, a weight that is another number */
+    /* a symbol of the vocabulary gone, a description that does not fit, another task, a weight that is another number
+     */
     uint64_t header;
     memcpy(&header, bytes, 8);
     const struct {
         const char *was;
         size_t at;
         const char *is;
-    } parts[] = { { "mouse", 0, "m\\use" }, { "elman 8", 0, "elman 9" }, { "\"lm\"", 0, "\"ml\"" }, { NULL, 8 + header, "\1\2\100\100" } };
+    } parts[] = { { "mouse", 0, "m\\use" },
+                  { "elman 8", 0, "elman 9" },
+                  { "\"lm\"", 0, "\"ml\"" },
+                  { NULL, 8 + header, "\1\2\100\100" } };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *copy = malloc(n), *at;
         assert_non_null(copy);

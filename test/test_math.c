@@ -29,7 +29,10 @@ static int tear_down(void **state)
 }
 
 /* ---- numbers of either type ---- */
-static double at(int r, const void *x, int64_t i) { return r == REAL_FLOAT ? (double)((const float *)x)[i] : ((const double *)x)[i]; }
+static double at(int r, const void *x, int64_t i)
+{
+    return r == REAL_FLOAT ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
 static void put(int r, void *x, int64_t i, double v)
 {
     if (r == REAL_FLOAT) ((float *)x)[i] = (float)v;
@@ -38,7 +41,8 @@ static void put(int r, void *x, int64_t i, double v)
 static void *new_reals(int r, int64_t n) { return mem_new((size_t)n, (size_t)real[r]->real_size); }
 static void fill(int r, void *x, int64_t n, uint64_t place, double spread)
 {
-    for (int64_t i = 0; i < n; i++) put(r, x, i, spread * (2 * rng_uniform(5, RNG_TEST, place << 32 | (uint64_t)i) - 1));
+    for (int64_t i = 0; i < n; i++)
+        put(r, x, i, spread * (2 * rng_uniform(5, RNG_TEST, place << 32 | (uint64_t)i) - 1));
 }
 static double epsilon(int r) { return r == REAL_FLOAT ? (double)FLT_EPSILON : DBL_EPSILON; }
 
@@ -66,9 +70,9 @@ static const struct row {
     double low[2], high[2], limit[2]; /* exponents of 2; units in the last place: float, double */
 } functions[] = {
     { "exp", expl, false, { -149, -1074 }, { 6.4429, 9.4675 }, { 1.5, 1.5 } },
-    { "log", logl, true, { -125.9, -1021.9 }, { 127.9, 1023.9 }, { 2.0, 2.5 } },
-    { "sigmoid", sigmoidl, false, { -149, -1074 }, { 6.4429, 9.4675 }, { 3.0, 3.5 } },
-    { "tanh", tanhl, false, { -149, -1074 }, { 127.9, 1023.9 }, { 3.5, 4.0 } },
+    { "log", logl, true, { -125.9, -1021.9 }, { 127.9, 1023.9 }, { 2.0, 2.0 } },
+    { "sigmoid", sigmoidl, false, { -149, -1074 }, { 6.4429, 9.4675 }, { 2.5, 2.5 } },
+    { "tanh", tanhl, false, { -149, -1074 }, { 127.9, 1023.9 }, { 3.5, 3.5 } },
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions, POINTS = 1 << 19 };
 static double worst_error(int r, const struct row *f, double *where)
@@ -125,7 +129,8 @@ static void check_product(int r, int64_t m, int64_t n, int64_t K, bool across)
 {
     const measure_ops *ops = real[r]->measure;
     int64_t panel = 2 * ops->lanes, lda = across ? m + 3 : K + 3, ldb = across ? n + 2 : K, ldc = n + 5;
-    void *a = new_reals(r, (across ? K : m) * lda + 64), *b = new_reals(r, (across ? K : n) * ldb + 64), *c = new_reals(r, m * ldc + 64);
+    void *a = new_reals(r, (across ? K : m) * lda + 64), *b = new_reals(r, (across ? K : n) * ldb + 64),
+         *c = new_reals(r, m * ldc + 64);
     void *packed = new_reals(r, ops->packed_size(across ? panel : n, K) + 64);
     fill(r, a, (across ? K : m) * lda, 1, 1), fill(r, b, (across ? K : n) * ldb, 2, 1);
     for (int64_t i = 0; i < m * ldc + 64; i++) put(r, c, i, MARK);
@@ -137,12 +142,14 @@ static void check_product(int r, int64_t m, int64_t n, int64_t K, bool across)
         if (row >= m || j >= n) want = MARK; /* nothing is written beside or behind the product */
         else
             for (int64_t k = 0; k < K; k++) {
-                double p = across ? at(r, a, k * lda + row) * at(r, b, k * ldb + j) : at(r, a, row * lda + k) * at(r, b, j * ldb + k);
+                double p = across ? at(r, a, k * lda + row) * at(r, b, k * ldb + j)
+                                  : at(r, a, row * lda + k) * at(r, b, j * ldb + k);
                 want += p, size += fabs(p);
             }
         if (!(fabs(at(r, c, i) - want) <= epsilon(r) * (size + (across ? MARK : 0)) * 16))
-            fail_msg("%s: %lld x %lld x %lld, %s: c[%lld][%lld] is %.17g, not %.17g", across ? "across" : "product", (long long)m,
-                     (long long)n, (long long)K, r ? "double" : "float", (long long)row, (long long)j, at(r, c, i), want);
+            fail_msg("%s: %lld x %lld x %lld, %s: c[%lld][%lld] is %.17g, not %.17g", across ? "across" : "product",
+                     (long long)m, (long long)n, (long long)K, r ? "double" : "float", (long long)row, (long long)j,
+                     at(r, c, i), want);
     }
     mem_free(a), mem_free(b), mem_free(c), mem_free(packed);
 }
@@ -155,7 +162,8 @@ static void test_products(void **state)
             int64_t p = 2 * real[r]->measure->lanes, width[] = { 1, 3, p - 1, p, p + 1, 2 * p, 3 * p - 3 };
             for (int64_t m = 1; m <= 30; m++)
                 for (int w = 0; w < 7; w++) check_product(r, m, width[w], depth[(m * 7 + w) % 13], across);
-            for (int k = 0; k < 13; k++) check_product(r, 13, p + 5, depth[k], across), check_product(r, 100, 7, depth[k], across);
+            for (int k = 0; k < 13; k++)
+                check_product(r, 13, p + 5, depth[k], across), check_product(r, 100, 7, depth[k], across);
         }
 }
 
@@ -180,17 +188,22 @@ static void run_loss(loss_arrays *a, int r, const loss_case *c, int threads, boo
     const int64_t ld = c->H + 16 + 3;
     softmax *s = NULL;
     laco_error err;
-    *a = (loss_arrays){ .weight = new_reals(r, c->V * c->H + 64), .bias = new_reals(r, c->V), .h = new_reals(r, c->R * ld + 64),
-        .dweight = new_reals(r, c->V * c->H + 64), .dbias = new_reals(r, c->V), .dh = new_reals(r, c->R * ld + 64),
-        .target = mem_new((size_t)c->R, 4), .log_prob = mem_new((size_t)c->R, 8) };
+    *a = (loss_arrays){ .weight = new_reals(r, c->V * c->H + 64),
+                        .bias = new_reals(r, c->V),
+                        .h = new_reals(r, c->R * ld + 64),
+                        .dweight = new_reals(r, c->V * c->H + 64),
+                        .dbias = new_reals(r, c->V),
+                        .dh = new_reals(r, c->R * ld + 64),
+                        .target = mem_new((size_t)c->R, 4),
+                        .log_prob = mem_new((size_t)c->R, 8) };
     fill(r, a->weight, c->V * c->H, 1, 1), fill(r, a->bias, c->V, 2, 1), fill(r, a->h, c->R * ld, 3, c->spread);
     fill(r, a->dweight, c->V * c->H, 4, 1), fill(r, a->dbias, c->V, 5, 1), fill(r, a->dh, c->R * ld, 6, 1);
     for (int64_t i = 0; i < c->R; i++) {
         a->target[i] = (int32_t)(rng_uniform(8, RNG_TEST, (uint64_t)i) * (double)c->V);
         if (ignored && i % 3 == 1) a->target[i] = -1;
     }
-    a->rows = (softmax_rows){ a->weight, bias ? a->bias : NULL, a->h, ld, c->R, a->target, 0.25, a->dweight, bias ? a->dbias : NULL,
-        a->dh, ld, a->log_prob };
+    a->rows = (softmax_rows){ a->weight,  bias ? a->bias : NULL,  a->h,  ld, c->R,       a->target, 0.25,
+                              a->dweight, bias ? a->dbias : NULL, a->dh, ld, a->log_prob };
     if (real[r]->loss->softmax_new(&s, c->V, c->H, pools[threads], &err)) fail_msg("%s", err.msg);
     assert_true(real[r]->loss->softmax_bytes(s) > 0);
     a->loss = real[r]->loss->softmax_run(s, &a->rows);
@@ -223,8 +236,8 @@ static double plain_row(const loss_arrays *a, int r, const loss_case *c, int64_t
 static void near(const char *what, const loss_case *c, int64_t i, double a, double b, double tolerance)
 {
     if (!(fabs(a - b) <= tolerance))
-        fail_msg("V %lld H %lld R %lld: %s[%lld] is %.17g, not %.17g", (long long)c->V, (long long)c->H, (long long)c->R, what,
-                 (long long)i, a, b);
+        fail_msg("V %lld H %lld R %lld: %s[%lld] is %.17g, not %.17g", (long long)c->V, (long long)c->H,
+                 (long long)c->R, what, (long long)i, a, b);
 }
 static void check_loss(int r, const loss_case *c, bool bias, bool ignored)
 {
@@ -236,7 +249,8 @@ static void check_loss(int r, const loss_case *c, bool bias, bool ignored)
     for (int64_t row = 0; row < c->R; row++) {
         double p = plain_row(&a, r, c, row, d, dh);
         near("log p", c, row, a.log_prob[row], p, tolerance * (1 + fabs(p)));
-        for (int64_t i = 0; i < c->H; i++) near("dh", c, row * c->H + i, at(r, a.dh, row * a.rows.lddh + i), dh[i], tolerance);
+        for (int64_t i = 0; i < c->H; i++)
+            near("dh", c, row * c->H + i, at(r, a.dh, row * a.rows.lddh + i), dh[i], tolerance);
         for (int64_t v = 0; v < c->V; v++) {
             db[v] += d[v];
             for (int64_t i = 0; i < c->H; i++) dW[v * c->H + i] += d[v] * at(r, a.h, row * a.rows.ldh + i);
@@ -247,10 +261,12 @@ static void check_loss(int r, const loss_case *c, bool bias, bool ignored)
     void *before = new_reals(r, c->V * c->H); /* dweight and dbias are added to */
     fill(r, before, c->V * c->H, 4, 1);
     for (int64_t i = 0; i < c->V * c->H; i++)
-        near("dW", c, i, at(r, a.dweight, i), at(r, before, i) + dW[i], tolerance * c->spread * (1 + sqrt((double)c->R) / 4));
+        near("dW", c, i, at(r, a.dweight, i), at(r, before, i) + dW[i],
+             tolerance * c->spread * (1 + sqrt((double)c->R) / 4));
     fill(r, before, c->V, 5, 1);
     for (int64_t v = 0; v < c->V; v++)
-        near("db", c, v, at(r, a.dbias, v), at(r, before, v) + (bias ? db[v] : 0), tolerance * (1 + sqrt((double)c->R) / 4));
+        near("db", c, v, at(r, a.dbias, v), at(r, before, v) + (bias ? db[v] : 0),
+             tolerance * (1 + sqrt((double)c->R) / 4));
     mem_free(before), test_free(d), test_free(dh), test_free(dW), test_free(db), free_loss(&a);
 }
 static void test_softmax(void **state)
@@ -303,7 +319,8 @@ static void plain_update(const char *name, plain *p, double gradient, const opti
     if (!strcmp(name, "sgd")) p->w -= s->lr * g;
     else if (!strcmp(name, "momentum")) p->a = s->momentum * p->a + g, p->w -= s->lr * p->a;
     else if (!strcmp(name, "nesterov")) p->a = s->momentum * p->a + g, p->w -= s->lr * (g + s->momentum * p->a);
-    else if (!strcmp(name, "rmsprop")) p->a = s->rho * p->a + (1 - s->rho) * g * g, p->w -= s->lr * g / (sqrt(p->a) + s->eps);
+    else if (!strcmp(name, "rmsprop"))
+        p->a = s->rho * p->a + (1 - s->rho) * g * g, p->w -= s->lr * g / (sqrt(p->a) + s->eps);
     else if (!strcmp(name, "adam") || adamw) {
         p->a = s->beta1 * p->a + (1 - s->beta1) * g, p->b = s->beta2 * p->b + (1 - s->beta2) * g * g;
         p->w -= s->lr * p->a / (1 - pow(s->beta1, t)) / (sqrt(p->b / (1 - pow(s->beta2, t))) + s->eps);
@@ -314,8 +331,14 @@ static void check_optimizer(int r, int row, const char *name, int threads)
 {
     void *w = new_reals(r, NUMBERS), *g = new_reals(r, NUMBERS), *moments = new_reals(r, 2 * NUMBERS);
     plain *p = mem_new(NUMBERS, sizeof *p);
-    optim_step s = { .lr = 0.03, .momentum = 0.9, .rho = 0.95, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-6, .weight_decay = 0.02,
-        .gradient_scale = 0.7 };
+    optim_step s = { .lr = 0.03,
+                     .momentum = 0.9,
+                     .rho = 0.95,
+                     .beta1 = 0.9,
+                     .beta2 = 0.99,
+                     .eps = 1e-6,
+                     .weight_decay = 0.02,
+                     .gradient_scale = 0.7 };
     fill(r, w, NUMBERS, 1, 1);
     for (int64_t i = 0; i < NUMBERS; i++) p[i].w = at(r, w, i);
     for (s.update = 1; s.update <= UPDATES; s.update++) {
@@ -324,7 +347,8 @@ static void check_optimizer(int r, int row, const char *name, int threads)
         for (int64_t i = 0; i < NUMBERS; i++) {
             plain_update(name, &p[i], at(r, g, i), &s);
             if (!(fabs(at(r, w, i) - p[i].w) <= 32 * epsilon(r)))
-                fail_msg("%s, update %d: w[%lld] is %.17g, not %.17g", name, (int)s.update, (long long)i, at(r, w, i), p[i].w);
+                fail_msg("%s, update %d: w[%lld] is %.17g, not %.17g", name, (int)s.update, (long long)i, at(r, w, i),
+                         p[i].w);
         }
     }
     mem_free(w), mem_free(g), mem_free(moments), mem_free(p);

@@ -127,9 +127,11 @@ static void test_errors(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         net_description d;
         laco_error err = { 0 };
-        if (describe_parse(&d, bad[i].text, 7, bad[i].outputs, real32, &err) != LACO_EINVAL) fail_msg("\"%s\" was accepted", bad[i].text);
+        if (describe_parse(&d, bad[i].text, 7, bad[i].outputs, real32, &err) != LACO_EINVAL)
+            fail_msg("\"%s\" was accepted", bad[i].text);
         if (err.code != LACO_EINVAL || err.at != bad[i].at || !strstr(err.msg, bad[i].says))
-            fail_msg("\"%s\": at %lld: %s; not at %lld: %s", bad[i].text, (long long)err.at, err.msg, (long long)bad[i].at, bad[i].says);
+            fail_msg("\"%s\": at %lld: %s; not at %lld: %s", bad[i].text, (long long)err.at, err.msg,
+                     (long long)bad[i].at, bad[i].says);
     }
 }
 static void test_too_large(void **state)
@@ -166,12 +168,14 @@ static net *make(const char *text, bool symbols, const kernels *k, pool *p)
         net_new(&n, &d, symbols ? SYMBOLS : INPUTS, k, p, &err) || net_reserve(n, R, B, true, &err) ||
         net_init(n, "default", 0.5, 3, &err))
         fail_msg("%s: %s", text, err.msg);
-    if (symbols && k->loss->softmax_new(&n->head, n->outputs, d.layer[d.layers - 1].in, p, &err)) fail_msg("%s", err.msg);
+    if (symbols && k->loss->softmax_new(&n->head, n->outputs, d.layer[d.layers - 1].in, p, &err))
+        fail_msg("%s", err.msg);
     for (int i = 0; i < R; i++) {
         ids[i] = (int32_t)(SYMBOLS * rng_uniform(1, RNG_TEST, (uint64_t)i));
         targets[i] = i == 5 ? -1 : (int32_t)(SYMBOLS * rng_uniform(2, RNG_TEST, (uint64_t)i));
     }
-    for (int i = 0; i < R * WIDE; i++) x[i] = rng_normal(3, RNG_TEST, (uint64_t)i), dy[i] = rng_normal(4, RNG_TEST, (uint64_t)i);
+    for (int i = 0; i < R * WIDE; i++)
+        x[i] = rng_normal(3, RNG_TEST, (uint64_t)i), dy[i] = rng_normal(4, RNG_TEST, (uint64_t)i);
     return n;
 }
 /* The loss at the weights as they are; gradients too. The mask of dropout is that of update 5. */
@@ -206,10 +210,16 @@ static const struct {
     const char *text;
     bool symbols;
 } networks[] = {
-    { "embed 5; dense", true }, { "embed 5; dense tied", true }, { "embed 5; gru 5; dense tied no-bias", true },
-    { "embed 4; window 3; dense 6 tanh; dense", true }, { "embed 5; gru 6; dropout 0.4; dense", true },
-    { "embed 3; lstm 4 x2 peephole bidirectional; dense no-bias", true }, { "dense 5 sigmoid; window 2; dense 4", false },
-    { "window 4", false }, { "window 1; dropout 0.3", false }, { "dropout 0.5; dense 6 relu; dense 2 tanh no-bias", false },
+    { "embed 5; dense", true },
+    { "embed 5; dense tied", true },
+    { "embed 5; gru 5; dense tied no-bias", true },
+    { "embed 4; window 3; dense 6 tanh; dense", true },
+    { "embed 5; gru 6; dropout 0.4; dense", true },
+    { "embed 3; lstm 4 x2 peephole bidirectional; dense no-bias", true },
+    { "dense 5 sigmoid; window 2; dense 4", false },
+    { "window 4", false },
+    { "window 1; dropout 0.3", false },
+    { "dropout 0.5; dense 6 relu; dense 2 tanh no-bias", false },
     { "dense 19; lstm 19 residual learned-state; dense 3 sigmoid", false },
 };
 static void test_gradients(void **state)
@@ -223,12 +233,15 @@ static void test_gradients(void **state)
         memcpy(g, n->g, (size_t)n->params * 8), memcpy(made, dx, sizeof made);
         for (int64_t k = 0; k < n->params; k++) {
             double d = difference(n, symbols, (double *)n->w + k);
-            if (!(fabs(g[k] - d) <= 2e-8)) fail_msg("%s: gradient %lld is %.12g, by differences %.12g", networks[i].text, (long long)k, g[k], d);
+            if (!(fabs(g[k] - d) <= 2e-8))
+                fail_msg("%s: gradient %lld is %.12g, by differences %.12g", networks[i].text, (long long)k, g[k], d);
         }
         for (int64_t k = 0; !symbols && k < R * INPUTS; k++) {
             int64_t at = k / INPUTS * WIDE + k % INPUTS;
             double d = difference(n, false, x + at);
-            if (!(fabs(made[at] - d) <= 2e-8)) fail_msg("%s: d input %lld is %.12g, by differences %.12g", networks[i].text, (long long)k, made[at], d);
+            if (!(fabs(made[at] - d) <= 2e-8))
+                fail_msg("%s: d input %lld is %.12g, by differences %.12g", networks[i].text, (long long)k, made[at],
+                         d);
         }
         test_free(g), net_free(n);
     }
@@ -248,7 +261,8 @@ static void drop(float *y, float *d, double rate, uint64_t seed, int index, uint
     int count;
     int64_t ld;
     for (int i = 0; i < DROP_ROWS * DROP_LD; i++) in[i] = 1 + (float)(i % 7);
-    if (kind->describe(&s, t, &count, NULL) || kind->make(&l, &s, pools[threads], NULL) || kind->reserve(l, DROP_ROWS, DROP_ROWS, true, NULL))
+    if (kind->describe(&s, t, &count, NULL) || kind->make(&l, &s, pools[threads], NULL) ||
+        kind->reserve(l, DROP_ROWS, DROP_ROWS, true, NULL))
         fail_msg("dropout cannot be made");
     kind->forward(l, &p, in, DROP_LD, NULL, NULL);
     const float *from = kind->output(l, &ld);
@@ -274,13 +288,15 @@ static void test_dropout(void **state)
             for (int j = 0; j < DROP_WIDTH; j++) {
                 int i = r * DROP_LD + j;
                 dropped += out[0][i] == 0;
-                assert_true(out[0][i] == 0 || fabs((double)out[0][i] - (double)in[i] / (1 - p)) < 1e-3 * (double)in[i] / (1 - p));
+                assert_true(out[0][i] == 0 ||
+                            fabs((double)out[0][i] - (double)in[i] / (1 - p)) < 1e-3 * (double)in[i] / (1 - p));
                 assert_true(back[i] == out[0][i]); /* dy was the input: the same mask, the same factor */
             }
         assert_true(fabs(dropped - n * p) < 5 * sqrt(n * p * (1 - p)));
         drop(out[1], NULL, p, 1, 2, 3, 3, true);
         assert_true(same_rows(out[0], out[1]));
-        drop(out[1], NULL, p, 2, 2, 3, 1, true), drop(out[2], NULL, p, 1, 3, 3, 1, true), drop(out[3], NULL, p, 1, 2, 4, 1, true);
+        drop(out[1], NULL, p, 2, 2, 3, 1, true), drop(out[2], NULL, p, 1, 3, 3, 1, true),
+            drop(out[3], NULL, p, 1, 2, 4, 1, true);
         for (int i = 1; i < 4; i++) assert_false(same_rows(out[0], out[i]));
         drop(out[1], back, p, 1, 2, 3, 1, false);
         assert_true(same_rows(out[1], in) && same_rows(back, in));
@@ -319,8 +335,10 @@ static void measure(net *n, int64_t steps, double *log_prob)
 }
 static void test_carried_states(void **state)
 {
-    static const char *const texts[] = { "embed 5; lstm 5 x2 peephole; dense", "embed 5; window 4; gru 6 learned-state; dense",
-        "embed 4; window 6; dense", "embed 3; lstm 7 norm project 3 gate-recurrence; dense", "embed 3; jordan 5; elman 4; dense 4 tanh; dense" };
+    static const char *const texts[] = { "embed 5; lstm 5 x2 peephole; dense",
+                                         "embed 5; window 4; gru 6 learned-state; dense", "embed 4; window 6; dense",
+                                         "embed 3; lstm 7 norm project 3 gate-recurrence; dense",
+                                         "embed 3; jordan 5; elman 4; dense 4 tanh; dense" };
     (void)state;
     for (int i = 0; i < 5; i++)
         for (int64_t steps = 1; steps < LONG; steps += steps == 1 ? 2 : 1) {
@@ -331,7 +349,8 @@ static void test_carried_states(void **state)
             assert_int_equal(net_load(n, true, false, NULL), LACO_OK);
             measure(n, LONG, whole), measure(n, steps, parts);
             for (int k = 0; k < LONG * ROWS; k++)
-                if (!(fabs(whole[k] - parts[k]) < 1e-12)) fail_msg("%s: step %d: %.17g, not %.17g", texts[i], k / ROWS, parts[k], whole[k]);
+                if (!(fabs(whole[k] - parts[k]) < 1e-12))
+                    fail_msg("%s: step %d: %.17g, not %.17g", texts[i], k / ROWS, parts[k], whole[k]);
             net_free(n);
         }
 }

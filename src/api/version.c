@@ -75,7 +75,7 @@ static bool command_row(int i, named *out)
     static const char *const rows[][2] = {
         { "train lm", "Trains a language model on a text and saves the best one." },
         { "sample", "Writes text with a model." },
-        { "eval", "Measures how well a model predicts a text, beside baselines." },
+        { "eval", "Measures how well a model predicts a text." },
         { "score", "Gives every line of a text its probability under a model." },
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },
         { "selftest", "Compares this build with stored results and with itself in double precision." },

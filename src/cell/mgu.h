@@ -35,8 +35,8 @@ static void mgu_forward2(const cell_args *arg)
         put_state(&a, r, 0, h + f * (n - h));
     }
 }
-/* The part of df that comes through h' is handed on in the carry's place: backward needs f and the gradient of v too,
-   so backward2 keeps dh there and backward finishes. */
+/* What reaches f through h' waits in the place of v until backward adds what reaches it through v, and puts v back: the
+   weight gradient still needs it. */
 static void mgu_backward2(const cell_args *arg)
 {
     const cell_args a = *arg;

@@ -18,7 +18,7 @@ typedef struct ragged {
 /* How a tensor is drawn by an initialiser (src/net/init.c). */
 typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO } init_role;
 typedef struct param_tensor {
-    char name[48]; /* within its layer: "weight_ih", … */
+    char name[64]; /* within its layer: "weight_ih", … */
     int rank;
     int64_t shape[4], size, offset; /* offset into the parameters of the layer, in reals */
     init_role role;

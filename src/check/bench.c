@@ -44,8 +44,8 @@ static laco_status end_table(bench *b, laco_error *err)
 }
 
 /* One bar: a cell that says whether it is met. at_most: the smaller the better. */
-__attribute__((format(printf, 5, 6)))
-static void judge(bench *b, double value, double bar, bool at_most, const char *row, ...)
+__attribute__((format(printf, 5, 6))) static void judge(bench *b, double value, double bar, bool at_most,
+                                                        const char *row, ...)
 {
     double margin = at_most ? bar / value : value / bar;
     bool met = margin >= 1;
@@ -104,14 +104,11 @@ static void peak_run(void *state)
     peak_work *w = state;
     pool_run(w->pool, pool_threads(w->pool), peak_task, w);
 }
-static double peak_work_of(const peak_work *w)
-{
-    return w->ops->peak(PEAK_CALL, w->sink) * pool_threads(w->pool);
-}
+static double peak_work_of(const peak_work *w) { return w->ops->peak(PEAK_CALL, w->sink) * pool_threads(w->pool); }
 
 static const table_column peak_columns[] = {
-    { "what", "", TABLE_TEXT }, { "gflops", "GFLOP/s", 1 }, { "peaks", "of a core's peak", 3 }, { "gbytes", "GB/s", 1 },
-    { NULL, NULL, 0 },
+    { "what", "", TABLE_TEXT }, { "gflops", "GFLOP/s", 1 }, { "peaks", "of a core's peak", 3 },
+    { "gbytes", "GB/s", 1 },    { NULL, NULL, 0 },
 };
 static void peak_row(bench *b, const char *what, const probe *p, double bytes)
 {
@@ -135,9 +132,14 @@ static laco_status peak_multiply(bench *b, laco_error *err)
 /* One row times weights that lie in one level of the memory: how fast they can be read. */
 static laco_status peak_read(bench *b, laco_error *err)
 {
-    static const struct { const char *what; int64_t n, K; } size[] = {
-        { "one row x 16 KiB of weights", 32, 128 }, { "one row x 512 KiB", 256, 512 },
-        { "one row x 8 MiB", 2048, 1024 }, { "one row x 256 MiB", 8192, 8192 },
+    static const struct {
+        const char *what;
+        int64_t n, K;
+    } size[] = {
+        { "one row x 16 KiB of weights", 32, 128 },
+        { "one row x 512 KiB", 256, 512 },
+        { "one row x 8 MiB", 2048, 1024 },
+        { "one row x 256 MiB", 8192, 8192 },
     };
     laco_status st = LACO_OK;
     for (size_t i = 0; !st && i < sizeof size / sizeof *size; i++) {
@@ -159,12 +161,20 @@ static laco_status section_peak(bench *b, laco_error *err)
 
 /* ---- matrix products: the three that training consists of, at the sizes of an LSTM layer with I = H ---- */
 enum { PRODUCTS = 3 };
-static const char *const product_names[PRODUCTS] = { "inputs x weights", "gradients x weights", "gradients^T x inputs" };
+static const char *const product_names[PRODUCTS] = { "inputs x weights", "gradients x weights",
+                                                     "gradients^T x inputs" };
 static const table_column gemm_columns[] = {
-    { "hidden", "H", 0 }, { "rows", "M", 0 },
-    { "inputs_gflops", "inputs x weights, GFLOP/s", 0 }, { "inputs_percent", "% of peak", 1 }, { "inputs_bar", "bar 85 %", TABLE_TEXT },
-    { "gradients_gflops", "gradients x weights, GFLOP/s", 0 }, { "gradients_percent", "% of peak", 1 }, { "gradients_bar", "bar 85 %", TABLE_TEXT },
-    { "weights_gflops", "gradients^T x inputs, GFLOP/s", 0 }, { "weights_percent", "% of peak", 1 }, { "weights_bar", "bar 85 %", TABLE_TEXT },
+    { "hidden", "H", 0 },
+    { "rows", "M", 0 },
+    { "inputs_gflops", "inputs x weights, GFLOP/s", 0 },
+    { "inputs_percent", "% of peak", 1 },
+    { "inputs_bar", "bar 85 %", TABLE_TEXT },
+    { "gradients_gflops", "gradients x weights, GFLOP/s", 0 },
+    { "gradients_percent", "% of peak", 1 },
+    { "gradients_bar", "bar 85 %", TABLE_TEXT },
+    { "weights_gflops", "gradients^T x inputs, GFLOP/s", 0 },
+    { "weights_percent", "% of peak", 1 },
+    { "weights_bar", "bar 85 %", TABLE_TEXT },
     { NULL, NULL, 0 },
 };
 static laco_status gemm_row(bench *b, int64_t H, int64_t M, laco_error *err)
@@ -203,16 +213,26 @@ typedef struct train_size {
     int64_t I, H, B, T;
 } train_size;
 static const table_column train_columns[] = {
-    { "cell", "cell", TABLE_TEXT }, { "size", "I,H,B,T", TABLE_TEXT }, { "ms", "ms", 2 }, { "spread_percent", "+- %", 1 },
-    { "gflops", "GFLOP/s", 0 }, { "percent", "% of peak", 1 }, { "bar", "bar 75 %", TABLE_TEXT },
-    { "threads", "threads", 0 }, { "threads_gflops", "GFLOP/s", 0 }, { "scaling", "x one", 2 },
-    { "cores", "cores free", 2 }, { "scaling_bar", "bar 0.9 x cores", TABLE_TEXT }, { NULL, NULL, 0 },
+    { "cell", "cell", TABLE_TEXT },
+    { "size", "I,H,B,T", TABLE_TEXT },
+    { "ms", "ms", 2 },
+    { "spread_percent", "+- %", 1 },
+    { "gflops", "GFLOP/s", 0 },
+    { "percent", "% of peak", 1 },
+    { "bar", "bar 75 %", TABLE_TEXT },
+    { "threads", "threads", 0 },
+    { "threads_gflops", "GFLOP/s", 0 },
+    { "scaling", "x one", 2 },
+    { "cores", "cores free", 2 },
+    { "scaling_bar", "bar 0.9 x cores", TABLE_TEXT },
+    { NULL, NULL, 0 },
 };
 enum { ONE, MANY, CORES, TRAIN_PROBES }; /* on one thread; on all; multiply-adds on all: the cores that others leave */
 static void train_row(bench *b, const char *cell, const train_size *s, const probe p[TRAIN_PROBES])
 {
     char size[48];
-    snprintf(size, sizeof size, "%lld,%lld,%lld,%lld", (long long)s->I, (long long)s->H, (long long)s->B, (long long)s->T);
+    snprintf(size, sizeof size, "%lld,%lld,%lld,%lld", (long long)s->I, (long long)s->H, (long long)s->B,
+             (long long)s->T);
     table_text(&b->t, cell), table_text(&b->t, size);
     table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
     table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, 100 * p->share);
@@ -223,9 +243,11 @@ static void train_row(bench *b, const char *cell, const train_size *s, const pro
         return;
     }
     double times = p[ONE].time / p[MANY].time, cores = p[CORES].share < b->threads ? p[CORES].share : b->threads;
-    table_number(&b->t, b->threads), table_number(&b->t, p[MANY].work / p[MANY].time * 1e-9), table_number(&b->t, times);
+    table_number(&b->t, b->threads), table_number(&b->t, p[MANY].work / p[MANY].time * 1e-9),
+        table_number(&b->t, times);
     table_number(&b->t, cores);
-    judge(b, times / cores, SCALING_BAR, false, "train %s %s, %d threads against one, per core", cell, size, b->threads);
+    judge(b, times / cores, SCALING_BAR, false, "train %s %s, %d threads against one, per core", cell, size,
+          b->threads);
 }
 static laco_status train_cell(bench *b, const char *cell, const train_size *s, laco_error *err)
 {
@@ -245,8 +267,8 @@ static laco_status train_cell(bench *b, const char *cell, const train_size *s, l
 }
 
 static const table_column memory_columns[] = {
-    { "cell", "cell", TABLE_TEXT }, { "size", "I,H,B,T", TABLE_TEXT }, { "mbytes", "MB", 1 },
-    { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", TABLE_TEXT }, { NULL, NULL, 0 },
+    { "cell", "cell", TABLE_TEXT },       { "size", "I,H,B,T", TABLE_TEXT }, { "mbytes", "MB", 1 },
+    { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", TABLE_TEXT },    { NULL, NULL, 0 },
 };
 static laco_status train_memory(bench *b, laco_error *err)
 {
@@ -264,7 +286,9 @@ static laco_status train_memory(bench *b, laco_error *err)
 }
 static laco_status section_train(bench *b, laco_error *err)
 {
-    static const train_size size[] = { { 128, 128, 16, 64 }, { 256, 256, 32, 64 }, { 512, 512, 64, 35 }, { 1024, 1024, 64, 35 } };
+    static const train_size size[] = {
+        { 128, 128, 16, 64 }, { 256, 256, 32, 64 }, { 512, 512, 64, 35 }, { 1024, 1024, 64, 35 }
+    };
     static const char *const cell[] = { "lstm", "gru", "elman" };
     laco_status st = LACO_OK;
     table_start(&b->t, "train", "Training of one layer: packing, forward, backward with all gradients", train_columns);
@@ -290,7 +314,9 @@ static void add_variant(variants *v, const cell_info *cell, const char *words, u
     if (v->n == MOST_VARIANTS) return;
     variant *to = &v->of[v->n++];
     snprintf(to->name, sizeof to->name, "%s%s%s", cell->name, *words ? " " : "", words);
-    to->spec = (cell_spec){ .cell = cell->name, .inputs = 256, .hidden = 256, .words = bits, .project = project, .biases = -1 };
+    to->spec = (cell_spec){
+        .cell = cell->name, .inputs = 256, .hidden = 256, .words = bits, .project = project, .biases = -1
+    };
 }
 static unsigned bits_of(const cell_info *cell, const char *words)
 {
@@ -325,9 +351,14 @@ static bool element_wise(const recur_ops *ops, const cell_spec *spec)
 }
 
 static const table_column cell_columns[] = {
-    { "cell", "cell", TABLE_TEXT }, { "ms", "ms", 2 }, { "spread_percent", "+- %", 1 }, { "gflops", "GFLOP/s", 0 },
-    { "per_unit", "ns per unit and step", 3 }, { "relative", "per multiply-add, LSTM = 1", 2 },
-    { "bar", "bar 1.25", TABLE_TEXT }, { NULL, NULL, 0 },
+    { "cell", "cell", TABLE_TEXT },
+    { "ms", "ms", 2 },
+    { "spread_percent", "+- %", 1 },
+    { "gflops", "GFLOP/s", 0 },
+    { "per_unit", "ns per unit and step", 3 },
+    { "relative", "per multiply-add, LSTM = 1", 2 },
+    { "bar", "bar 1.25", TABLE_TEXT },
+    { NULL, NULL, 0 },
 };
 static void cell_row(bench *b, const variant *v, const training *t, const probe *p, const probe *lstm)
 {
@@ -335,8 +366,10 @@ static void cell_row(bench *b, const variant *v, const training *t, const probe 
     table_text(&b->t, v->name), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
     table_number(&b->t, p->work / p->time * 1e-9);
     table_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden)), table_number(&b->t, relative);
-    if (element_wise(b->m.k->recur, &v->spec)) table_text(&b->t, "element-wise");
-    else judge(b, relative, CELL_BAR, true, "cell %s, time per multiply-add", v->name);
+    if (element_wise(b->m.k->recur, &v->spec))
+        table_text(&b->t, "element-wise");
+    else
+        judge(b, relative, CELL_BAR, true, "cell %s, time per multiply-add", v->name);
 }
 /* Variants i .. i+n-1, each round beside a plain LSTM. */
 static laco_status cell_group(bench *b, const variants *v, int i, int n, laco_error *err)
@@ -369,8 +402,9 @@ static laco_status section_cells(bench *b, laco_error *err)
 /* ---- streaming ---- */
 enum { STREAMS = 3 };
 static const table_column stream_columns[] = {
-    { "hidden", "I = H", 0 }, { "lstm_us", "lstm, us per step", 3 }, { "lstm_gbytes", "GB/s", 1 },
-    { "gru_us", "gru, us per step", 3 }, { "gru_gbytes", "GB/s", 1 }, { "elman_us", "elman, us per step", 3 },
+    { "hidden", "I = H", 0 },      { "lstm_us", "lstm, us per step", 3 },
+    { "lstm_gbytes", "GB/s", 1 },  { "gru_us", "gru, us per step", 3 },
+    { "gru_gbytes", "GB/s", 1 },   { "elman_us", "elman, us per step", 3 },
     { "elman_gbytes", "GB/s", 1 }, { NULL, NULL, 0 },
 };
 static laco_status stream_row(bench *b, int64_t H, laco_error *err)
@@ -389,7 +423,8 @@ static laco_status stream_row(bench *b, int64_t H, laco_error *err)
     if (!st) table_number(&b->t, (double)H);
     for (int i = 0; i < STREAMS; i++) {
         stream_free(s[i]);
-        if (!st) table_number(&b->t, p[i].time * 1e6), table_number(&b->t, p[i].work / 2 * sizeof(float) / p[i].time * 1e-9);
+        if (!st)
+            table_number(&b->t, p[i].time * 1e6), table_number(&b->t, p[i].work / 2 * sizeof(float) / p[i].time * 1e-9);
     }
     return st;
 }
@@ -406,8 +441,8 @@ static const struct section {
     const char *name;
     laco_status (*run)(bench *b, laco_error *err);
 } sections[] = {
-    { "peak", section_peak }, { "gemm", section_gemm }, { "train", section_train }, { "cells", section_cells },
-    { "stream", section_stream },
+    { "peak", section_peak },   { "gemm", section_gemm },     { "train", section_train },
+    { "cells", section_cells }, { "stream", section_stream },
 };
 
 static laco_status run_sections(bench *b, const char *what, laco_error *err)
@@ -417,7 +452,9 @@ static laco_status run_sections(bench *b, const char *what, laco_error *err)
     begin_report(b);
     for (size_t i = 0; !st && i < sizeof sections / sizeof *sections; i++)
         if (all || !strcmp(what, sections[i].name)) found = true, st = sections[i].run(b, err);
-    if (!found) return fail(err, LACO_EINVAL, -1, "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream", what);
+    if (!found)
+        return fail(err, LACO_EINVAL, -1, "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream",
+                    what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
     return end_report(b, err);
 }
@@ -438,7 +475,8 @@ laco_status bench_run(const char *what, double seconds, int threads, bool as_jso
     bench b = { .m = { .seconds = seconds, .stop = stop }, .json = as_json, .out = out, .ctx = ctx };
     laco_status st = kernels_choose(&b.m.k, REAL_FLOAT, err);
     if (!st) st = make_pools(&b, threads, err);
-    if (!st && !(b.m.sink = mem_new((size_t)b.threads, LANE_BYTES))) st = fail_memory(err, (size_t)b.threads * LANE_BYTES);
+    if (!st && !(b.m.sink = mem_new((size_t)b.threads, LANE_BYTES)))
+        st = fail_memory(err, (size_t)b.threads * LANE_BYTES);
     if (!st) st = run_sections(&b, what, err);
     pool_free(b.pool[0]), pool_free(b.pool[1]);
     mem_free(b.m.sink), table_free(&b.t), buf_free(&b.text);

@@ -2,7 +2,7 @@
 #include "base/file.h"
 
 enum { ROUNDS = 5, SAMPLES = 64, PEAK_BURSTS = 6, PEAK_CALL = 1024 };
-#define SHORTEST_SAMPLE 2e-5  /* seconds: well above the time that reading the clock takes */
+#define SHORTEST_SAMPLE 2e-5 /* seconds: well above the time that reading the clock takes */
 #define PEAK_SECONDS 1e-3
 
 typedef struct samples {

@@ -14,9 +14,9 @@ typedef struct meter {
 typedef struct probe {
     void (*run)(void *state);
     void *state;
-    double work;          /* floating-point operations of one run */
-    double time, share;   /* medians: seconds of one run; its rate in peaks of one core */
-    double quarter[2];    /* a quarter of the samples took less, a quarter more than these seconds */
+    double work;        /* floating-point operations of one run */
+    double time, share; /* medians: seconds of one run; its rate in peaks of one core */
+    double quarter[2];  /* a quarter of the samples took less, a quarter more than these seconds */
 } probe;
 enum { MOST_PROBES = 8 };
 

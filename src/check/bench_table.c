@@ -39,8 +39,10 @@ void table_number(table *t, double number)
     table_cell *c = next_cell(t);
     if (!c) return;
     c->number = number;
-    if (isfinite(number)) snprintf(c->text, sizeof c->text, "%.*f", column->decimals, number);
-    else strcpy(c->text, "-");
+    if (isfinite(number))
+        snprintf(c->text, sizeof c->text, "%.*f", column->decimals, number);
+    else
+        strcpy(c->text, "-");
 }
 
 /* ---- Markdown: text to the left, numbers to the right ---- */
@@ -82,8 +84,10 @@ void table_json(const table *t, json_out *to)
         for (int c = 0; c < t->columns; c++) {
             const table_cell *cell = &t->cell[i + (size_t)c];
             json_key(to, t->column[c].key);
-            if (t->column[c].decimals == TABLE_TEXT) json_text(to, cell->text);
-            else json_number(to, cell->number);
+            if (t->column[c].decimals == TABLE_TEXT)
+                json_text(to, cell->text);
+            else
+                json_number(to, cell->number);
         }
         json_end(to, '}');
     }

@@ -18,13 +18,14 @@ typedef struct table {
     int columns;
     table_cell *cell; /* row by row */
     size_t cells, cap;
-    bool failed;      /* memory ran out: what came after that is missing */
+    bool failed; /* memory ran out: what came after that is missing */
 } table;
 
-void table_start(table *t, const char *key, const char *title, const table_column *column); /* t zeroed or used before */
-void table_text(table *t, const char *text);    /* cut when too long */
-void table_number(table *t, double number);     /* NaN: none */
+void table_start(table *t, const char *key, const char *title,
+                 const table_column *column); /* t zeroed or used before */
+void table_text(table *t, const char *text);  /* cut when too long */
+void table_number(table *t, double number);   /* NaN: none */
 void table_markdown(const table *t, buf *to);
-void table_json(const table *t, json_out *to);  /* "key": [ an object per row ] */
+void table_json(const table *t, json_out *to); /* "key": [ an object per row ] */
 void table_free(table *t);
 #endif

@@ -7,7 +7,8 @@ enum { LINE = 64 / sizeof(float), SLACK = 256, NOISE = 4099 };
 /* Row stride of the library's arrays: an odd number of cache lines. */
 static int64_t stride_of(int64_t n) { return (ceil_div(n, LINE) | 1) * LINE; }
 
-/* n numbers in +-scale; NULL when there is no memory. A short sequence repeated: speed does not depend on the values. */
+/* n numbers in +-scale; NULL when there is no memory. A short sequence repeated: speed does not depend on the values.
+ */
 static void *noise(int64_t n, double scale)
 {
     float *a = mem_new((size_t)(n + SLACK), sizeof *a);
@@ -53,8 +54,10 @@ laco_status product_new(product **out, const measure_ops *ops, bool across, int6
 void product_run(void *state)
 {
     product *p = state;
-    if (p->across) p->ops->gemm_across(p->m, p->n, p->K, p->a, p->lda, p->b, p->ldb, p->c, p->ldc, p->scratch);
-    else p->ops->gemm(p->m, p->n, p->K, p->a, p->lda, p->b, p->c, p->ldc);
+    if (p->across)
+        p->ops->gemm_across(p->m, p->n, p->K, p->a, p->lda, p->b, p->ldb, p->c, p->ldc, p->scratch);
+    else
+        p->ops->gemm(p->m, p->n, p->K, p->a, p->lda, p->b, p->c, p->ldc);
 }
 double product_work(const product *p) { return 2.0 * (double)p->m * (double)p->n * (double)p->K; }
 
@@ -95,7 +98,8 @@ static laco_status training_take(training *t, const cell_spec *spec, int64_t B, 
     if (st) return st;
     t->ldx = stride_of(spec->inputs), t->ldy = stride_of(t->ops->out_width(t->r));
     t->carry_bytes = (size_t)(B * t->ops->state_stride(t->r)) * sizeof(float);
-    t->w = noise(params, 1 / sqrt((double)spec->hidden)), t->dw = noise(params, 0), t->carry = mem_new(t->carry_bytes, 1);
+    t->w = noise(params, 1 / sqrt((double)spec->hidden)), t->dw = noise(params, 0),
+    t->carry = mem_new(t->carry_bytes, 1);
     t->x = noise(R * t->ldx, 0.5), t->dx = noise(R * t->ldx, 0), t->dy = noise(R * t->ldy, 0.01);
     bool ok = full_batch(t, B, T) && t->w && t->dw && t->carry && t->x && t->dx && t->dy;
     return ok ? LACO_OK : fail_memory(err, (size_t)(2 * params + R * (2 * t->ldx + t->ldy)) * sizeof(float));

@@ -62,8 +62,8 @@ static laco_status take_int(const golden *g, const char *key, int64_t low, int64
     if (!text) return fail(g->err, LACO_EFORMAT, -1, "the metadata lacks \"%s\"", key);
     long long x = strtoll(text, &end, 10);
     if (end == text || *end || x < low || x > high)
-        return fail(g->err, LACO_EFORMAT, -1, "\"%s\" of the metadata is \"%.20s\", not a number from %lld to %lld", key,
-                    text, (long long)low, (long long)high);
+        return fail(g->err, LACO_EFORMAT, -1, "\"%s\" of the metadata is \"%.20s\", not a number from %lld to %lld",
+                    key, text, (long long)low, (long long)high);
     *out = x;
     return LACO_OK;
 }
@@ -147,7 +147,8 @@ static void move_blocks(const golden *g, const param_tensor *t, double *ours, do
     }
 }
 
-/* Between a state of all layers ([layer][direction][B][width]) and the stack's; member: offset of s0, sn, dsn or ds0. */
+/* Between a state of all layers ([layer][direction][B][width]) and the stack's; member: offset of s0, sn, dsn or ds0.
+ */
 typedef double *state_of(stack_layer *q);
 static double *s0_of(stack_layer *q) { return q->s0; }
 static double *sn_of(stack_layer *q) { return q->sn; }
@@ -254,7 +255,8 @@ static laco_status read_case(golden *g)
     bool cell = s->states > 1, ok = read_weights(g) && fetch_into(g, "input", s->x, g->T * g->B * g->inputs) &&
         fetch_into(g, "loss_weight.output", s->dy, g->T * g->B * s->out) && read_state(g, s0_of, 0, "h0") &&
         read_state(g, dsn_of, 0, "loss_weight.hn");
-    if (ok && cell) ok = read_state(g, s0_of, last_state(g), "c0") && read_state(g, dsn_of, last_state(g), "loss_weight.cn");
+    if (ok && cell)
+        ok = read_state(g, s0_of, last_state(g), "c0") && read_state(g, dsn_of, last_state(g), "loss_weight.cn");
     return ok ? LACO_OK : LACO_EFORMAT;
 }
 
@@ -268,8 +270,8 @@ static bool same(const golden *g, const char *name, const double *made, int64_t 
     for (int64_t i = 0; i < n; i++)
         if (!(fabs(made[i] - want[i]) <= tolerance * largest) && worst < 0) worst = i;
     if (worst >= 0)
-        fail(g->err, LACO_ENUMERIC, -1, "%s[%lld] is %.17g, not %.17g (tolerance %g)", name, (long long)worst, made[worst],
-             want[worst], tolerance);
+        fail(g->err, LACO_ENUMERIC, -1, "%s[%lld] is %.17g, not %.17g (tolerance %g)", name, (long long)worst,
+             made[worst], want[worst], tolerance);
     mem_free(want);
     return worst < 0;
 }
@@ -318,8 +320,9 @@ static laco_status compare_case(golden *g)
     int c = last_state(g);
     stack_forward(s);
     double loss = stack_loss(s);
-    bool ok = same(g, "output", s->y, g->T * g->B * s->out, tolerance(g, 1e-12)) && same_state(g, sn_of, 0, "hn", false) &&
-        (!cell || same_state(g, sn_of, c, "cn", false)) && same(g, "loss", &loss, 1, tolerance(g, 1e-12));
+    bool ok = same(g, "output", s->y, g->T * g->B * s->out, tolerance(g, 1e-12)) &&
+              same_state(g, sn_of, 0, "hn", false) && (!cell || same_state(g, sn_of, c, "cn", false)) &&
+              same(g, "loss", &loss, 1, tolerance(g, 1e-12));
     if (!ok) return LACO_ENUMERIC;
     stack_backward(s);
     ok = same_gradient(g, "input", s->dx, g->T * g->B * g->inputs) && same_state(g, ds0_of, 0, "h0", true) &&

@@ -1,5 +1,5 @@
-/* One golden case: a .safetensors file with the inputs, weights, outputs and gradients of a recurrent network that other
-   programs computed. */
+/* One golden case: a .safetensors file with the inputs, weights, outputs and gradients of a recurrent network that
+   other programs computed. */
 #ifndef GOLDEN_H
 #define GOLDEN_H
 #include "net/kernels.h"

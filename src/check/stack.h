@@ -33,7 +33,8 @@ typedef struct stack {
 } stack;
 
 /* What the layers of specs hold, for the caller to check before memory is taken; fills layer[].tensor and .params. */
-laco_status stack_describe(stack *s, const kernels *k, const layer_spec *specs, int layers, int64_t in, laco_error *err);
+laco_status stack_describe(stack *s, const kernels *k, const layer_spec *specs, int layers, int64_t in,
+                           laco_error *err);
 /* After stack_describe. lengths: [B] from 0 to T, NULL: T each. On error the caller still calls stack_free. */
 laco_status stack_make(stack *s, pool *p, int64_t T, int64_t B, const int64_t *lengths, laco_error *err);
 void stack_free(stack *s);

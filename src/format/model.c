@@ -315,21 +315,6 @@ static laco_status check_network(const safetensors *s, const model_head *h, cons
     return st ? st : check_parity_shapes(s, h, d.layer[0].symbols, err);
 }
 
-/* Describing a layer that learns its initial state takes as much memory as the layer; so the network is held against
-   the file without those words first. */
-static laco_status check_unlearned(const safetensors *s, const model_head *h, const kernels *k, laco_error *err)
-{
-    static const char word[] = "learned-state";
-    if (!strstr(h->description, word)) return LACO_OK;
-    char *text = mem_text(h->description, strlen(h->description));
-    if (!text) return fail_memory(err, strlen(h->description));
-    for (char *p = text; (p = strstr(p, word));) memset(p, ' ', sizeof word - 1);
-    laco_status st = check_network(s, h, text, k, err);
-    mem_free(text);
-    return st;
-}
-
-/* Before memory for the network is taken: does the file hold what its description asks for? */
 static laco_status check_file(const safetensors *s, const model_head *h, laco_error *err)
 {
     const kernels *k;
@@ -337,7 +322,6 @@ static laco_status check_file(const safetensors *s, const model_head *h, laco_er
         return fail(err, LACO_EFORMAT, -1, "damaged: %zu tensors and %zu pairs of metadata are more than any model has",
                     st_count(s), st_metadata_count(s));
     laco_status st = kernels_choose(&k, REAL_FLOAT, err);
-    if (!st) st = check_unlearned(s, h, k, err);
     return st ? st : check_network(s, h, h->description, k, err);
 }
 

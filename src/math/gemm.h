@@ -15,15 +15,23 @@ typedef void tile_fn(int64_t K, const real *a, int64_t lda, const vec *b, real *
 /* c[M][PANEL] (+)= a * b. Few rows would wait for the latency of multiply-add: U > 1 splits k over U accumulators. */
 #define BY_ROWS(r, k) a[(r) * lda + (k)]
 #define TRANSPOSED(r, k) a[(k) * lda + (r)]
+/* A transposed operand is read a piece of a cache line per row, at strides that no hardware foresees: each tile asks
+   for the line after its own. The rows of c lie just as far apart, and are asked for before the sum is made. */
+#define BY_ROWS_AHEAD(k) (void)0
+#define TRANSPOSED_AHEAD(k) __builtin_prefetch(a + (k) * lda + 64 / sizeof(real))
 #define TILE(name, M, U, A)                                                                                            \
     static void name(int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc, bool add)              \
     {                                                                                                                  \
         vec s[U][M][NV] = { 0 };                                                                                       \
         int64_t k = 0;                                                                                                 \
+        _Pragma("GCC unroll 16") for (int r = 0; add && r < M; r++)                                                    \
+            for (int v = 0; v < NV; v++) __builtin_prefetch(c + r * ldc + v * LANES);                                  \
         for (; k + U <= K; k += U)                                                                                     \
-            _Pragma("GCC unroll 4") for (int u = 0; u < U; u++)                                                        \
+            _Pragma("GCC unroll 4") for (int u = 0; u < U; u++) {                                                      \
+                A##_AHEAD(k + u);                                                                                      \
                 _Pragma("GCC unroll 16") for (int r = 0; r < M; r++)                                                   \
                     for (int v = 0; v < NV; v++) s[u][r][v] += splat(A(r, k + u)) * b[(k + u) * NV + v];               \
+            }                                                                                                          \
         for (; U > 1 && k < K; k++)                                                                                    \
             _Pragma("GCC unroll 16") for (int r = 0; r < M; r++)                                                       \
                 for (int v = 0; v < NV; v++) s[0][r][v] += splat(A(r, k)) * b[k * NV + v];                             \

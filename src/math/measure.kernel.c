@@ -29,12 +29,15 @@ static void N(pack)(int64_t n, int64_t K, const void *b, void *to)
         pack_panel(M, lanes, K, K, (real *)to + p * K * PANEL);
     }
 }
-static void N(gemm)(int64_t m, int64_t n, int64_t K, const void *a, int64_t lda, const void *packed, void *c, int64_t ldc)
+static void N(gemm)(int64_t m, int64_t n, int64_t K, const void *a, int64_t lda, const void *packed, void *c,
+                    int64_t ldc)
 {
     for (int64_t r = 0; r < m; r += ROW_BLOCK)
-        gemm_rows(min64(ROW_BLOCK, m - r), n, K, (const real *)a + r * lda, lda, packed, (real *)c + r * ldc, ldc, false);
+        gemm_rows(min64(ROW_BLOCK, m - r), n, K, (const real *)a + r * lda, lda, packed, (real *)c + r * ldc, ldc,
+                  false);
 }
-static void N(gemm_across)(int64_t m, int64_t n, int64_t K, const void *a, int64_t lda, const void *b, int64_t ldb, void *c, int64_t ldc, void *scratch)
+static void N(gemm_across)(int64_t m, int64_t n, int64_t K, const void *a, int64_t lda, const void *b, int64_t ldb,
+                           void *c, int64_t ldc, void *scratch)
 {
     for (int64_t j = 0; j < n; j += PANEL)
         for (int64_t k = 0; k < K; k += KC) {
@@ -52,7 +55,9 @@ static vec exp_of(vec x) { return vexp(x); }
 static vec log_of(vec x) { return vlog(x); }
 static vec sigmoid_of(vec x) { return vsigmoid(x); }
 static vec tanh_of(vec x) { return vtanh(x); }
-static const function functions[] = { { "exp", exp_of }, { "log", log_of }, { "sigmoid", sigmoid_of }, { "tanh", tanh_of } };
+static const function functions[] = {
+    { "exp", exp_of }, { "log", log_of }, { "sigmoid", sigmoid_of }, { "tanh", tanh_of }
+};
 static void N(apply)(const char *name, int64_t n, const void *x, void *y)
 {
     for (size_t k = 0; k < sizeof functions / sizeof *functions; k++)

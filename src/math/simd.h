@@ -4,8 +4,8 @@
 
    Error of the vector functions against the exact value, whole range (measured by test/test_math.c), in units in the
    last place:           exp   log   sigmoid  tanh
-               float     1.5   2.0     3.0     3.5
-               double    2.0   2.5     3.5     4.0                                                              */
+               float     1.5   2.0     2.5     3.5
+               double    1.5   2.0     2.5     3.5                                                              */
 #ifndef SIMD_H
 #define SIMD_H
 #include <stdint.h>

@@ -35,7 +35,7 @@ static laco_status take_real(reader *r, const char *what, double low, double hig
 {
     double x;
     if (!number_parse(r->word, &x) || !(x >= low && x <= high))
-        return fail(r->err, LACO_EINVAL, where(r), "network description: %s needs a number from %g to %g, not \"%s\" (byte %lld)", what, low, high,
+        return fail(r->err, LACO_EINVAL, where(r), "network description: %s needs a number from %.10g to %.10g, not \"%s\" (byte %lld)", what, low, high,
                     r->word, (long long)where(r));
     *out = x;
     return next_word(r);

@@ -28,7 +28,7 @@ static laco_status list_tensors(net *n, laco_error *err)
         for (int k = is_tied(n, i); k < count; k++) {
             param_tensor *to = &n->tensor[n->tensors++];
             *to = t[k];
-            snprintf(to->name, sizeof to->name, "layers.%d.%.36s", i, t[k].name);
+            snprintf(to->name, sizeof to->name, "layers.%d.%.40s", i, t[k].name);
             to->offset = n->params, n->params += t[k].size;
             if (n->params > (int64_t)1 << 40) return fail(err, LACO_EINVAL, -1, "the network has more than 2^40 parameters");
         }

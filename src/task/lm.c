@@ -3,7 +3,8 @@
 
 void lm_text_free(lm_text *t) { mem_free(t->ids), t->ids = NULL; }
 
-laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n, const char *name, bool skip, int64_t *skipped, laco_error *err)
+laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n, const char *name, bool skip,
+                      int64_t *skipped, laco_error *err)
 {
     int32_t *ids = NULL;
     int64_t count = 0, left_out = 0;
@@ -19,7 +20,9 @@ laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n,
     }
     mem_free(ids);
     if (!out->ids) return fail_memory(err, (size_t)count * sizeof *ids);
-    if (out->n < 2) return lm_text_free(out), fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one; give a longer text", name);
+    if (out->n < 2)
+        return lm_text_free(out),
+               fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one; give a longer text", name);
     return LACO_OK;
 }
 
@@ -42,7 +45,8 @@ laco_status lm_lines(const lm_text *t, int32_t eos, text_row **rows, int64_t *co
     if (!(*rows = mem_new((size_t)n, sizeof **rows))) return fail_memory(err, (size_t)n * sizeof **rows);
     *count = 0;
     for (int64_t i = 1; i < t->n; i++)
-        if (t->ids[i] == eos || i + 1 == t->n) (*rows)[(*count)++] = (text_row){ start, i + 1 - start, 0 }, start = i + 1;
+        if (t->ids[i] == eos || i + 1 == t->n)
+            (*rows)[(*count)++] = (text_row){ start, i + 1 - start, 0 }, start = i + 1;
     return LACO_OK;
 }
 
@@ -75,11 +79,18 @@ static void measure_batch(trainer *t, const text_batch *b, const measurement *m,
         out->sum += r.loss, out->tokens += r.tokens;
         if (!task_wants_progress(j)) continue;
         double elapsed = clock_seconds() - m->began, done = (double)out->tokens, total = (double)m->total;
-        task_progress(j, &(laco_progress){ .phase = "measure", .done = out->tokens, .total = m->total, .loss = lm_mean(*out), .valid_loss = NAN,
-            .rate = done / fmax(elapsed, 1e-9), .elapsed = elapsed, .left = done > 0 ? elapsed * (total - done) / done : -1 });
+        task_progress(j, &(laco_progress){ .phase = "measure",
+                                           .done = out->tokens,
+                                           .total = m->total,
+                                           .loss = lm_mean(*out),
+                                           .valid_loss = NAN,
+                                           .rate = done / fmax(elapsed, 1e-9),
+                                           .elapsed = elapsed,
+                                           .left = done > 0 ? elapsed * (total - done) / done : -1 });
     }
 }
-static laco_status measure_lines(trainer *t, const lm_text *text, const train_settings *s, int32_t eos, task_job *j, lm_loss *out, laco_error *err)
+static laco_status measure_lines(trainer *t, const lm_text *text, const train_settings *s, int32_t eos, task_job *j,
+                                 lm_loss *out, laco_error *err)
 {
     text_row *rows;
     int64_t n;
@@ -94,7 +105,8 @@ static laco_status measure_lines(trainer *t, const lm_text *text, const train_se
     mem_free(rows);
     return LACO_OK;
 }
-laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j, lm_loss *out, laco_error *err)
+laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j,
+                       lm_loss *out, laco_error *err)
 {
     laco_status st = net_load(trainer_net(t), false, false, err);
     *out = (lm_loss){ 0 };
@@ -126,11 +138,14 @@ laco_status lm_load(lm *out, const task_job *j, laco_error *err)
     if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by `laco train lm`");
     laco_status st = model_load(&out->m, path, (int)options_int(j->o, "threads"), err);
     if (st) return st;
-    const char *task = model_get(out->m, "task"), *voc = model_get(out->m, "vocabulary"), *mode = model_get(out->m, "mode");
-    if (!task || strcmp(task, "lm") || !voc) st = fail(err, LACO_EINVAL, -1, "%s is not a language model; `laco info` says what it is", path);
+    const char *task = model_get(out->m, "task"), *voc = model_get(out->m, "vocabulary"),
+               *mode = model_get(out->m, "mode");
+    if (!task || strcmp(task, "lm") || !voc)
+        st = fail(err, LACO_EINVAL, -1, "%s is not a language model; `laco info` says what it is", path);
     if (!st) st = vocab_from_json(&out->v, voc, strlen(voc), err);
     if (!st && vocab_size(out->v) != out->m->net->outputs)
-        st = fail(err, LACO_EFORMAT, -1, "%s: its vocabulary has %d symbols, its network %lld outputs", path, vocab_size(out->v), (long long)out->m->net->outputs);
+        st = fail(err, LACO_EFORMAT, -1, "%s: its vocabulary has %d symbols, its network %lld outputs", path,
+                  vocab_size(out->v), (long long)out->m->net->outputs);
     out->lines = mode && !strcmp(mode, "line");
     if (st) lm_close(out);
     return st;

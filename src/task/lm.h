@@ -7,15 +7,16 @@
 #include "task/task.h"
 #include "train/trainer.h"
 
-/* Symbols of a text. ids[0] is the beginning: <eos>, or a line break, where the unit has one, so that the first symbol is
-   predicted too; otherwise it is the first symbol of the text. */
+/* Symbols of a text. ids[0] is the beginning: <eos>, or a line break, where the unit has one, so that the first symbol
+   is predicted too; otherwise it is the first symbol of the text. */
 typedef struct lm_text {
     int32_t *ids;
     int64_t n;
     const char *name;
 } lm_text;
 void lm_text_free(lm_text *t);
-laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n, const char *name, bool skip, int64_t *skipped, laco_error *err);
+laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n, const char *name, bool skip,
+                      int64_t *skipped, laco_error *err);
 
 typedef struct lm_loss {
     double sum; /* -log p, nats */
@@ -34,8 +35,8 @@ void lm_fit_window(train_settings *s, int64_t n, bool lines);
 
 enum { LM_CONTEXT = 512 }; /* symbols before each stream of a measurement that do not count */
 /* Loss of a text: as streams with LM_CONTEXT symbols of context each, or line by line. */
-laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j, lm_loss *out,
-                       laco_error *err);
+laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j,
+                       lm_loss *out, laco_error *err);
 
 /* A trained model with its vocabulary. */
 typedef struct lm {

@@ -11,10 +11,7 @@ typedef struct measured {
     int64_t skipped;
 } measured;
 
-static void measured_free(measured *m)
-{
-    trainer_free(m->t), lm_text_free(&m->text), lm_close(&m->l);
-}
+static void measured_free(measured *m) { trainer_free(m->t), lm_text_free(&m->text), lm_close(&m->l); }
 static laco_status open_both(measured *m, task_job *j, int64_t batch, int64_t steps, laco_error *err)
 {
     char *bytes = NULL;
@@ -47,8 +44,8 @@ laco_status lm_eval(task_job *j, laco_error *err)
         json_end(&o, '}');
         if (!options_flag(j->o, "json")) {
             buf text = { 0 };
-            buf_printf(&text, "%.4f nats per %s, %.4f bits, perplexity %.2f, over %lld symbols\n", nats, text_unit_name(vocab_unit(m.l.v)), nats / log(2), exp(nats),
-                       (long long)loss.tokens);
+            buf_printf(&text, "%.4f nats per %s, %.4f bits, perplexity %.2f, over %lld symbols\n", nats,
+                       text_unit_name(vocab_unit(m.l.v)), nats / log(2), exp(nats), (long long)loss.tokens);
             task_out_buf(j, &text), buf_free(&text);
         }
         if (m.skipped) task_note(j, "%lld symbols that the model does not know were left out", (long long)m.skipped);

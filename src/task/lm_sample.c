@@ -109,13 +109,13 @@ typedef struct candidate {
     double score;
     int64_t from; /* candidate that it extends */
     int32_t id;
-    bool done;    /* ended at a line break */
+    bool done; /* ended at a line break */
 } candidate;
 typedef struct beam {
     int64_t width, live;
     size_t state_bytes;
-    char *state[2];       /* [width][state_bytes] before and after a step */
-    float *logits[2];     /* [width][V] */
+    char *state[2];          /* [width][state_bytes] before and after a step */
+    float *logits[2];        /* [width][V] */
     candidate *next, *trail; /* [width * (width + 1)] proposals; [length][width] */
     double *score;
     bool *done;
@@ -129,10 +129,12 @@ static laco_status beam_new(beam *b, const sampler *s, laco_error *err)
 {
     *b = (beam){ .width = min64(s->beam, s->V), .live = 1, .state_bytes = net_state_bytes(s->l.m->net) };
     size_t w = (size_t)b->width;
-    for (int k = 0; k < 2; k++) b->state[k] = mem_new(w, b->state_bytes), b->logits[k] = mem_new(w * (size_t)s->V, sizeof(float));
+    for (int k = 0; k < 2; k++)
+        b->state[k] = mem_new(w, b->state_bytes), b->logits[k] = mem_new(w * (size_t)s->V, sizeof(float));
     b->next = mem_new(w * (w + 1), sizeof *b->next), b->trail = mem_new((size_t)s->length * w, sizeof *b->trail);
     b->score = mem_new(w, sizeof *b->score), b->done = mem_new(w, sizeof *b->done);
-    if (b->state[0] && b->state[1] && b->logits[0] && b->logits[1] && b->next && b->trail && b->score && b->done) return LACO_OK;
+    if (b->state[0] && b->state[1] && b->logits[0] && b->logits[1] && b->next && b->trail && b->score && b->done)
+        return LACO_OK;
     return fail_memory(err, w * (2 * b->state_bytes + (size_t)s->length * sizeof(candidate)));
 }
 static int better(const void *a, const void *b)
@@ -153,7 +155,8 @@ static int64_t propose(sampler *s, beam *b)
         log_softmax(s, b->logits[0] + i * s->V, 1);
         qsort(s->p, (size_t)s->V, sizeof *s->p, likelier);
         for (int64_t k = 0; k < b->width; k++)
-            b->next[n++] = (candidate){ b->score[i] + s->p[k].p, i, s->p[k].id, s->stop_at_line && s->p[k].id == vocab_eos(s->l.v) };
+            b->next[n++] = (candidate){ b->score[i] + s->p[k].p, i, s->p[k].id,
+                                        s->stop_at_line && s->p[k].id == vocab_eos(s->l.v) };
     }
     qsort(b->next, (size_t)n, sizeof *b->next, better);
     return min64(n, b->width);
@@ -162,7 +165,8 @@ static void extend(sampler *s, beam *b, int64_t step, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const candidate *c = &b->next[i];
-        memcpy(b->state[1] + (size_t)i * b->state_bytes, b->state[0] + (size_t)c->from * b->state_bytes, b->state_bytes);
+        memcpy(b->state[1] + (size_t)i * b->state_bytes, b->state[0] + (size_t)c->from * b->state_bytes,
+               b->state_bytes);
         if (!c->done) net_step(s->l.m->net, b->state[1] + (size_t)i * b->state_bytes, &c->id, b->logits[1] + i * s->V);
         b->trail[step * b->width + i] = *c;
     }
@@ -182,8 +186,10 @@ static laco_status write_beam(sampler *s, laco_error *err)
         begin_state(s);
         memcpy(b.state[0], s->state, b.state_bytes), memcpy(b.logits[0], s->logits, (size_t)s->V * sizeof(float));
         while (steps < s->length && !*s->j->stop) extend(s, &b, steps, propose(s, &b)), steps++;
-        for (int64_t i = steps - 1; i >= 0; i--) ids[i] = b.trail[i * b.width + at].id, at = b.trail[i * b.width + at].from;
-        for (int64_t i = 0; i < steps && ids[i] >= 0 && !(s->stop_at_line && ids[i] == vocab_eos(s->l.v)); i++) put(s, ids[i]);
+        for (int64_t i = steps - 1; i >= 0; i--)
+            ids[i] = b.trail[i * b.width + at].id, at = b.trail[i * b.width + at].from;
+        for (int64_t i = 0; i < steps && ids[i] >= 0 && !(s->stop_at_line && ids[i] == vocab_eos(s->l.v)); i++)
+            put(s, ids[i]);
     }
     beam_free(&b), mem_free(ids);
     return st;
@@ -194,11 +200,15 @@ static laco_status prepare(sampler *s, laco_error *err)
     const options *o = s->j->o;
     laco_status st = lm_load(&s->l, s->j, err);
     if (st) return st;
-    s->V = vocab_size(s->l.v), s->length = options_int(o, "length"), s->count = options_int(o, "count"), s->seed = (uint64_t)options_int(o, "seed");
-    s->temperature = options_real(o, "temperature"), s->top_p = options_real(o, "top-p"), s->top_k = options_int(o, "top-k"), s->beam = options_int(o, "beam");
-    s->greedy = options_flag(o, "greedy") || s->temperature <= 0, s->no_unk = options_flag(o, "no-unk"), s->stop_at_line = options_flag(o, "stop");
+    s->V = vocab_size(s->l.v), s->length = options_int(o, "length"), s->count = options_int(o, "count"),
+    s->seed = (uint64_t)options_int(o, "seed");
+    s->temperature = options_real(o, "temperature"), s->top_p = options_real(o, "top-p"),
+    s->top_k = options_int(o, "top-k"), s->beam = options_int(o, "beam");
+    s->greedy = options_flag(o, "greedy") || s->temperature <= 0, s->no_unk = options_flag(o, "no-unk"),
+    s->stop_at_line = options_flag(o, "stop");
     s->line_start = true;
-    if (!net_steps(s->l.m->net)) return fail(err, LACO_EUNSUPPORTED, -1, "this network reads both ways and cannot write");
+    if (!net_steps(s->l.m->net))
+        return fail(err, LACO_EUNSUPPORTED, -1, "this network reads both ways and cannot write");
     s->state = mem_new(net_state_bytes(s->l.m->net), 1);
     s->logits = mem_new((size_t)s->V, sizeof *s->logits), s->p = mem_new((size_t)s->V, sizeof *s->p);
     if (!s->state || !s->logits || !s->p) return fail_memory(err, (size_t)s->V * sizeof *s->p);
@@ -213,8 +223,10 @@ laco_status lm_sample(task_job *j, laco_error *err)
         const char *prime = options_text(j->o, "prime");
         bool line_start = s.line_start;
         if (prime) task_out(j, prime, strlen(prime));
-        if (s.beam > 1) st = write_beam(&s, err);
-        else write_sample(&s, c);
+        if (s.beam > 1)
+            st = write_beam(&s, err);
+        else
+            write_sample(&s, c);
         if (!st && c + 1 < s.count) task_out(j, s.stop_at_line ? "\n" : "\n\n", s.stop_at_line ? 1 : 2);
         s.line_start = line_start;
     }

@@ -19,22 +19,24 @@ typedef struct lm_run {
     trainer *t;
     train_settings s;
     file_log *log;
-    void *best;                 /* weights of the best validation */
+    void *best; /* weights of the best validation */
     lm_loss best_valid, test_loss, train_loss;
     int64_t best_epoch, epoch, epochs, stale, plateaus, done; /* tokens of this epoch */
-    double began, limit;        /* seconds; 0: none */
+    double began, limit;                                      /* seconds; 0: none */
     double epoch_began, training; /* seconds of the epochs before, without their validation */
-    double seconds;             /* of all epochs with their validation */
-    double saved, noted;        /* when the model was last written, an epoch last told */
-    bool unsaved;               /* the best has not been written yet */
+    double seconds;               /* of all epochs with their validation */
+    double saved, noted;          /* when the model was last written, an epoch last told */
+    bool unsaved;                 /* the best has not been written yet */
     lm_loss baseline[NGRAM_MAX + 1], baseline_test[NGRAM_MAX + 1]; /* 0 uniform, 1 unigram, n n-gram */
 } lm_run;
 
 /* ---- texts ---- */
 static vocab_options vocabulary_wanted(const lm_run *r, text_unit unit)
 {
-    return (vocab_options){ .unit = unit, .lower = options_flag(r->o, "lower"), .min_count = options_int(r->o, "min-count"),
-        .max_size = options_int(r->o, "vocab-size") };
+    return (vocab_options){ .unit = unit,
+                            .lower = options_flag(r->o, "lower"),
+                            .min_count = options_int(r->o, "min-count"),
+                            .max_size = options_int(r->o, "vocab-size") };
 }
 static laco_status read_other(lm_run *r, int which, lm_text *to, laco_error *err)
 {
@@ -45,7 +47,8 @@ static laco_status read_other(lm_run *r, int which, lm_text *to, laco_error *err
     laco_status st = task_read(r->j, which, &bytes, &n, &name, err);
     if (st || !bytes) return st;
     st = lm_encode(to, r->v, bytes, n, name, true, &skipped, err);
-    if (!st && skipped) task_note(r->j, "%s: %s symbols that --data does not have were left out", name, task_count(skipped, shown));
+    if (!st && skipped)
+        task_note(r->j, "%s: %s symbols that --data does not have were left out", name, task_count(skipped, shown));
     mem_free(bytes);
     return st;
 }
@@ -53,12 +56,16 @@ static laco_status read_other(lm_run *r, int which, lm_text *to, laco_error *err
 static laco_status split_off(lm_run *r, laco_error *err)
 {
     double share = options_real(r->o, "split");
-    int64_t begins = vocab_eos(r->v) >= 0, total = r->train.n - begins, keep = begins + (int64_t)floor((double)total * (1 - share));
+    int64_t begins = vocab_eos(r->v) >= 0, total = r->train.n - begins,
+            keep = begins + (int64_t)floor((double)total * (1 - share));
     if (share <= 0) return LACO_OK;
     while (r->lines && keep < r->train.n && keep > 1 && r->train.ids[keep - 1] != vocab_eos(r->v)) keep++;
     if (keep < 2 || r->train.n - keep < 2)
-        return fail(err, LACO_EINVAL, -1, "%s is too short to keep --split %g of it for validation; give --valid, or --split 0", r->train.name, share);
-    r->valid = (lm_text){ mem_new((size_t)(r->train.n - keep + 1), sizeof *r->valid.ids), r->train.n - keep + 1, "the end of --data" };
+        return fail(err, LACO_EINVAL, -1,
+                    "%s is too short to keep --split %g of it for validation; give --valid, or --split 0",
+                    r->train.name, share);
+    r->valid = (lm_text){ mem_new((size_t)(r->train.n - keep + 1), sizeof *r->valid.ids), r->train.n - keep + 1,
+                          "the end of --data" };
     if (!r->valid.ids) return fail_memory(err, (size_t)r->train.n * sizeof *r->valid.ids);
     memcpy(r->valid.ids, r->train.ids + keep - 1, (size_t)r->valid.n * sizeof *r->valid.ids);
     r->train.n = keep;
@@ -75,12 +82,14 @@ static laco_status read_texts(lm_run *r, laco_error *err)
     if (st) return st;
     if (!bytes) return fail(err, LACO_EINVAL, -1, "--data is missing: the text to learn");
     if (unit != UNIT_WORD && options_int(r->o, "vocab-size"))
-        return mem_free(bytes), fail(err, LACO_EINVAL, -1, "--vocab-size is for words only: use --unit word, or leave it out");
+        return mem_free(bytes),
+               fail(err, LACO_EINVAL, -1, "--vocab-size is for words only: use --unit word, or leave it out");
     vocab_options vo = vocabulary_wanted(r, unit);
     st = vocab_build(&r->v, &vo, bytes, n, name, err);
     if (!st) st = lm_encode(&r->train, r->v, bytes, n, name, false, NULL, err);
     mem_free(bytes);
-    if (!st && r->lines && vocab_eos(r->v) < 0) st = fail(err, LACO_EINVAL, -1, "--mode line: %s has no line breaks", name);
+    if (!st && r->lines && vocab_eos(r->v) < 0)
+        st = fail(err, LACO_EINVAL, -1, "--mode line: %s has no line breaks", name);
     if (!st) st = read_other(r, TEXT_VALID, &r->valid, err);
     if (!st) st = read_other(r, TEXT_TEST, &r->test, err);
     if (!st && !r->valid.ids) st = split_off(r, err);
@@ -91,7 +100,8 @@ static void note_texts(const lm_run *r)
     static const char *const units[] = { "bytes", "characters", "words" };
     char a[32], b[32], c[32];
     buf line = { 0 };
-    buf_printf(&line, "text      %s %s, %s different", task_count(r->train.n - 1, a), units[vocab_unit(r->v)], task_count(vocab_size(r->v), b));
+    buf_printf(&line, "text      %s %s, %s different", task_count(r->train.n - 1, a), units[vocab_unit(r->v)],
+               task_count(vocab_size(r->v), b));
     if (r->valid.ids) buf_printf(&line, "; validation %s", task_count(r->valid.n - 1, c));
     if (r->test.ids) buf_printf(&line, "; test %s", task_count(r->test.n - 1, c));
     if (!line.failed) task_note(r->j, "%s", line.data);
@@ -102,7 +112,8 @@ static void note_texts(const lm_run *r)
 /* The description, or the one that --cell, --hidden and the like stand for. */
 static void shorthand(const lm_run *r, buf *out)
 {
-    int64_t hidden = options_int(r->o, "hidden"), layers = options_int(r->o, "layers"), embed = options_int(r->o, "embed");
+    int64_t hidden = options_int(r->o, "hidden"), layers = options_int(r->o, "layers"),
+            embed = options_int(r->o, "embed");
     double drop = options_real(r->o, "dropout");
     bool tied = options_flag(r->o, "tied");
     if (!hidden) hidden = 256;
@@ -111,7 +122,8 @@ static void shorthand(const lm_run *r, buf *out)
     buf_printf(out, "embed %lld", (long long)embed);
     for (int64_t i = 0; i < layers; i++) {
         if (drop > 0) buf_printf(out, "; dropout %g", drop);
-        buf_printf(out, "; %s %lld%s", options_text(r->o, "cell"), (long long)(tied && i + 1 == layers ? embed : hidden),
+        buf_printf(out, "; %s %lld%s", options_text(r->o, "cell"),
+                   (long long)(tied && i + 1 == layers ? embed : hidden),
                    options_flag(r->o, "bidirectional") ? " bidirectional" : "");
     }
     if (drop > 0) buf_printf(out, "; dropout %g", drop);
@@ -121,7 +133,9 @@ static laco_status refuse_future(const laco_model *m, laco_error *err)
 {
     for (int i = 0; i < m->net->d.layers; i++)
         if (m->net->d.layer[i].bidirectional || m->net->d.layer[i].cell.reverse)
-            return fail(err, LACO_EINVAL, -1, "a language model must not see what comes next: take \"bidirectional\" or \"reverse\" out of the network");
+            return fail(err, LACO_EINVAL, -1,
+                        "a language model must not see what comes next: take \"bidirectional\" or \"reverse\" out of "
+                        "the network");
     return LACO_OK;
 }
 static laco_status set_metadata(lm_run *r, laco_error *err)
@@ -137,12 +151,17 @@ static laco_status set_metadata(lm_run *r, laco_error *err)
 static laco_status make_network(lm_run *r, laco_error *err)
 {
     buf text = { 0 };
-    if (options_text(r->o, "model")) buf_text(&text, options_text(r->o, "model"));
-    else shorthand(r, &text);
+    if (options_text(r->o, "model"))
+        buf_text(&text, options_text(r->o, "model"));
+    else
+        shorthand(r, &text);
     int32_t V = vocab_size(r->v);
-    laco_status st = text.failed ? fail_memory(err, text.len) : model_new(&r->m, text.data, V, V, (int)options_int(r->o, "threads"), err);
+    laco_status st = text.failed ? fail_memory(err, text.len)
+                                 : model_new(&r->m, text.data, V, V, (int)options_int(r->o, "threads"), err);
     buf_free(&text);
-    if (!st && !r->m->net->symbols) st = fail(err, LACO_EINVAL, -1, "the network of a language model begins with embed, as in \"embed 64; lstm 256; dense\"");
+    if (!st && !r->m->net->symbols)
+        st = fail(err, LACO_EINVAL, -1,
+                  "the network of a language model begins with embed, as in \"embed 64; lstm 256; dense\"");
     if (!st) st = refuse_future(r->m, err);
     if (!st) st = set_metadata(r, err);
     uint64_t seed = (uint64_t)options_int(r->o, "seed");
@@ -154,19 +173,27 @@ static laco_status choose_settings(lm_run *r, laco_error *err)
     const optim_ops *ops = r->m->net->k->optim;
     const char *name = options_text(r->o, "optimizer");
     while (ops->row(r->s.optimizer) && strcmp(ops->row(r->s.optimizer)->name, name)) r->s.optimizer++;
-    if (!ops->row(r->s.optimizer)) return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
+    if (!ops->row(r->s.optimizer))
+        return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
     double lr = options_real(r->o, "lr");
     r->s.steps = options_int(r->o, "steps"), r->s.batch = options_int(r->o, "batch");
     lm_fit_window(&r->s, r->train.n - 1, r->lines);
-    r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"), .rho = options_real(r->o, "momentum"), .beta1 = 0.9, .beta2 = 0.999,
-        .eps = 1e-8, .weight_decay = options_real(r->o, "weight-decay") };
-    r->s.schedule = (schedule){ .lr = isnan(lr) ? ops->row(r->s.optimizer)->lr : lr, .decay = options_real(r->o, "decay"),
-        .warmup = options_int(r->o, "warmup"), .decay_start = options_int(r->o, "decay-start") };
+    r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"),
+                               .rho = options_real(r->o, "momentum"),
+                               .beta1 = 0.9,
+                               .beta2 = 0.999,
+                               .eps = 1e-8,
+                               .weight_decay = options_real(r->o, "weight-decay") };
+    r->s.schedule = (schedule){ .lr = isnan(lr) ? ops->row(r->s.optimizer)->lr : lr,
+                                .decay = options_real(r->o, "decay"),
+                                .warmup = options_int(r->o, "warmup"),
+                                .decay_start = options_int(r->o, "decay-start") };
     r->s.clip = options_real(r->o, "clip"), r->s.clip_value = options_real(r->o, "clip-value");
     r->s.per_sequence = !strcmp(options_text(r->o, "reduction"), "sequence");
     r->epochs = options_int(r->o, "epochs"), r->limit = options_real(r->o, "minutes") * 60;
     int64_t updates = r->epochs * ceil_div(r->train.n - 1, r->s.batch * r->s.steps);
-    if (!options_given(r->o, "warmup")) r->s.schedule.warmup = min64(r->s.schedule.warmup, updates / 10); /* a short run */
+    if (!options_given(r->o, "warmup"))
+        r->s.schedule.warmup = min64(r->s.schedule.warmup, updates / 10); /* a short run */
     return schedule_named(&r->s.schedule.row, options_text(r->o, "schedule"), err);
 }
 static void note_network(const lm_run *r)
@@ -177,8 +204,8 @@ static void note_network(const lm_run *r)
     task_note(r->j, "network   %s", r->m->description);
     task_note(r->j, "size      %s parameters, %.1f MB", task_count(n->params, a), (double)n->params * 4 * mb);
     task_note(r->j, "memory    %.1f MB weights, gradients, optimizer; %.1f MB for %lld x %lld tokens",
-              (double)n->params * 4 * (2 + n->k->optim->row(r->s.optimizer)->slots) * mb, (double)trainer_bytes(n, &r->s) * mb, (long long)r->s.batch,
-              (long long)r->s.steps);
+              (double)n->params * 4 * (2 + n->k->optim->row(r->s.optimizer)->slots) * mb,
+              (double)trainer_bytes(n, &r->s) * mb, (long long)r->s.batch, (long long)r->s.steps);
 }
 
 /* ---- epochs ---- */
@@ -192,10 +219,15 @@ static void show_training(lm_run *r, int64_t epoch_tokens)
 {
     if (!task_wants_progress(r->j)) return;
     double elapsed = clock_seconds() - r->began, share = share_done(r);
-    task_progress(r->j, &(laco_progress){ .phase = "train", .done = trainer_updates(r->t), .epoch = (double)r->epoch + (double)r->done / (double)(r->train.n - 1),
-        .loss = lm_mean(r->train_loss), .valid_loss = lm_mean(r->best_valid),
-        .rate = (double)(r->epoch * epoch_tokens + r->done) / fmax(r->training + clock_seconds() - r->epoch_began, 1e-9),
-        .elapsed = elapsed, .left = share > 0 ? elapsed * (1 - share) / share : -1 });
+    task_progress(r->j, &(laco_progress){ .phase = "train",
+                                          .done = trainer_updates(r->t),
+                                          .epoch = (double)r->epoch + (double)r->done / (double)(r->train.n - 1),
+                                          .loss = lm_mean(r->train_loss),
+                                          .valid_loss = lm_mean(r->best_valid),
+                                          .rate = (double)(r->epoch * epoch_tokens + r->done) /
+                                                  fmax(r->training + clock_seconds() - r->epoch_began, 1e-9),
+                                          .elapsed = elapsed,
+                                          .left = share > 0 ? elapsed * (1 - share) / share : -1 });
 }
 static laco_status train_batch(lm_run *r, const text_batch *b, laco_error *err)
 {
@@ -222,7 +254,8 @@ static laco_status train_streams(lm_run *r, uint64_t seed, laco_error *err)
         rows[b] = (text_row){ 1 + from + turn, to - from, 0 };
     }
     lm_sort_rows(rows, B);
-    laco_status st = train_batch(r, &(text_batch){ .ids = r->train.ids, .row = rows, .B = B, .circular = count, .first = 1 }, err);
+    laco_status st =
+        train_batch(r, &(text_batch){ .ids = r->train.ids, .row = rows, .B = B, .circular = count, .first = 1 }, err);
     mem_free(rows);
     return st;
 }
@@ -276,7 +309,10 @@ static laco_status keep_best(lm_run *r, laco_error *err)
     r->unsaved = r->saved > 0 && clock_seconds() - r->saved < save_pause;
     return r->unsaved ? LACO_OK : save_model(r, err);
 }
-static void restore_best(lm_run *r) { memcpy(r->m->net->w, r->best, (size_t)r->m->net->params * (size_t)r->m->net->k->real_size); }
+static void restore_best(lm_run *r)
+{
+    memcpy(r->m->net->w, r->best, (size_t)r->m->net->params * (size_t)r->m->net->k->real_size);
+}
 static laco_status log_epoch(lm_run *r, lm_loss valid, double seconds, laco_error *err)
 {
     if (!r->log) return LACO_OK;
@@ -296,8 +332,10 @@ static laco_status log_epoch(lm_run *r, lm_loss valid, double seconds, laco_erro
 static void say_loss(const lm_run *r, lm_loss l, char *to, size_t n)
 {
     double nats = lm_mean(l);
-    if (vocab_unit(r->v) == UNIT_WORD) snprintf(to, n, "%.4f perplexity %.2f", nats, exp(nats));
-    else snprintf(to, n, "%.4f = %.4f bits", nats, nats / log(2));
+    if (vocab_unit(r->v) == UNIT_WORD)
+        snprintf(to, n, "%.4f perplexity %.2f", nats, exp(nats));
+    else
+        snprintf(to, n, "%.4f = %.4f bits", nats, nats / log(2));
 }
 static const double note_pause = 0.5; /* seconds: short epochs are not all told, the first and the last are */
 
@@ -309,8 +347,9 @@ static void note_epoch(lm_run *r, lm_loss valid, double seconds, bool best)
     r->noted = now;
     if (valid.tokens) say_loss(r, valid, v, sizeof v);
     int width = snprintf(epochs, sizeof epochs, "%lld", (long long)r->epochs);
-    task_note(r->j, "epoch %*lld/%s  train %.4f%s%s  %3.0f s %6.1f k/s%s", width, (long long)r->epoch + 1, epochs, lm_mean(r->train_loss),
-              valid.tokens ? "  valid " : "", v, seconds, (double)r->done / fmax(seconds, 1e-9) / 1000, best && valid.tokens ? "  best" : "");
+    task_note(r->j, "epoch %*lld/%s  train %.4f%s%s  %3.0f s %6.1f k/s%s", width, (long long)r->epoch + 1, epochs,
+              lm_mean(r->train_loss), valid.tokens ? "  valid " : "", v, seconds,
+              (double)r->done / fmax(seconds, 1e-9) / 1000, best && valid.tokens ? "  best" : "");
 }
 /* After an epoch, or when training is cut short: validation, and the model when it is the best. */
 static laco_status end_epoch(lm_run *r, laco_error *err)
@@ -327,11 +366,14 @@ static laco_status end_epoch(lm_run *r, laco_error *err)
         r->j->stop = stop;
     }
     if (st) return st;
-    if (valid.tokens && !isfinite(valid.sum)) return fail(err, LACO_ENUMERIC, -1, "the validation loss is not finite; use a smaller --lr or set --clip");
+    if (valid.tokens && !isfinite(valid.sum))
+        return fail(err, LACO_ENUMERIC, -1, "the validation loss is not finite; use a smaller --lr or set --clip");
     bool best = !valid.tokens || !r->best || lm_mean(valid) < lm_mean(r->best_valid);
     note_epoch(r, valid, seconds, best);
-    if (best) r->best_valid = valid;
-    else r->stale++, r->plateaus++;
+    if (best)
+        r->best_valid = valid;
+    else
+        r->stale++, r->plateaus++;
     st = log_epoch(r, valid, seconds, err);
     return st || !best ? st : keep_best(r, err);
 }
@@ -354,7 +396,9 @@ static laco_status train_epochs(lm_run *r, laco_error *err)
         }
     }
     r->seconds = clock_seconds() - r->began;
-    if (!st && *r->j->stop) task_note(r->j, "stopped   after %s updates; the best model so far is kept", task_count(trainer_updates(r->t), shown));
+    if (!st && *r->j->stop)
+        task_note(r->j, "stopped   after %s updates; the best model so far is kept",
+                  task_count(trainer_updates(r->t), shown));
     return st;
 }
 
@@ -380,24 +424,31 @@ static laco_status measure_baselines(lm_run *r, laco_error *err)
 }
 static void baseline_name(int n, char to[32])
 {
-    if (n < 2) snprintf(to, 32, "%s", n ? "unigram" : "uniform");
-    else snprintf(to, 32, "%d-gram Kneser-Ney", n);
+    if (n < 2)
+        snprintf(to, 32, "%s", n ? "unigram" : "uniform");
+    else
+        snprintf(to, 32, "%d-gram Kneser-Ney", n);
 }
 static void note_row(const lm_run *r, const char *name, lm_loss valid, lm_loss test)
 {
     char v[64] = "", t[64] = "";
     if (valid.tokens) say_loss(r, valid, v, sizeof v);
     if (test.tokens) say_loss(r, test, t, sizeof t);
-    if (t[0]) task_note(r->j, "  %-20s %-28s%s", name, v, t);
-    else task_note(r->j, "  %-20s %s", name, v);
+    if (t[0])
+        task_note(r->j, "  %-20s %-28s%s", name, v, t);
+    else
+        task_note(r->j, "  %-20s %s", name, v);
 }
 static void report(const lm_run *r)
 {
     char name[32];
-    if (r->test.ids) task_note(r->j, "  %-20s %-28s%s", "nats per token", r->valid.ids ? "validation" : "", "test");
-    else if (r->valid.ids) task_note(r->j, "  %-20s %s", "nats per token", "validation");
+    if (r->test.ids)
+        task_note(r->j, "  %-20s %-28s%s", "nats per token", r->valid.ids ? "validation" : "", "test");
+    else if (r->valid.ids)
+        task_note(r->j, "  %-20s %s", "nats per token", "validation");
     for (int n = 0; n <= NGRAM_MAX; n++)
-        if (r->baseline[n].tokens || r->baseline_test[n].tokens) baseline_name(n, name), note_row(r, name, r->baseline[n], r->baseline_test[n]);
+        if (r->baseline[n].tokens || r->baseline_test[n].tokens)
+            baseline_name(n, name), note_row(r, name, r->baseline[n], r->baseline_test[n]);
     if (r->valid.ids || r->test.ids) note_row(r, "this network", r->best_valid, r->test_loss);
     task_note(r->j, "model     %s (epoch %lld)", options_text(r->o, "out"), (long long)r->best_epoch);
 }
@@ -436,8 +487,11 @@ static laco_status refuse_overwriting(const lm_run *r, const char *option, laco_
     if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
     for (int i = 0; i < TEXTS; i++) {
         const char *from = options_text(r->o, read[i]);
-        if (r->j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev || there.st_ino != written.st_ino) continue;
-        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", read[i], option, to, option);
+        if (r->j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev ||
+            there.st_ino != written.st_ino)
+            continue;
+        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", read[i],
+                    option, to, option);
     }
     return LACO_OK;
 }
