@@ -8,7 +8,7 @@
 enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake up */ };
 #define PRODUCT_BAR 85  /* % of the peak of a core */
 #define TRAIN_BAR 75    /* % of the peak of a core */
-#define SCALING_BAR 0.9 /* of as many cores as others leave free */
+#define SCALING_BAR 0.9 /* of as many times one thread as there are threads */
 #define CELL_BAR 1.25   /* time per multiply-add, that of the plain LSTM being 1 */
 #define MEMORY_BAR 8    /* x 4 bytes x H x B x T */
 
@@ -224,7 +224,7 @@ static const table_column train_columns[] = {
     { "threads_gflops", "GFLOP/s", 0 },
     { "scaling", "x one", 2 },
     { "cores", "cores free", 2 },
-    { "scaling_bar", "bar 0.9 x cores", TABLE_TEXT },
+    { "scaling_bar", "bar 0.9 x threads", TABLE_TEXT },
     { NULL, NULL, 0 },
 };
 enum { ONE, MANY, CORES, TRAIN_PROBES }; /* on one thread; on all; multiply-adds on all: the cores that others leave */
@@ -246,7 +246,7 @@ static void train_row(bench *b, const char *cell, const train_size *s, const pro
     table_number(&b->t, b->threads), table_number(&b->t, p[MANY].work / p[MANY].time * 1e-9),
         table_number(&b->t, times);
     table_number(&b->t, cores);
-    judge(b, times / cores, SCALING_BAR, false, "train %s %s, %d threads against one, per core", cell, size,
+    judge(b, times / b->threads, SCALING_BAR, false, "train %s %s, %d threads against one, per thread", cell, size,
           b->threads);
 }
 static laco_status train_cell(bench *b, const char *cell, const train_size *s, laco_error *err)
