@@ -38,13 +38,13 @@ enum {
     LACO_ESTOPPED = -7      /* laco_job_stop was called before there was a result */
 };
 typedef struct laco_error {
-    int code;        /* the same as the status returned */
-    int64_t at;      /* line or byte of the input, as the message says; -1 when there is none */
-    char msg[500];   /* one sentence, no line break, always terminated */
+    int code;      /* the same as the status returned */
+    int64_t at;    /* line or byte of the input, as the message says; -1 when there is none */
+    char msg[500]; /* one sentence, no line break, always terminated */
 } laco_error;
 
-LACO_API const char *laco_version(void);     /* "0.1.0" */
-LACO_API const char *laco_build_info(void);  /* several lines: instruction set in use, optional libraries found */
+LACO_API const char *laco_version(void);    /* "0.1.0" */
+LACO_API const char *laco_build_info(void); /* several lines: instruction set in use, optional libraries found */
 
 /* Memory of the whole library. Call it before any other function, from one thread; NULLs restore the default.
    resize(ctx, NULL, n) allocates n bytes aligned to 16, resize(ctx, p, 0) frees; it may return NULL for no memory. */
@@ -64,12 +64,12 @@ typedef struct laco_option {
     const char *unit;    /* "tokens", "minutes"; NULL: none */
     const char *help;    /* one or more sentences */
 } laco_option;
-LACO_API const laco_option *laco_options(int *count);   /* all rows, in the order of the help */
+LACO_API const laco_option *laco_options(int *count); /* all rows, in the order of the help */
 
 /* Names of the rows of a kind: "cell", "variant", "layer", "loss", "optimizer", "schedule", "initializer", "command".
    Returns a NULL-terminated array of `name` strings, or NULL for an unknown kind. */
 LACO_API const char *const *laco_names(const char *kind);
-LACO_API const char *laco_describe(const char *kind, const char *name);   /* one line about it, or NULL */
+LACO_API const char *laco_describe(const char *kind, const char *name); /* one line about it, or NULL */
 
 /* ---- jobs ---- what a command of the command line does, as one object: "train lm", "sample", "eval", "score",
    "info", "selftest", "bench" */
@@ -81,29 +81,30 @@ typedef struct laco_progress {
     double rate;                    /* tokens per second */
     double elapsed, left;           /* seconds; left < 0: unknown */
 } laco_progress;
-typedef struct laco_watch {         /* all members may be NULL; called from the thread that runs the job */
+typedef struct laco_watch { /* all members may be NULL; called from the thread that runs the job */
     size_t size;
     void *ctx;
-    void (*progress)(void *ctx, const laco_progress *p);        /* at most about ten times a second */
-    void (*note)(void *ctx, const char *line);                  /* a line for a person, without line break */
-    void (*out)(void *ctx, const char *bytes, size_t n);        /* the result, as it is made */
+    void (*progress)(void *ctx, const laco_progress *p); /* at most about ten times a second */
+    void (*note)(void *ctx, const char *line);           /* a line for a person, without line break */
+    void (*out)(void *ctx, const char *bytes, size_t n); /* the result, as it is made */
 } laco_watch;
 LACO_API laco_status laco_job_new(laco_job **out, const char *command, laco_error *err);
 LACO_API laco_status laco_job_set(laco_job *job, const char *option, const char *value, laco_error *err);
 /* Gives the bytes of "data", "valid" or "test" from memory instead of a file; they are copied. */
 LACO_API laco_status laco_job_text(laco_job *job, const char *option, const char *bytes, size_t n, laco_error *err);
 LACO_API laco_status laco_job_run(laco_job *job, const laco_watch *watch, laco_error *err);
-LACO_API void laco_job_stop(laco_job *job);    /* ends the run soon, keeping what it has; safe in a signal handler */
-LACO_API const char *laco_job_result(const laco_job *job);  /* after a run: its figures as one JSON object; owned by job */
+LACO_API void laco_job_stop(laco_job *job); /* ends the run soon, keeping what it has; safe in a signal handler */
+LACO_API const char *
+laco_job_result(const laco_job *job); /* after a run: its figures as one JSON object; owned by job */
 LACO_API void laco_job_free(laco_job *job);
 
 /* ---- models ---- a network, its weights and its metadata */
 typedef struct laco_model laco_model;
 typedef struct laco_tensor {
-    const char *name;   /* "layers.0.weight_ih" */
-    int rank;           /* 0 to 4 */
+    const char *name; /* "layers.0.weight_ih" */
+    int rank;         /* 0 to 4 */
     int64_t shape[4];
-    float *data;        /* the weights themselves, row-major; owned by the model */
+    float *data; /* the weights themselves, row-major; owned by the model */
 } laco_tensor;
 /* From a description ("lstm 8 peephole; dense 1"), for `inputs` real numbers a step, or, when the description starts
    with embed, for symbols 0 .. inputs-1. Weights are drawn from seed. */
@@ -112,11 +113,11 @@ LACO_API laco_status laco_model_new(laco_model **out, const char *description, i
 LACO_API laco_status laco_model_load(laco_model **out, const char *path, laco_error *err);
 LACO_API laco_status laco_model_save(const laco_model *m, const char *path, laco_error *err);
 LACO_API void laco_model_free(laco_model *m);
-LACO_API const char *laco_model_description(const laco_model *m);             /* canonical text */
-LACO_API const char *laco_model_metadata(const laco_model *m, const char *key);   /* NULL when absent */
+LACO_API const char *laco_model_description(const laco_model *m);               /* canonical text */
+LACO_API const char *laco_model_metadata(const laco_model *m, const char *key); /* NULL when absent */
 LACO_API int64_t laco_model_inputs(const laco_model *m);
 LACO_API int64_t laco_model_outputs(const laco_model *m);
-LACO_API int laco_model_tensors(const laco_model *m);                         /* how many */
+LACO_API int laco_model_tensors(const laco_model *m); /* how many */
 LACO_API laco_status laco_model_tensor(laco_model *m, int index, laco_tensor *out, laco_error *err);
 LACO_API laco_status laco_model_find(laco_model *m, const char *name, laco_tensor *out, laco_error *err);
 
@@ -124,7 +125,7 @@ LACO_API laco_status laco_model_find(laco_model *m, const char *name, laco_tenso
    The state lives in memory of the caller: laco_state_size bytes, aligned to 64. Call laco_model_ready once after
    weights were set by hand (laco_model_load has done it): it packs them. A bidirectional network cannot step. */
 LACO_API laco_status laco_model_ready(laco_model *m, laco_error *err);
-LACO_API size_t laco_state_size(const laco_model *m);      /* 0: this network cannot step */
+LACO_API size_t laco_state_size(const laco_model *m); /* 0: this network cannot step */
 LACO_API void laco_state_init(const laco_model *m, void *state);
 /* in: inputs floats (or, behind embed, one symbol in *symbol); out: outputs floats, before any softmax */
 LACO_API laco_status laco_step(const laco_model *m, void *state, const float *in, float *out, laco_error *err);

@@ -17,16 +17,14 @@ struct laco_job {
     buf result;
 };
 
-static void check_line(void *ctx, const char *text)
-{
-    task_out(ctx, text, strlen(text)), task_out(ctx, "\n", 1);
-}
+static void check_line(void *ctx, const char *text) { task_out(ctx, text, strlen(text)), task_out(ctx, "\n", 1); }
 laco_status run_selftest(task_job *j, laco_error *err)
 {
     int n[3] = { 0 };
     bool as_json = options_flag(j->o, "json");
     char line[96];
-    laco_status st = selftest_run(options_text(j->o, "golden"), (int)options_int(j->o, "threads"), as_json ? NULL : check_line, j, j->stop, n, err);
+    laco_status st = selftest_run(options_text(j->o, "golden"), (int)options_int(j->o, "threads"),
+                                  as_json ? NULL : check_line, j, j->stop, n, err);
     if (st) return st;
     snprintf(line, sizeof line, "%d passed, %d failed, %d skipped", n[0], n[1], n[2]);
     if (!as_json) check_line(j, line);
@@ -36,12 +34,13 @@ laco_status run_selftest(task_job *j, laco_error *err)
 static void bench_out(void *ctx, const char *bytes, size_t n) { task_out(ctx, bytes, n); }
 laco_status run_bench(task_job *j, laco_error *err)
 {
-    return bench_run(options_text(j->o, "what"), options_real(j->o, "seconds"), (int)options_int(j->o, "threads"), options_flag(j->o, "json"), bench_out, j, j->stop, err);
+    return bench_run(options_text(j->o, "what"), options_real(j->o, "seconds"), (int)options_int(j->o, "threads"),
+                     options_flag(j->o, "json"), bench_out, j, j->stop, err);
 }
 
 static const command_row commands[] = {
-    { "train lm", lm_train }, { "sample", lm_sample }, { "eval", lm_eval }, { "score", lm_score }, { "info", model_info },
-    { "selftest", run_selftest }, { "bench", run_bench },
+    { "train lm", lm_train }, { "sample", lm_sample },      { "eval", lm_eval },    { "score", lm_score },
+    { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -50,12 +49,14 @@ laco_status laco_job_new(laco_job **out, const char *command, laco_error *err)
     const char *names[COMMANDS + 1] = { NULL };
     int count = 0, i = 0;
     const laco_option *rows = laco_options(&count);
-    if (!out || !command) return fail(err, LACO_EINVAL, -1, "laco_job_new needs a place for the job and the name of a command");
+    if (!out || !command)
+        return fail(err, LACO_EINVAL, -1, "laco_job_new needs a place for the job and the name of a command");
     for (int k = 0; k < COMMANDS; k++) names[k] = commands[k].name;
     while (i < COMMANDS && strcmp(commands[i].name, command)) i++;
     if (i == COMMANDS) {
         const char *near = nearest_name(command, names);
-        return fail(err, LACO_EINVAL, -1, "unknown command \"%s\"%s%s%s", command, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        return fail(err, LACO_EINVAL, -1, "unknown command \"%s\"%s%s%s", command, near ? "; did you mean \"" : "",
+                    near ? near : "", near ? "\"?" : "");
     }
     laco_job *j = mem_new(1, sizeof *j);
     if (!j) return fail_memory(err, sizeof *j);

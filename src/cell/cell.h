@@ -10,7 +10,8 @@
    each product are one contiguous range. A row of state is [state][unit block][lane], source states first.
 
    forward reads pre-activations through gate() and leaves in the slots what backward wants; backward leaves there the
-   gradients of the pre-activations. In a two-stage cell forward makes v, forward2 the new state; backward2 runs first. */
+   gradients of the pre-activations. In a two-stage cell forward makes v, forward2 the new state; backward2 runs first.
+ */
 #ifndef CELL_H
 #define CELL_H
 #include "cell/recur.h"
@@ -43,7 +44,7 @@ struct cell_shape {
     int64_t param[MAX_CELL_PARAMS][MAX_SHARED]; /* vectors [H] of the cell itself; several tensors are summed */
     int64_t project, project_bias;              /* [project][hidden], [project] */
     int project_act;
-    int norm;                                   /* 0, or NORM_ALL / NORM_GATE: see norm.h */
+    int norm; /* 0, or NORM_ALL / NORM_GATE: see norm.h */
 };
 enum { NORM_ALL = 1, NORM_GATE = 2 };
 
@@ -58,8 +59,13 @@ static void add_section(cell_shape *s, int slots, int feeds)
 static int64_t add_tensor(cell_shape *s, const char *name, init_role role, int blocks, int64_t rows, int64_t cols)
 {
     param_tensor *t = &s->tensor[s->tensors++];
-    *t = (param_tensor){ .rank = cols ? 2 : 1, .shape = { blocks * rows, cols }, .offset = s->size, .role = role,
-        .gates = blocks, .forget_block = -1, .size = blocks * rows * (cols ? cols : 1) };
+    *t = (param_tensor){ .rank = cols ? 2 : 1,
+                         .shape = { blocks * rows, cols },
+                         .offset = s->size,
+                         .role = role,
+                         .gates = blocks,
+                         .forget_block = -1,
+                         .size = blocks * rows * (cols ? cols : 1) };
     strncpy(t->name, name, sizeof t->name - 1);
     s->size += t->size;
     return t->offset;
@@ -120,24 +126,24 @@ static void add_projection(cell_shape *s, int act, bool bias)
 struct cell_args {
     int64_t rows;
     unsigned words;
-    const real *clip;    /* NULL: none; else clip, then sigmoid and tanh of -clip and of clip */
-    real *g;             /* row 0 of the buffer of slots */
-    int64_t lg, section[MAX_SECTIONS];            /* row stride; where this block's slots of a section begin */
-    const real *z[MAX_SECTIONS];                  /* recurrent products of a section; NULL: none */
+    const real *clip;                  /* NULL: none; else clip, then sigmoid and tanh of -clip and of clip */
+    real *g;                           /* row 0 of the buffer of slots */
+    int64_t lg, section[MAX_SECTIONS]; /* row stride; where this block's slots of a section begin */
+    const real *z[MAX_SECTIONS];       /* recurrent products of a section; NULL: none */
     int64_t lz[MAX_SECTIONS];
-    const vec *bias[MAX_SECTIONS], *p;            /* biases of the slots; parameters of the cell */
-    const real *s;                                /* states before and after the step, at this block */
+    const vec *bias[MAX_SECTIONS], *p; /* biases of the slots; parameters of the cell */
+    const real *s;                     /* states before and after the step, at this block */
     real *sn;
-    int64_t ls, state[MAX_STATES];                /* row stride; offset of state k */
-    real *v, *m;                                  /* the vector of stage 1; the input of the projection, or NULL */
+    int64_t ls, state[MAX_STATES]; /* row stride; offset of state k */
+    real *v, *m;                   /* the vector of stage 1; the input of the projection, or NULL */
     int64_t lv, lm;
     /* backward */
     int sources;
-    const real *dy, *dz[MAX_STATES], *dv, *dm;    /* from above; from the step after, per source; of v; of m */
+    const real *dy, *dz[MAX_STATES], *dv, *dm; /* from above; from the step after, per source; of v; of m */
     int64_t ldy, ldz, ldv, ldm;
-    real *carry;                                  /* gradient of the states: new in, old out; strided as s */
+    real *carry; /* gradient of the states: new in, old out; strided as s */
     vec *dp;
-    const real *stats;                            /* norm.h: mean and 1/deviation of the cell state of each row */
+    const real *stats; /* norm.h: mean and 1/deviation of the cell state of each row */
     int64_t lstats;
 };
 #define EACH_ROW(a) for (int64_t r = 0; r < (a).rows; r++)
@@ -148,9 +154,15 @@ INLINE real *slot_at(const cell_args *a, int64_t r, int sec, int i)
 }
 INLINE vec slot(const cell_args *a, int64_t r, int sec, int i) { return load(slot_at(a, r, sec, i)); }
 INLINE void put_slot(const cell_args *a, int64_t r, int sec, int i, vec x) { store(slot_at(a, r, sec, i), x); }
-INLINE vec product(const cell_args *a, int64_t r, int sec, int i) { return load(a->z[sec] + r * a->lz[sec] + i * LANES); }
+INLINE vec product(const cell_args *a, int64_t r, int sec, int i)
+{
+    return load(a->z[sec] + r * a->lz[sec] + i * LANES);
+}
 /* the pre-activation of a slot fed by the input and by a product, by the input alone, by a product alone */
-INLINE vec gate(const cell_args *a, int64_t r, int sec, int i) { return slot(a, r, sec, i) + product(a, r, sec, i) + a->bias[sec][i]; }
+INLINE vec gate(const cell_args *a, int64_t r, int sec, int i)
+{
+    return slot(a, r, sec, i) + product(a, r, sec, i) + a->bias[sec][i];
+}
 INLINE vec gate_x(const cell_args *a, int64_t r, int sec, int i) { return slot(a, r, sec, i) + a->bias[sec][i]; }
 INLINE vec gate_h(const cell_args *a, int64_t r, int sec, int i) { return product(a, r, sec, i) + a->bias[sec][i]; }
 
@@ -158,7 +170,10 @@ INLINE vec old_state(const cell_args *a, int64_t r, int k) { return load(a->s + 
 INLINE vec new_state(const cell_args *a, int64_t r, int k) { return load(a->sn + r * a->ls + a->state[k]); }
 INLINE void put_state(const cell_args *a, int64_t r, int k, vec x) { store(a->sn + r * a->ls + a->state[k], x); }
 /* the output of a cell that may be projected: state 0, or the input of the projection */
-INLINE void put_output(const cell_args *a, int64_t r, vec x) { a->m ? store(a->m + r * a->lm, x) : put_state(a, r, 0, x); }
+INLINE void put_output(const cell_args *a, int64_t r, vec x)
+{
+    a->m ? store(a->m + r * a->lm, x) : put_state(a, r, 0, x);
+}
 INLINE void put_v(const cell_args *a, int64_t r, vec x) { store(a->v + r * a->lv, x); }
 
 /* gradient of new state k: carried, from the step after through the weights, from the layer above */
@@ -186,11 +201,11 @@ INLINE vec inside(vec y, vec d, real low, real high)
 }
 INLINE vec gate_sigmoid(const cell_args *a, vec x) { return vsigmoid(clipped(a, x)); }
 INLINE vec gate_tanh(const cell_args *a, vec x) { return vtanh(clipped(a, x)); }
-INLINE vec d_gate_sigmoid(const cell_args *a, vec y) 
+INLINE vec d_gate_sigmoid(const cell_args *a, vec y)
 {
     return a->clip ? inside(y, dsigmoid(y), a->clip[1], a->clip[2]) : dsigmoid(y);
 }
-INLINE vec d_gate_tanh(const cell_args *a, vec y) 
+INLINE vec d_gate_tanh(const cell_args *a, vec y)
 {
     return a->clip ? inside(y, dtanh(y), a->clip[3], a->clip[4]) : dtanh(y);
 }

@@ -28,14 +28,17 @@ static laco_status elman_shape(cell_shape *s, laco_error *err)
 
 static int elman_act(unsigned words)
 {
-    return words & ELMAN_RELU ? ACT_RELU : words & ELMAN_SIGMOID ? ACT_SIGMOID : words & ELMAN_LINEAR ? ACT_LINEAR : ACT_TANH;
+    return words & ELMAN_RELU      ? ACT_RELU
+           : words & ELMAN_SIGMOID ? ACT_SIGMOID
+           : words & ELMAN_LINEAR  ? ACT_LINEAR
+                                   : ACT_TANH;
 }
 
 /* The value y of f is kept in the slot: the new state may be a projection of it. */
 INLINE void elman_rows(const cell_args *arg, int act)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec y = activate(act, clipped(&a, gate(&a, r, 0, 0)));
         put_slot(&a, r, 0, 0, y);
         put_output(&a, r, y);
@@ -44,7 +47,7 @@ INLINE void elman_rows(const cell_args *arg, int act)
 INLINE void elman_back(const cell_args *arg, int act)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec y = slot(&a, r, 0, 0), d = d_activate(act, y);
         if (a.clip) {
             vec limit = splat(a.clip[0]);
@@ -54,18 +57,28 @@ INLINE void elman_back(const cell_args *arg, int act)
         if (!a.dm) put_carry(&a, r, 0, splat(0));
     }
 }
-#define ELMAN_SWITCH(rows)                                   \
-    switch (elman_act(a->words)) {                           \
-    case ACT_TANH: rows(a, ACT_TANH); break;                 \
-    case ACT_RELU: rows(a, ACT_RELU); break;                 \
-    case ACT_SIGMOID: rows(a, ACT_SIGMOID); break;           \
-    default: rows(a, ACT_LINEAR);                            \
+#define ELMAN_SWITCH(rows)                                                                                             \
+    switch (elman_act(a->words)) {                                                                                     \
+    case ACT_TANH:                                                                                                     \
+        rows(a, ACT_TANH);                                                                                             \
+        break;                                                                                                         \
+    case ACT_RELU:                                                                                                     \
+        rows(a, ACT_RELU);                                                                                             \
+        break;                                                                                                         \
+    case ACT_SIGMOID:                                                                                                  \
+        rows(a, ACT_SIGMOID);                                                                                          \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        rows(a, ACT_LINEAR);                                                                                           \
     }
 static void elman_forward(const cell_args *a) { ELMAN_SWITCH(elman_rows) }
 static void elman_backward(const cell_args *a) { ELMAN_SWITCH(elman_back) }
 
 static const cell_def elman = {
-    .info = { "elman", "simple recurrent network: the hidden state is fed back (Elman 1990)", elman_words, NULL, true, 1 },
-    .shape = elman_shape, .forward = elman_forward, .backward = elman_backward,
+    .info = { "elman", "simple recurrent network: the hidden state is fed back (Elman 1990)", elman_words, NULL, true,
+              1 },
+    .shape = elman_shape,
+    .forward = elman_forward,
+    .backward = elman_backward,
 };
 #endif

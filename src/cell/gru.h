@@ -25,7 +25,7 @@ INLINE void gru_rows(const cell_args *arg, const real *clip)
 {
     cell_args a = *arg;
     a.clip = clip;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec q = gate_h(&a, r, 2, 0), rt = gate_sigmoid(&a, gate(&a, r, 1, 0)), z = gate_sigmoid(&a, gate(&a, r, 1, 1));
         vec n = gate_tanh(&a, gate_x(&a, r, 0, 0) + rt * q), h = old_state(&a, r, 0);
         put_slot(&a, r, 0, 0, n), put_slot(&a, r, 1, 0, rt), put_slot(&a, r, 1, 1, z), put_slot(&a, r, 2, 0, q);
@@ -36,7 +36,7 @@ INLINE void gru_back(const cell_args *arg, const real *clip)
 {
     cell_args a = *arg;
     a.clip = clip;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec n = slot(&a, r, 0, 0), rt = slot(&a, r, 1, 0), z = slot(&a, r, 1, 1), q = slot(&a, r, 2, 0);
         vec dh = d_state(&a, r, 0), h = old_state(&a, r, 0), an = dh * (1 - z) * d_gate_tanh(&a, n);
         put_slot(&a, r, 0, 0, an);
@@ -51,6 +51,8 @@ static void gru_backward(const cell_args *a) { a->clip ? gru_back(a, a->clip) : 
 
 static const cell_def gru = {
     .info = { "gru", "gated recurrent unit, reset after the product (cuDNN, PyTorch)", NULL, NULL, false, 2 },
-    .shape = gru_shape, .forward = gru_forward, .backward = gru_backward,
+    .shape = gru_shape,
+    .forward = gru_forward,
+    .backward = gru_backward,
 };
 #endif

@@ -21,7 +21,7 @@ static laco_status gru_before_shape(cell_shape *s, laco_error *err)
 static void gru_before_forward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec rt = gate_sigmoid(&a, gate(&a, r, 0, 0)), z = gate_sigmoid(&a, gate(&a, r, 0, 1));
         put_slot(&a, r, 0, 0, rt), put_slot(&a, r, 0, 1, z);
         put_v(&a, r, rt * old_state(&a, r, 0));
@@ -30,7 +30,7 @@ static void gru_before_forward(const cell_args *arg)
 static void gru_before_forward2(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec z = slot(&a, r, 0, 1), n = gate_tanh(&a, gate(&a, r, 1, 0));
         put_slot(&a, r, 1, 0, n);
         put_state(&a, r, 0, n + z * (old_state(&a, r, 0) - n));
@@ -39,7 +39,7 @@ static void gru_before_forward2(const cell_args *arg)
 static void gru_before_backward2(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec z = slot(&a, r, 0, 1), n = slot(&a, r, 1, 0), dh = d_state(&a, r, 0);
         put_slot(&a, r, 1, 0, dh * (1 - z) * d_gate_tanh(&a, n));
         put_slot(&a, r, 0, 1, dh * (old_state(&a, r, 0) - n) * d_gate_sigmoid(&a, z));
@@ -49,7 +49,7 @@ static void gru_before_backward2(const cell_args *arg)
 static void gru_before_backward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec rt = slot(&a, r, 0, 0), dv = d_v(&a, r);
         put_slot(&a, r, 0, 0, dv * old_state(&a, r, 0) * d_gate_sigmoid(&a, rt));
         put_carry(&a, r, 0, carried(&a, r, 0) + dv * rt);
@@ -58,7 +58,10 @@ static void gru_before_backward(const cell_args *arg)
 
 static const cell_def gru_before = {
     .info = { "gru-before", "gated recurrent unit, reset before the product (Cho et al. 2014)", NULL, NULL, false, 1 },
-    .shape = gru_before_shape, .forward = gru_before_forward, .forward2 = gru_before_forward2,
-    .backward = gru_before_backward, .backward2 = gru_before_backward2,
+    .shape = gru_before_shape,
+    .forward = gru_before_forward,
+    .forward2 = gru_before_forward2,
+    .backward = gru_before_backward,
+    .backward2 = gru_before_backward2,
 };
 #endif

@@ -1,5 +1,5 @@
-/* Independently recurrent network (Li et al. 2018, "Independently recurrent neural network: building a longer and deeper
-   RNN"): every unit sees only its own past.
+/* Independently recurrent network (Li et al. 2018, "Independently recurrent neural network: building a longer and
+   deeper RNN"): every unit sees only its own past.
 
        h' = relu(W x + b + u h)      u: one weight per unit        tanh with the word `tanh`
 
@@ -8,7 +8,8 @@
 &indrnn,
 #else
 enum { INDRNN_TANH = 1 };
-static const cell_word indrnn_words[] = { { "tanh", INDRNN_TANH, INDRNN_TANH, "activation tanh in place of relu" }, { NULL, 0, 0, NULL } };
+static const cell_word indrnn_words[] = { { "tanh", INDRNN_TANH, INDRNN_TANH, "activation tanh in place of relu" },
+                                          { NULL, 0, 0, NULL } };
 
 static laco_status indrnn_shape(cell_shape *s, laco_error *err)
 {
@@ -23,7 +24,7 @@ static laco_status indrnn_shape(cell_shape *s, laco_error *err)
 static void indrnn_forward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec x = gate_x(&a, r, 0, 0) + a.p[0] * old_state(&a, r, 0);
         put_state(&a, r, 0, a.words & INDRNN_TANH ? gate_tanh(&a, x) : vmax(splat(0), clipped(&a, x)));
     }
@@ -31,10 +32,12 @@ static void indrnn_forward(const cell_args *arg)
 static void indrnn_backward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec y = new_state(&a, r, 0), d = d_state(&a, r, 0);
-        if (a.words & INDRNN_TANH) d *= d_gate_tanh(&a, y);
-        else d = inside(y, d, 0, a.clip ? a.clip[0] : (real)1e30);
+        if (a.words & INDRNN_TANH)
+            d *= d_gate_tanh(&a, y);
+        else
+            d = inside(y, d, 0, a.clip ? a.clip[0] : (real)1e30);
         put_slot(&a, r, 0, 0, d);
         put_carry(&a, r, 0, d * a.p[0]);
         a.dp[0] += d * old_state(&a, r, 0);
@@ -43,7 +46,9 @@ static void indrnn_backward(const cell_args *arg)
 
 static const cell_def indrnn = {
     .info = { "indrnn", "independently recurrent network: a weight per unit in place of a matrix (Li et al. 2018)",
-        indrnn_words, NULL, false, 1 },
-    .shape = indrnn_shape, .forward = indrnn_forward, .backward = indrnn_backward,
+              indrnn_words, NULL, false, 1 },
+    .shape = indrnn_shape,
+    .forward = indrnn_forward,
+    .backward = indrnn_backward,
 };
 #endif

@@ -30,6 +30,8 @@ static laco_status jordan_shape(cell_shape *s, laco_error *err)
 
 static const cell_def jordan = {
     .info = { "jordan", "simple recurrent network: the output is fed back (Jordan 1986)", jordan_words, NULL, true, 1 },
-    .shape = jordan_shape, .forward = elman_forward, .backward = elman_backward,
+    .shape = jordan_shape,
+    .forward = elman_forward,
+    .backward = elman_backward,
 };
 #endif

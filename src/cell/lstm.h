@@ -1,6 +1,6 @@
 /* LSTM with any mix of its published variants (Hochreiter & Schmidhuber 1997; forget gate Gers et al. 2000; peepholes
-   Gers & Schmidhuber 2000; the eight variants of Greff et al. 2017, "LSTM: a search space odyssey"; projection Sak et al.
-   2014; layer normalisation Ba et al. 2016).
+   Gers & Schmidhuber 2000; the eight variants of Greff et al. 2017, "LSTM: a search space odyssey"; projection Sak et
+   al. 2014; layer normalisation Ba et al. 2016).
 
        i = s(a_i + p_i c)     f = s(a_f + p_f c)     g = tanh(a_g)          a = W x + b + U h
        c' = f c + i g         o = s(a_o + p_o c')    h' = o tanh(c')
@@ -21,15 +21,27 @@
 &lstm,
 #else
 enum {
-    LSTM_PEEPHOLE = 1, LSTM_FULL = 2, LSTM_COUPLED = 4, LSTM_NO_FORGET = 8, LSTM_NO_INPUT = 16, LSTM_NO_OUTPUT = 32,
-    LSTM_LINEAR_IN = 64, LSTM_LINEAR_OUT = 128, LSTM_GATE_REC = 256, LSTM_NORM = 512, LSTM_NORM_GATES = 1024,
+    LSTM_PEEPHOLE = 1,
+    LSTM_FULL = 2,
+    LSTM_COUPLED = 4,
+    LSTM_NO_FORGET = 8,
+    LSTM_NO_INPUT = 16,
+    LSTM_NO_OUTPUT = 32,
+    LSTM_LINEAR_IN = 64,
+    LSTM_LINEAR_OUT = 128,
+    LSTM_GATE_REC = 256,
+    LSTM_NORM = 512,
+    LSTM_NORM_GATES = 1024,
     LSTM_ANY_NORM = LSTM_NORM | LSTM_NORM_GATES
 };
 static const cell_word lstm_words[] = {
-    { "peephole", LSTM_PEEPHOLE, LSTM_PEEPHOLE | LSTM_FULL, "gates see the cell state, one weight per unit (Gers & Schmidhuber 2000)" },
+    { "peephole", LSTM_PEEPHOLE, LSTM_PEEPHOLE | LSTM_FULL,
+      "gates see the cell state, one weight per unit (Gers & Schmidhuber 2000)" },
     { "peephole-full", LSTM_FULL, LSTM_PEEPHOLE | LSTM_FULL, "gates see the cell state through a matrix" },
-    { "coupled", LSTM_COUPLED, LSTM_COUPLED | LSTM_NO_FORGET | LSTM_NO_INPUT, "coupled input and forget gate, f = 1 - i" },
-    { "no-forget", LSTM_NO_FORGET, LSTM_COUPLED | LSTM_NO_FORGET, "no forget gate, f = 1 (Hochreiter & Schmidhuber 1997)" },
+    { "coupled", LSTM_COUPLED, LSTM_COUPLED | LSTM_NO_FORGET | LSTM_NO_INPUT,
+      "coupled input and forget gate, f = 1 - i" },
+    { "no-forget", LSTM_NO_FORGET, LSTM_COUPLED | LSTM_NO_FORGET,
+      "no forget gate, f = 1 (Hochreiter & Schmidhuber 1997)" },
     { "no-input-gate", LSTM_NO_INPUT, LSTM_COUPLED | LSTM_NO_INPUT, "no input gate, i = 1" },
     { "no-output-gate", LSTM_NO_OUTPUT, LSTM_NO_OUTPUT, "no output gate, o = 1" },
     { "linear-input", LSTM_LINEAR_IN, LSTM_LINEAR_IN, "no input activation, g = a_g" },
@@ -131,7 +143,8 @@ static laco_status lstm_shape(cell_shape *s, laco_error *err)
         add_section(s, k.n, FROM_X), add_section(s, k.n, FROM_H), add_section(s, k.n + 1, 0);
         for (int g = 0; g < k.n; g++) hs[g] = k.n + g;
         s->spec.biases = 0;
-    } else add_section(s, k.n, FROM_X | FROM_H);
+    } else
+        add_section(s, k.n, FROM_X | FROM_H);
     if (w & LSTM_FULL && k.o >= 0) add_section(s, 1, FROM_V);
     s->stages = w & LSTM_ANY_NORM || (w & LSTM_FULL && k.o >= 0) ? 2 : 1;
     s->states = k.c + 1, s->sources = w & LSTM_FULL ? k.c + 1 : k.c;
@@ -183,7 +196,8 @@ INLINE vec lstm_cell(const cell_args *a, int64_t r, unsigned w, const lstm_form 
         vec af = lstm_gate(a, r, w, k, k->f);
         if (w & LSTM_PEEPHOLE) af += a->p[k->pf] * c;
         f = gate_sigmoid(a, af), put_slot(a, r, tape, k->f, f);
-    } else if (w & LSTM_COUPLED) f = 1 - i;
+    } else if (w & LSTM_COUPLED)
+        f = 1 - i;
     put_slot(a, r, tape, k->g, g);
     if (w & LSTM_GATE_REC) {
         if (k->i >= 0) put_state(a, r, k->si, i);
@@ -211,7 +225,7 @@ INLINE void lstm_rows(const cell_args *arg, unsigned w, const real *clip)
     cell_args a = *arg;
     const lstm_form k = lstm_form_of(w);
     a.clip = clip;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec ao = k.o >= 0 ? lstm_gate(&a, r, w, &k, k.o) : splat(0);
         lstm_output(&a, r, w, &k, ao, lstm_cell(&a, r, w, &k));
     }
@@ -221,7 +235,7 @@ static void lstm_stage1(const cell_args *arg)
     const cell_args a = *arg;
     const unsigned w = a.words;
     const lstm_form k = lstm_form_of(w);
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         if (k.o >= 0) put_slot(&a, r, w & LSTM_ANY_NORM ? 2 : 0, k.o, lstm_gate(&a, r, w, &k, k.o));
         vec c = lstm_cell(&a, r, w, &k);
         if (w & LSTM_FULL && k.o >= 0) put_v(&a, r, c);
@@ -232,7 +246,7 @@ static void lstm_forward2(const cell_args *arg)
     const cell_args a = *arg;
     const unsigned w = a.words;
     const lstm_form k = lstm_form_of(w);
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec ao = k.o >= 0 ? slot(&a, r, w & LSTM_ANY_NORM ? 2 : 0, k.o) : splat(0);
         if (w & LSTM_FULL && k.o >= 0) ao += product(&a, r, k.vsec, 0);
         lstm_output(&a, r, w, &k, ao, new_state(&a, r, k.c));
@@ -243,7 +257,8 @@ static void lstm_forward2(const cell_args *arg)
 INLINE vec lstm_d_output(const cell_args *a, int64_t r, unsigned w, const lstm_form *k)
 {
     const int tape = w & LSTM_ANY_NORM ? 2 : 0;
-    vec c = new_state(a, r, k->c), y = lstm_squash(a, r, w, k, c), dh = d_output(a, r), dc = d_state(a, r, k->c), dy = dh;
+    vec c = new_state(a, r, k->c), y = lstm_squash(a, r, w, k, c), dh = d_output(a, r), dc = d_state(a, r, k->c),
+        dy = dh;
     if (k->o >= 0) {
         vec o = slot(a, r, tape, k->o), d = dh * y;
         dy = dh * o;
@@ -266,10 +281,15 @@ INLINE void lstm_d_cell(const cell_args *a, int64_t r, unsigned w, const lstm_fo
     const int tape = w & LSTM_ANY_NORM ? 2 : 0;
     vec c = old_state(a, r, k->c), g = slot(a, r, tape, k->g), i = splat(1), f = splat(1), dold = splat(0);
     if (k->i >= 0) i = slot(a, r, tape, k->i);
-    if (k->f >= 0) f = slot(a, r, tape, k->f);
-    else if (w & LSTM_COUPLED) f = 1 - i;
-    put_slot(a, r, tape, k->g, dc * i * (!(w & LSTM_LINEAR_IN) ? d_gate_tanh(a, g)
-                                         : a->clip ? inside(g, splat(1), -a->clip[0], a->clip[0]) : splat(1)));
+    if (k->f >= 0)
+        f = slot(a, r, tape, k->f);
+    else if (w & LSTM_COUPLED)
+        f = 1 - i;
+    put_slot(a, r, tape, k->g,
+             dc * i *
+                 (!(w & LSTM_LINEAR_IN) ? d_gate_tanh(a, g)
+                  : a->clip             ? inside(g, splat(1), -a->clip[0], a->clip[0])
+                                        : splat(1)));
     if (k->i >= 0) {
         vec d = w & LSTM_COUPLED ? dc * (g - c) : dc * g;
         if (w & LSTM_GATE_REC) d += d_state(a, r, k->si);
@@ -293,21 +313,21 @@ INLINE void lstm_back(const cell_args *arg, unsigned w, const real *clip)
     cell_args a = *arg;
     const lstm_form k = lstm_form_of(w);
     a.clip = clip;
-    EACH_ROW(a) lstm_d_cell(&a, r, w, &k, lstm_d_output(&a, r, w, &k));
+    EACH_ROW (a) lstm_d_cell(&a, r, w, &k, lstm_d_output(&a, r, w, &k));
 }
 /* Two stages: what reaches c' so far waits in the carry of c. d_state has added the step after, once. */
 static void lstm_backward2(const cell_args *arg)
 {
     const cell_args a = *arg;
     const lstm_form k = lstm_form_of(a.words);
-    EACH_ROW(a) put_carry(&a, r, k.c, lstm_d_output(&a, r, a.words, &k));
+    EACH_ROW (a) put_carry(&a, r, k.c, lstm_d_output(&a, r, a.words, &k));
 }
 static void lstm_stage1_back(const cell_args *arg)
 {
     const cell_args a = *arg;
     const unsigned w = a.words;
     const lstm_form k = lstm_form_of(w);
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec dc = carried(&a, r, k.c);
         if (w & LSTM_ANY_NORM) dc += slot(&a, r, 2, k.n);
         if (w & LSTM_FULL && k.o >= 0) dc += d_v(&a, r);
@@ -322,24 +342,38 @@ static void lstm_stage1_back(const cell_args *arg)
 static bool lstm_two_stages(unsigned w) { return w & LSTM_ANY_NORM || (w & LSTM_FULL && !(w & LSTM_NO_OUTPUT)); }
 static void lstm_forward(const cell_args *a)
 {
-    if (lstm_two_stages(a->words)) lstm_stage1(a);
-    else if (a->words == 0 && !a->clip) lstm_rows(a, 0, NULL);
-    else if (a->words == LSTM_PEEPHOLE && !a->clip) lstm_rows(a, LSTM_PEEPHOLE, NULL);
-    else if (a->words == LSTM_COUPLED && !a->clip) lstm_rows(a, LSTM_COUPLED, NULL);
-    else lstm_rows(a, a->words, a->clip);
+    if (lstm_two_stages(a->words))
+        lstm_stage1(a);
+    else if (a->words == 0 && !a->clip)
+        lstm_rows(a, 0, NULL);
+    else if (a->words == LSTM_PEEPHOLE && !a->clip)
+        lstm_rows(a, LSTM_PEEPHOLE, NULL);
+    else if (a->words == LSTM_COUPLED && !a->clip)
+        lstm_rows(a, LSTM_COUPLED, NULL);
+    else
+        lstm_rows(a, a->words, a->clip);
 }
 static void lstm_backward(const cell_args *a)
 {
-    if (lstm_two_stages(a->words)) lstm_stage1_back(a);
-    else if (a->words == 0 && !a->clip) lstm_back(a, 0, NULL);
-    else if (a->words == LSTM_PEEPHOLE && !a->clip) lstm_back(a, LSTM_PEEPHOLE, NULL);
-    else if (a->words == LSTM_COUPLED && !a->clip) lstm_back(a, LSTM_COUPLED, NULL);
-    else lstm_back(a, a->words, a->clip);
+    if (lstm_two_stages(a->words))
+        lstm_stage1_back(a);
+    else if (a->words == 0 && !a->clip)
+        lstm_back(a, 0, NULL);
+    else if (a->words == LSTM_PEEPHOLE && !a->clip)
+        lstm_back(a, LSTM_PEEPHOLE, NULL);
+    else if (a->words == LSTM_COUPLED && !a->clip)
+        lstm_back(a, LSTM_COUPLED, NULL);
+    else
+        lstm_back(a, a->words, a->clip);
 }
 
 static const cell_def lstm = {
-    .info = { "lstm", "long short-term memory with a forget gate, and its variants", lstm_words, lstm_aliases, true, 2 },
-    .shape = lstm_shape, .forward = lstm_forward, .forward2 = lstm_forward2, .backward = lstm_backward,
+    .info = { "lstm", "long short-term memory with a forget gate, and its variants", lstm_words, lstm_aliases, true,
+              2 },
+    .shape = lstm_shape,
+    .forward = lstm_forward,
+    .forward2 = lstm_forward2,
+    .backward = lstm_backward,
     .backward2 = lstm_backward2,
 };
 #endif

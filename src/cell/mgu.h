@@ -20,7 +20,7 @@ static laco_status mgu_shape(cell_shape *s, laco_error *err)
 static void mgu_forward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec f = gate_sigmoid(&a, gate(&a, r, 0, 0));
         put_slot(&a, r, 0, 0, f);
         put_v(&a, r, f * old_state(&a, r, 0));
@@ -29,7 +29,7 @@ static void mgu_forward(const cell_args *arg)
 static void mgu_forward2(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec f = slot(&a, r, 0, 0), n = gate_tanh(&a, gate(&a, r, 1, 0)), h = old_state(&a, r, 0);
         put_slot(&a, r, 1, 0, n);
         put_state(&a, r, 0, h + f * (n - h));
@@ -40,7 +40,7 @@ static void mgu_forward2(const cell_args *arg)
 static void mgu_backward2(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec f = slot(&a, r, 0, 0), n = slot(&a, r, 1, 0), dh = d_state(&a, r, 0);
         put_slot(&a, r, 1, 0, dh * f * d_gate_tanh(&a, n));
         put_carry(&a, r, 0, dh * (1 - f));
@@ -50,7 +50,7 @@ static void mgu_backward2(const cell_args *arg)
 static void mgu_backward(const cell_args *arg)
 {
     const cell_args a = *arg;
-    EACH_ROW(a) {
+    EACH_ROW (a) {
         vec f = slot(&a, r, 0, 0), dv = d_v(&a, r), h = old_state(&a, r, 0);
         put_slot(&a, r, 0, 0, (load(a.v + r * a.lv) + dv * h) * d_gate_sigmoid(&a, f));
         put_carry(&a, r, 0, carried(&a, r, 0) + dv * f);
@@ -60,7 +60,10 @@ static void mgu_backward(const cell_args *arg)
 
 static const cell_def mgu = {
     .info = { "mgu", "minimal gated unit: one gate (Zhou et al. 2016)", NULL, NULL, false, 1 },
-    .shape = mgu_shape, .forward = mgu_forward, .forward2 = mgu_forward2, .backward = mgu_backward,
+    .shape = mgu_shape,
+    .forward = mgu_forward,
+    .forward2 = mgu_forward2,
+    .backward = mgu_backward,
     .backward2 = mgu_backward2,
 };
 #endif

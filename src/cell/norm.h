@@ -19,7 +19,9 @@ typedef struct norm_span {
     int64_t units, blocks;
     int slots, first, count;
 } norm_span;
-#define EACH_VECTOR(n) for (int64_t u = 0; u < (n).blocks; u++) for (int j = (n).first; j < (n).first + (n).count; j++)
+#define EACH_VECTOR(n)                                                                                                 \
+    for (int64_t u = 0; u < (n).blocks; u++)                                                                           \
+        for (int j = (n).first; j < (n).first + (n).count; j++)
 
 /* x where the lane is a unit, 0 in the padding behind the last unit */
 INLINE vec real_units(const norm_span *n, int64_t u, vec x)
@@ -35,9 +37,9 @@ static void norm_moments(const norm_span *n, real *x, real *mean, real *inverse)
 {
     real size = (real)(n->units * n->count);
     vec sum = splat(0), square = splat(0);
-    EACH_VECTOR(*n) sum += real_units(n, u, load(span_at(n, x, u, j)));
+    EACH_VECTOR (*n) sum += real_units(n, u, load(span_at(n, x, u, j)));
     *mean = lane_sum(sum) / size;
-    EACH_VECTOR(*n) {
+    EACH_VECTOR (*n) {
         vec d = real_units(n, u, load(span_at(n, x, u, j)) - *mean);
         square += d * d;
     }
@@ -48,7 +50,7 @@ static void norm_span_forward(const norm_span *n, real *x, real *inverse)
 {
     real mean;
     norm_moments(n, x, &mean, inverse);
-    EACH_VECTOR(*n) store(span_at(n, x, u, j), real_units(n, u, (load(span_at(n, x, u, j)) - mean) * *inverse));
+    EACH_VECTOR (*n) store(span_at(n, x, u, j), real_units(n, u, (load(span_at(n, x, u, j)) - mean) * *inverse));
 }
 /* hat holds x^ and receives dL/dx; d holds dL/d(gain x^ + …), gain the vectors of parameters per unit block. */
 static void norm_span_backward(const norm_span *n, real *hat, const real *d, int d_slots, const vec *gain, int params,
@@ -57,12 +59,12 @@ static void norm_span_backward(const norm_span *n, real *hat, const real *d, int
     real size = (real)(n->units * n->count);
     vec sum = splat(0), dot = splat(0);
 #define D_HAT real_units(n, u, load(d + (u * d_slots + j) * LANES) * gain[u * params + j])
-    EACH_VECTOR(*n) {
+    EACH_VECTOR (*n) {
         vec g = D_HAT;
         sum += g, dot += g * load(span_at(n, hat, u, j));
     }
     real m1 = lane_sum(sum) / size, m2 = lane_sum(dot) / size;
-    EACH_VECTOR(*n) {
+    EACH_VECTOR (*n) {
         vec x = load(span_at(n, hat, u, j));
         store(span_at(n, hat, u, j), real_units(n, u, (D_HAT - m1 - x * m2) * inverse));
     }
@@ -99,12 +101,12 @@ static void norm_cell_backward(int64_t units, int n, const real *c, real *gates,
     real size = (real)units;
     vec sum = splat(0), dot = splat(0);
 #define C_HAT ((load(c + u * LANES) - stats[0]) * stats[1])
-    EACH_VECTOR(s) {
+    EACH_VECTOR (s) {
         vec d = real_units(&s, u, load(span_at(&s, gates, u, j)));
         sum += d, dot += d * C_HAT;
     }
     real m1 = lane_sum(sum) / size, m2 = lane_sum(dot) / size;
-    EACH_VECTOR(s) {
+    EACH_VECTOR (s) {
         vec d = load(span_at(&s, gates, u, j));
         store(span_at(&s, gates, u, j), real_units(&s, u, (d - m1 - C_HAT * m2) * stats[1]));
     }

@@ -22,8 +22,8 @@ typedef struct param_tensor {
     int rank;
     int64_t shape[4], size, offset; /* offset into the parameters of the layer, in reals */
     init_role role;
-    int gates;          /* row blocks: each is drawn as a matrix of its own */
-    int forget_block;   /* block of the forget gate in a bias, -1: none */
+    int gates;        /* row blocks: each is drawn as a matrix of its own */
+    int forget_block; /* block of the forget gate in a bias, -1: none */
 } param_tensor;
 
 /* What a description says about a cell. */
@@ -56,14 +56,15 @@ typedef struct recur_ops {
     const cell_info *(*cell)(int i); /* the rows of the list of cells; NULL past the last */
     /* Describes the tensors of a cell; used before any memory is taken. */
     laco_status (*describe)(const cell_spec *spec, param_tensor *tensors, int *count, laco_error *err);
-    int64_t (*state_size)(const cell_spec *spec); /* reals of one row of state without padding; of a spec that describes */
+    int64_t (*state_size)(
+        const cell_spec *spec); /* reals of one row of state without padding; of a spec that describes */
     laco_status (*make)(recur **out, const cell_spec *spec, pool *p, laco_error *err); /* weights' packed memory */
     void (*free)(recur *r);
-    int64_t (*out_width)(const recur *r);                     /* project or hidden */
-    int64_t (*state_stride)(const recur *r);                  /* reals of one row of state */
+    int64_t (*out_width)(const recur *r);                       /* project or hidden */
+    int64_t (*state_stride)(const recur *r);                    /* reals of one row of state */
     int (*states)(const recur *r, int64_t *at, int64_t *width); /* where state k lies in such a row */
-    int64_t (*work_per_row)(const recur *r);                  /* multiply-adds of one step of one row */
-    void (*load)(recur *r, const void *params, bool train);   /* packs the weights */
+    int64_t (*work_per_row)(const recur *r);                    /* multiply-adds of one step of one row */
+    void (*load)(recur *r, const void *params, bool train);     /* packs the weights */
     /* Memory for up to `rows` = R and `batch` = B; later batches of that size or less allocate nothing. */
     laco_status (*reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err);
     size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train); /* what reserve takes */

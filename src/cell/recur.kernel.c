@@ -145,7 +145,8 @@ static void N(free)(recur *r)
     for (int s = 0; s < MAX_SECTIONS; s++)
         mem_free(r->W[s].to), mem_free(r->U[s].to), mem_free(r->V[s].to), mem_free(r->depth[s]), mem_free(r->bias[s]);
     for (int k = 0; k < MAX_STATES; k++) mem_free(r->UT[k].to);
-    void *rest[] = { r->params, r->project_bias, r->scratch, r->g, r->s, r->v, r->m, r->dproject, r->stats, r->dp, r->prev };
+    void *rest[] = { r->params, r->project_bias, r->scratch, r->g,  r->s,   r->v,
+                     r->m,      r->dproject,     r->stats,   r->dp, r->prev };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
@@ -190,12 +191,22 @@ static int64_t N(work_per_row)(const recur *r)
 }
 
 /* ---- streaming ---- scratch: a row of g, the new state, v, m, statistics, products of a group */
-static int64_t N(step_scratch)(const recur *r) { return r->lg + r->ls + r->lv + r->lm + NORM_STATS + max64(r->z_row, PANEL) + PANEL; }
+static int64_t N(step_scratch)(const recur *r)
+{
+    return r->lg + r->ls + r->lv + r->lm + NORM_STATS + max64(r->z_row, PANEL) + PANEL;
+}
 static void N(step)(const recur *r, const void *x, void *state, void *scratch)
 {
-    real *g = scratch, *sn = g + r->lg, *v = sn + r->ls, *m = v + r->lv, *z = m + r->lm, *stats = z + max64(r->z_row, PANEL) + PANEL;
-    step_rows st = { .m = 1, .g = g, .s = state, .sn = sn, .v = v, .mid = r->sh.project != NO_TENSOR ? m : NULL,
-        .stats = r->sh.norm ? stats : NULL, .z = z };
+    real *g = scratch, *sn = g + r->lg, *v = sn + r->ls, *m = v + r->lv, *z = m + r->lm,
+         *stats = z + max64(r->z_row, PANEL) + PANEL;
+    step_rows st = { .m = 1,
+                     .g = g,
+                     .s = state,
+                     .sn = sn,
+                     .v = v,
+                     .mid = r->sh.project != NO_TENSOR ? m : NULL,
+                     .stats = r->sh.norm ? stats : NULL,
+                     .z = z };
     input_products(r, 1, x, r->I, g, stats);
     step_forward(r, &st);
     memcpy(state, sn, (size_t)r->ls * sizeof(real));
@@ -204,5 +215,7 @@ static void N(step)(const recur *r, const void *x, void *state, void *scratch)
 static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells[i]->info : NULL; }
 
 extern const recur_ops N(recur_ops);
-const recur_ops N(recur_ops) = { N(cell), N(describe), N(state_size), N(make), N(free), N(out_width), N(state_stride), N(states),
-    N(work_per_row), N(load), N(reserve), N(bytes), N(forward), N(output), N(final), N(backward), N(step_scratch), N(step) };
+const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size), N(make),         N(free),
+                                 N(out_width), N(state_stride), N(states),     N(work_per_row), N(load),
+                                 N(reserve),   N(bytes),        N(forward),    N(output),       N(final),
+                                 N(backward),  N(step_scratch), N(step) };

@@ -12,7 +12,8 @@ typedef struct back_rows {
 static void add_rows(real *to, int64_t ld, const real *from, int64_t n, int64_t width)
 {
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < width; j += LANES) store(to + i * ld + j, load(to + i * ld + j) + load(from + i * PANEL + j));
+        for (int64_t j = 0; j < width; j += LANES)
+            store(to + i * ld + j, load(to + i * ld + j) + load(from + i * PANEL + j));
 }
 /* dz = dg of the step done before times U^T: for panel p of source k, rows 0..m. A row that ends there (rows m..mz) has
    its share added to the carry; a row that begins there gets 0. */
@@ -21,7 +22,9 @@ static real *source_gradient(const recur *r, const back_rows *b, int k, int64_t 
     real *z = b->z + k * MAX_SHARD * PANEL;
     int64_t width = min64(PANEL, ceil_div(r->width[k] - p * PANEL, LANES) * LANES), keep = min64(b->m, b->mz);
     real *carry = r->carry + b->shard * r->shard * r->ls + r->at[k] + p * PANEL;
-    if (b->mz) panel_product(b->mz, r->UT[k].K, r->g + b->next * r->lg + r->first[1], r->lg, r->UT[k].to + p * r->UT[k].K * NV, z, PANEL, false);
+    if (b->mz)
+        panel_product(b->mz, r->UT[k].K, r->g + b->next * r->lg + r->first[1], r->lg, r->UT[k].to + p * r->UT[k].K * NV,
+                      z, PANEL, false);
     if (b->m > b->mz) memset(z + b->mz * PANEL, 0, (size_t)((b->m - b->mz) * PANEL) * sizeof(real));
     if (b->mz > keep) add_rows(carry + keep * r->ls, r->ls, z + keep * PANEL, b->mz - keep, width);
     return z;
@@ -33,7 +36,8 @@ static void back_projection(recur *r, const back_rows *b)
     for (int64_t p = 0; p < r->UT[0].panels; p++) {
         const real *z = source_gradient(r, b, 0, p);
         for (int64_t i = 0; i < b->m; i++)
-            for (int64_t j = p * PANEL; j < min64(r->at[0] + ceil_div(r->P, LANES) * LANES, (p + 1) * PANEL); j += LANES) {
+            for (int64_t j = p * PANEL; j < min64(r->at[0] + ceil_div(r->P, LANES) * LANES, (p + 1) * PANEL);
+                 j += LANES) {
                 real *carry = r->carry + (b0 + i) * r->ls + j;
                 vec d = load(carry) + load(z + i * PANEL + j - p * PANEL) + load(r->dy + (row + i) * r->ldy + j);
                 vec y = load(r->s + (block_after(r, b->t) + b0 + i) * r->ls + j);
@@ -81,7 +85,8 @@ static void back_panel_first(recur *r, const back_rows *b, int64_t j)
     real *dv = b->z + MAX_STATES * MAX_SHARD * PANEL;
     int64_t row = r->b.off[b->t] + b->shard * r->shard;
     if (r->count[2])
-        panel_product(b->m, r->VT.K, r->g + row * r->lg + r->first[2], r->lg, r->VT.to + j * r->VT.K * NV, dv, PANEL, false);
+        panel_product(b->m, r->VT.K, r->g + row * r->lg + r->first[2], r->lg, r->VT.to + j * r->VT.K * NV, dv, PANEL,
+                      false);
     for (int64_t u = j * NV; u < min64(r->blocks, (j + 1) * NV); u++) {
         cell_args a = back_args(r, b, u);
         a.sources = 0, a.dv = dv + (u - j * NV) * LANES, a.ldv = PANEL, a.dm = r->sh.project != NO_TENSOR ? dv : NULL;
@@ -96,10 +101,13 @@ static void back_norm(recur *r, const back_rows *b, bool cell_state)
     for (int64_t i = b0; i < b0 + b->m; i++) {
         real *g = r->g + (r->b.off[b->t] + i) * r->lg, *stats = r->stats + (r->b.off[b->t] + i) * NORM_STATS;
         const real *c = r->s + (block_after(r, b->t) + i) * r->ls + r->at[sh->states - 1];
-        if (cell_state) norm_cell_backward(r->H, n, c, g + r->col[2], stats + NORM_OF_C);
+        if (cell_state)
+            norm_cell_backward(r->H, n, c, g + r->col[2], stats + NORM_OF_C);
         else {
-            norm_gates_backward(sh->norm, r->H, n, g + r->col[0], g + r->col[2], r->params + gain, sh->params, stats + NORM_OF_X);
-            norm_gates_backward(sh->norm, r->H, n, g + r->col[1], g + r->col[2], r->params + gain + n, sh->params, stats + NORM_OF_H);
+            norm_gates_backward(sh->norm, r->H, n, g + r->col[0], g + r->col[2], r->params + gain, sh->params,
+                                stats + NORM_OF_X);
+            norm_gates_backward(sh->norm, r->H, n, g + r->col[1], g + r->col[2], r->params + gain + n, sh->params,
+                                stats + NORM_OF_H);
         }
     }
 }
@@ -138,8 +146,10 @@ typedef struct right_operand { /* rows of activations that a weight gradient mul
 static void copy_rows(const right_operand *o, int64_t k, int64_t n, vec *block)
 {
     int64_t w = min64(PANEL, o->width - o->j);
-    if (!o->row) copy_block(n, w, o->x + k * o->ld + o->j, o->ld, block);
-    else for (int64_t i = 0; i < n; i++) copy_block(1, w, o->x + o->row[k + i] * o->ld + o->j, o->ld, block + i * NV);
+    if (!o->row)
+        copy_block(n, w, o->x + k * o->ld + o->j, o->ld, block);
+    else
+        for (int64_t i = 0; i < n; i++) copy_block(1, w, o->x + o->row[k + i] * o->ld + o->j, o->ld, block + i * NV);
 }
 /* dparams[offset of each slot] += g^T operand, for the sections of a feed */
 static void weight_panel(recur *r, int feed, const right_operand *o, const int64_t *offset, vec *block)
@@ -154,8 +164,9 @@ static void weight_panel(recur *r, int feed, const right_operand *o, const int64
             for (int64_t u = 0; u < r->blocks; u++)
                 for (int i = 0; i < slots; i++)
                     if (offset[base + i] != NO_TENSOR)
-                        across_by_block(min64(LANES, r->H - u * LANES), w, n, r->g + k * r->lg + r->col[s] + (u * slots + i) * LANES, r->lg,
-                                        block, r->dparams + offset[base + i] + u * LANES * o->width + o->j, o->width);
+                        across_by_block(min64(LANES, r->H - u * LANES), w, n,
+                                        r->g + k * r->lg + r->col[s] + (u * slots + i) * LANES, r->lg, block,
+                                        r->dparams + offset[base + i] + u * LANES * o->width + o->j, o->width);
         }
     }
 }
@@ -188,7 +199,8 @@ static void bias_columns(recur *r, int64_t q0)
     for (int64_t q = q0; q < q0 + n; q++) {
         int s = r->sh.sections - 1;
         while (r->col[s] > q * LANES) s--;
-        int64_t i = q - r->col[s] / LANES, u = i / r->sh.section_slots[s], slot = first_slot(&r->sh, s) + i % r->sh.section_slots[s];
+        int64_t i = q - r->col[s] / LANES, u = i / r->sh.section_slots[s],
+                slot = first_slot(&r->sh, s) + i % r->sh.section_slots[s];
         for (int k = 0; k < 2; k++)
             if (r->sh.bias[slot][k] != NO_TENSOR)
                 add_lanes(r->dparams + r->sh.bias[slot][k] + u * LANES, sum[q - q0], min64(LANES, r->H - u * LANES));
@@ -210,22 +222,33 @@ static int64_t product_tasks(recur *r, int64_t i, int thread)
     vec *block = (vec *)(r->scratch + thread * r->per_thread);
     bool run = i >= 0;
     int64_t total = 0, n;
-#define TAKE(count, call)                                \
-    do {                                                 \
-        n = (count), total += n;                         \
-        if (run && i >= 0 && i < n) { call; return 0; }  \
-        i -= run ? n : 0;                                \
+#define TAKE(count, call)                                                                                              \
+    do {                                                                                                               \
+        n = (count), total += n;                                                                                       \
+        if (run && i >= 0 && i < n) {                                                                                  \
+            call;                                                                                                      \
+            return 0;                                                                                                  \
+        }                                                                                                              \
+        i -= run ? n : 0;                                                                                              \
     } while (0)
     for (int k = 0; k < sh->sources; k++)
-        TAKE(ceil_div(r->width[k], PANEL), weight_panel(r, FROM_H, &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * PANEL, r->prev }, sh->h[k], block));
-    TAKE(ceil_div(r->I, PANEL), weight_panel(r, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * PANEL, NULL }, sh->x, block));
-    if (r->count[2]) TAKE(ceil_div(r->H, PANEL), weight_panel(r, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * PANEL, NULL }, sh->v, block));
+        TAKE(ceil_div(r->width[k], PANEL),
+             weight_panel(r, FROM_H, &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * PANEL, r->prev },
+                          sh->h[k], block));
+    TAKE(ceil_div(r->I, PANEL),
+         weight_panel(r, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * PANEL, NULL }, sh->x, block));
+    if (r->count[2])
+        TAKE(ceil_div(r->H, PANEL),
+             weight_panel(r, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * PANEL, NULL }, sh->v, block));
     if (sh->project != NO_TENSOR) TAKE(ceil_div(r->H, PANEL), project_panel(r, i * PANEL, block));
     if (r->dx)
-        TAKE(ceil_div(r->b.R, r->row_block), gemm_rows(min64(r->row_block, r->b.R - i * r->row_block), r->I, r->count[0],
-             r->g + i * r->row_block * r->lg + r->first[0], r->lg, r->WT.to, r->dx + i * r->row_block * r->lddx, r->lddx, r->add_dx));
+        TAKE(ceil_div(r->b.R, r->row_block),
+             gemm_rows(min64(r->row_block, r->b.R - i * r->row_block), r->I, r->count[0],
+                       r->g + i * r->row_block * r->lg + r->first[0], r->lg, r->WT.to,
+                       r->dx + i * r->row_block * r->lddx, r->lddx, r->add_dx));
     TAKE(ceil_div(r->cols / LANES, COLUMN_SUM), bias_columns(r, i * COLUMN_SUM));
-    if (sh->project_bias != NO_TENSOR) TAKE(ceil_div(ceil_div(r->P, LANES), COLUMN_SUM), project_bias_columns(r, i * COLUMN_SUM));
+    if (sh->project_bias != NO_TENSOR)
+        TAKE(ceil_div(ceil_div(r->P, LANES), COLUMN_SUM), project_bias_columns(r, i * COLUMN_SUM));
 #undef TAKE
     return total;
 }
@@ -239,7 +262,8 @@ static void add_cell_params(recur *r)
     for (int k = 0; k < sh->params; k++)
         for (int64_t h = 0; h < r->H; h++) {
             real sum = 0;
-            for (int64_t i = 0; i < shards; i++) sum += ((real *)(r->dp + (i * r->blocks + h / LANES) * sh->params + k))[h % LANES];
+            for (int64_t i = 0; i < shards; i++)
+                sum += ((real *)(r->dp + (i * r->blocks + h / LANES) * sh->params + k))[h % LANES];
             for (int j = 0; j < MAX_SHARED; j++)
                 if (sh->param[k][j] != NO_TENSOR) r->dparams[sh->param[k][j] + h] += sum;
         }

@@ -1,5 +1,5 @@
-/* A batch in memory, and the way forward: one product for the inputs of all steps, then every shard of rows through time
-   on its own. step_forward serves streaming too. */
+/* A batch in memory, and the way forward: one product for the inputs of all steps, then every shard of rows through
+   time on its own. step_forward serves streaming too. */
 #ifndef RECUR_FORWARD_H
 #define RECUR_FORWARD_H
 #include "cell/norm.h"
@@ -56,15 +56,20 @@ static laco_status N(reserve)(recur *r, int64_t rows, int64_t batch, bool train,
 /* First row, in the buffer of states, of the states before and after step t. In reverse a block holds as many rows as
    took part in the step before it in time, so that rows which begin there find their initial state in place. */
 static int64_t reverse_block(const recur *r, int64_t t) { return t ? r->b.active[0] + r->b.off[t - 1] : 0; }
-static int64_t block_after(const recur *r, int64_t t) { return r->sh.spec.reverse ? reverse_block(r, t) : r->b.B + r->b.off[t]; }
+static int64_t block_after(const recur *r, int64_t t)
+{
+    return r->sh.spec.reverse ? reverse_block(r, t) : r->b.B + r->b.off[t];
+}
 static int64_t block_before(const recur *r, int64_t t)
 {
     return r->sh.spec.reverse ? reverse_block(r, t + 1) : t ? r->b.B + r->b.off[t - 1] : 0;
 }
 static void put_initial(recur *r, int64_t row, int64_t b, int64_t n)
 {
-    if (r->initial) memcpy(r->s + row * r->ls, r->initial + b * r->ls, (size_t)(n * r->ls) * sizeof(real));
-    else memset(r->s + row * r->ls, 0, (size_t)(n * r->ls) * sizeof(real));
+    if (r->initial)
+        memcpy(r->s + row * r->ls, r->initial + b * r->ls, (size_t)(n * r->ls) * sizeof(real));
+    else
+        memset(r->s + row * r->ls, 0, (size_t)(n * r->ls) * sizeof(real));
 }
 static int64_t active_at(const recur *r, int64_t t) { return t < r->b.T ? r->b.active[t] : 0; }
 
@@ -91,10 +96,22 @@ typedef struct step_rows {
 static cell_args args_of(const recur *r, const step_rows *st, int64_t u)
 {
     const cell_shape *sh = &r->sh;
-    cell_args a = { .rows = st->m, .words = sh->spec.words, .clip = sh->spec.clip > 0 ? r->clip : NULL, .g = st->g,
-        .lg = r->lg, .p = r->params + u * sh->params, .s = st->s, .sn = st->sn, .ls = r->ls, .lv = r->lv, .lm = r->lm,
-        .v = st->v ? st->v + u * LANES : NULL, .m = st->mid ? st->mid + u * LANES : NULL, .sources = sh->sources,
-        .stats = st->stats ? st->stats + NORM_OF_C : NULL, .lstats = NORM_STATS };
+    cell_args a = { .rows = st->m,
+                    .words = sh->spec.words,
+                    .clip = sh->spec.clip > 0 ? r->clip : NULL,
+                    .g = st->g,
+                    .lg = r->lg,
+                    .p = r->params + u * sh->params,
+                    .s = st->s,
+                    .sn = st->sn,
+                    .ls = r->ls,
+                    .lv = r->lv,
+                    .lm = r->lm,
+                    .v = st->v ? st->v + u * LANES : NULL,
+                    .m = st->mid ? st->mid + u * LANES : NULL,
+                    .sources = sh->sources,
+                    .stats = st->stats ? st->stats + NORM_OF_C : NULL,
+                    .lstats = NORM_STATS };
     for (int s = 0; s < sh->sections; s++) {
         a.section[s] = r->col[s] + u * sh->section_slots[s] * LANES;
         a.bias[s] = r->bias[s] + u * sh->section_slots[s];
@@ -104,7 +121,8 @@ static cell_args args_of(const recur *r, const step_rows *st, int64_t u)
     for (int k = 0; k < sh->states; k++) a.state[k] = r->at[k] + u * LANES;
     return a;
 }
-/* The products of a group of unit blocks with the rows of `from`, into the group's buffer, for the sections of a feed. */
+/* The products of a group of unit blocks with the rows of `from`, into the group's buffer, for the sections of a feed.
+ */
 static void group_products(const recur *r, const step_rows *st, int feed, int64_t u, const real *from, int64_t ld)
 {
     for (int s = 0; s < r->sh.sections; s++) {
@@ -113,7 +131,8 @@ static void group_products(const recur *r, const step_rows *st, int feed, int64_
         int slots = r->sh.section_slots[s];
         int64_t p = u * slots / NV, end = ceil_div(min64(r->blocks, u + r->group) * slots, NV);
         for (real *z = st->z + r->z_at[s]; p < end; p++, z += PANEL)
-            panel_product(st->m, feed == FROM_H ? r->depth[s][p] : w->K, from, ld, w->to + p * w->K * NV, z, r->z_row, false);
+            panel_product(st->m, feed == FROM_H ? r->depth[s][p] : w->K, from, ld, w->to + p * w->K * NV, z, r->z_row,
+                          false);
     }
 }
 static void group_cells(const recur *r, const step_rows *st, int64_t u0, cell_fn *fn)
@@ -144,7 +163,8 @@ static void normed_products(const recur *r, const step_rows *st)
         gemm_rows(st->m, n, w->K, st->s, r->ls, w->to + p * w->K * NV, st->g + r->col[1] + p * PANEL, r->lg, false);
     }
     for (int64_t i = 0; i < st->m; i++)
-        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[1], st->g + i * r->lg + r->col[1], st->stats + i * NORM_STATS + NORM_OF_H);
+        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[1], st->g + i * r->lg + r->col[1],
+                           st->stats + i * NORM_STATS + NORM_OF_H);
 }
 static void normed_cell_state(const recur *r, const step_rows *st)
 {
@@ -173,9 +193,11 @@ static void input_products(const recur *r, int64_t m, const real *x, int64_t ldx
 {
     for (int s = 0; s < r->sh.sections; s++)
         if (r->sh.section_feeds[s] & FROM_X)
-            gemm_rows(m, r->blocks * r->sh.section_slots[s] * LANES, r->I, x, ldx, r->W[s].to, g + r->col[s], r->lg, false);
+            gemm_rows(m, r->blocks * r->sh.section_slots[s] * LANES, r->I, x, ldx, r->W[s].to, g + r->col[s], r->lg,
+                      false);
     for (int64_t i = 0; r->sh.norm && i < m; i++)
-        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[0], g + i * r->lg + r->col[0], stats + i * NORM_STATS + NORM_OF_X);
+        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[0], g + i * r->lg + r->col[0],
+                           stats + i * NORM_STATS + NORM_OF_X);
 }
 static void input_task(void *ctx, int64_t i, int thread)
 {
@@ -188,9 +210,14 @@ static void input_task(void *ctx, int64_t i, int thread)
 static step_rows rows_at(const recur *r, int64_t t, int64_t b0, int64_t m, real *z)
 {
     int64_t row = r->b.off[t] + b0;
-    return (step_rows){ .m = m, .g = r->g + row * r->lg, .s = r->s + (block_before(r, t) + b0) * r->ls,
-        .sn = r->s + (block_after(r, t) + b0) * r->ls, .v = r->v ? r->v + row * r->lv : NULL,
-        .mid = r->m ? r->m + row * r->lm : NULL, .stats = r->stats ? r->stats + row * NORM_STATS : NULL, .z = z };
+    return (step_rows){ .m = m,
+                        .g = r->g + row * r->lg,
+                        .s = r->s + (block_before(r, t) + b0) * r->ls,
+                        .sn = r->s + (block_after(r, t) + b0) * r->ls,
+                        .v = r->v ? r->v + row * r->lv : NULL,
+                        .mid = r->m ? r->m + row * r->lm : NULL,
+                        .stats = r->stats ? r->stats + row * NORM_STATS : NULL,
+                        .z = z };
 }
 static int64_t shard_rows(const recur *r, int64_t shard, int64_t t)
 {
@@ -222,8 +249,10 @@ static void N(final)(const recur *r, const void *initial, void *state)
 {
     size_t row = (size_t)r->ls * sizeof(real);
     char *to = state;
-    if (initial) memcpy(to, initial, (size_t)r->b.B * row);
-    else memset(to, 0, (size_t)r->b.B * row);
+    if (initial)
+        memcpy(to, initial, (size_t)r->b.B * row);
+    else
+        memset(to, 0, (size_t)r->b.B * row);
     for (int64_t t = 0; t < r->b.T; t++) {
         int64_t from = r->sh.spec.reverse ? 0 : active_at(r, t + 1), n = r->b.active[t] - from;
         memcpy(to + (size_t)from * row, r->s + (block_after(r, t) + from) * r->ls, (size_t)n * row);

@@ -12,26 +12,26 @@ typedef struct packed {
 struct recur {
     cell_shape sh;
     pool *pool;
-    const real *w; /* the canonical parameters, of the last load */
-    int64_t I, H, P, blocks; /* inputs, units, width of the output; unit blocks */
-    int64_t col[MAX_SECTIONS], cols, lg;               /* first column of a section in a row of g; all; stride */
-    int64_t first[3], count[3];                        /* column range of the sections fed FROM_X, FROM_H, FROM_V */
+    const real *w;                       /* the canonical parameters, of the last load */
+    int64_t I, H, P, blocks;             /* inputs, units, width of the output; unit blocks */
+    int64_t col[MAX_SECTIONS], cols, lg; /* first column of a section in a row of g; all; stride */
+    int64_t first[3], count[3];          /* column range of the sections fed FROM_X, FROM_H, FROM_V */
     int64_t at[MAX_STATES], width[MAX_STATES], source_depth, ls; /* a row of state */
-    int64_t lv, lm, lp;                                /* strides of v, m, projection gradients */
+    int64_t lv, lm, lp;                                          /* strides of v, m, projection gradients */
     packed W[MAX_SECTIONS], U[MAX_SECTIONS], V[MAX_SECTIONS], WT, UT[MAX_STATES], VT, P_, PT;
-    int64_t *depth[MAX_SECTIONS];                      /* [panels] of U: behind it a panel holds only zeros */
-    vec *bias[MAX_SECTIONS], *params, *project_bias;   /* [block][slot], [block][param], [block of outputs] */
+    int64_t *depth[MAX_SECTIONS];                    /* [panels] of U: behind it a panel holds only zeros */
+    vec *bias[MAX_SECTIONS], *params, *project_bias; /* [block][slot], [block][param], [block of outputs] */
     real clip[5];
-    int group;                                         /* unit blocks whose slots fill whole panels */
-    int64_t lz[MAX_SECTIONS], z_at[MAX_SECTIONS], z_row;  /* product buffer of a group, per row */
-    real *scratch;                                     /* [thread][per_thread] */
+    int group;                                           /* unit blocks whose slots fill whole panels */
+    int64_t lz[MAX_SECTIONS], z_at[MAX_SECTIONS], z_row; /* product buffer of a group, per row */
+    real *scratch;                                       /* [thread][per_thread] */
     int64_t per_thread;
     /* of the reserved size */
     int64_t cap_rows, cap_batch;
     bool train;
     real *g, *s, *v, *m, *dproject, *stats;
-    vec *dp;                                           /* [shard][block][param] */
-    int64_t *prev;                                     /* [R] state row before each row */
+    vec *dp;       /* [shard][block][param] */
+    int64_t *prev; /* [R] state row before each row */
     /* of the batch in progress */
     ragged b;
     int64_t shard;

@@ -1,13 +1,13 @@
-/* Packing the weights into panels, once per update: columns are outputs for the products of forward, inputs for those of
-   backward. The only place, besides the weight gradient, that knows the order of the parameters in memory. */
+/* Packing the weights into panels, once per update: columns are outputs for the products of forward, inputs for those
+   of backward. The only place, besides the weight gradient, that knows the order of the parameters in memory. */
 #ifndef RECUR_PACK_H
 #define RECUR_PACK_H
 #include "cell/recur_layout.h"
 #include "math/gemm.h"
 
 /* Columns are outputs: panel p of a section, from the matrices of its slots, one per source in turn. */
-static void pack_section(const recur *r, int s, const packed *to, int64_t p, const int64_t offset[][MAX_SLOTS], int sources,
-                         const int64_t *width, const int64_t *at, int64_t *depth)
+static void pack_section(const recur *r, int s, const packed *to, int64_t p, const int64_t offset[][MAX_SLOTS],
+                         int sources, const int64_t *width, const int64_t *at, int64_t *depth)
 {
     int slots = r->sh.section_slots[s], base = first_slot(&r->sh, s);
     real *dst = (real *)(to->to + p * to->K * NV);
@@ -69,10 +69,13 @@ static void load_task(void *ctx, int64_t i, int thread)
     static const int64_t zero[MAX_STATES];
     int64_t unit = r->H;
     (void)thread;
-#define TAKE(pack, call)                                  \
-    do {                                                  \
-        if (i < (pack).panels) { call; return; }          \
-        i -= (pack).panels;                               \
+#define TAKE(pack, call)                                                                                               \
+    do {                                                                                                               \
+        if (i < (pack).panels) {                                                                                       \
+            call;                                                                                                      \
+            return;                                                                                                    \
+        }                                                                                                              \
+        i -= (pack).panels;                                                                                            \
     } while (0)
     for (int s = 0; s < sh->sections; s++) {
         TAKE(r->W[s], pack_section(r, s, &r->W[s], i, &sh->x, 1, &r->I, zero, NULL));

@@ -3,23 +3,36 @@
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 #include "base/base.h"
-typedef enum { ST_BOOL, ST_U8, ST_I8, ST_I16, ST_U16, ST_F16, ST_BF16, ST_I32, ST_U32, ST_F32, ST_F64, ST_I64, ST_U64 }
-    st_dtype;
+typedef enum {
+    ST_BOOL,
+    ST_U8,
+    ST_I8,
+    ST_I16,
+    ST_U16,
+    ST_F16,
+    ST_BF16,
+    ST_I32,
+    ST_U32,
+    ST_F32,
+    ST_F64,
+    ST_I64,
+    ST_U64
+} st_dtype;
 typedef struct st_tensor {
     const char *name;
     st_dtype dtype;
-    int rank;             /* at most 8 */
+    int rank; /* at most 8 */
     int64_t shape[8];
-    const void *data;     /* little-endian; not necessarily aligned */
+    const void *data; /* little-endian; not necessarily aligned */
     size_t bytes;
 } st_tensor;
 typedef struct safetensors safetensors;
-laco_status st_parse(safetensors **out, const void *bytes, size_t n, laco_error *err);   /* bytes stay with the caller */
-laco_status st_load(safetensors **out, const char *path, laco_error *err);               /* reads and owns the file */
+laco_status st_parse(safetensors **out, const void *bytes, size_t n, laco_error *err); /* bytes stay with the caller */
+laco_status st_load(safetensors **out, const char *path, laco_error *err);             /* reads and owns the file */
 size_t st_count(const safetensors *s);
 const st_tensor *st_at(const safetensors *s, size_t i);
-const st_tensor *st_find(const safetensors *s, const char *name);      /* NULL when absent */
-const char *st_metadata(const safetensors *s, const char *key);        /* NULL when absent */
+const st_tensor *st_find(const safetensors *s, const char *name); /* NULL when absent */
+const char *st_metadata(const safetensors *s, const char *key);   /* NULL when absent */
 size_t st_metadata_count(const safetensors *s);
 void st_metadata_at(const safetensors *s, size_t i, const char **key, const char **value);
 int64_t st_elements(const st_tensor *t);

@@ -17,10 +17,21 @@ struct layer {
 static laco_status dense_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
 {
     if (s->symbols) return fail(err, LACO_EINVAL, -1, "dense needs numbers: put embed before it");
-    t[0] = (param_tensor){ .name = "weight", .rank = 2, .shape = { s->out, s->in }, .size = s->out * s->in,
-        .role = INIT_INPUT, .gates = 1, .forget_block = -1 };
-    t[1] = (param_tensor){ .name = "bias", .rank = 1, .shape = { s->out }, .size = s->out, .offset = s->out * s->in,
-        .role = INIT_BIAS, .gates = 1, .forget_block = -1 };
+    t[0] = (param_tensor){ .name = "weight",
+                           .rank = 2,
+                           .shape = { s->out, s->in },
+                           .size = s->out * s->in,
+                           .role = INIT_INPUT,
+                           .gates = 1,
+                           .forget_block = -1 };
+    t[1] = (param_tensor){ .name = "bias",
+                           .rank = 1,
+                           .shape = { s->out },
+                           .size = s->out,
+                           .offset = s->out * s->in,
+                           .role = INIT_BIAS,
+                           .gates = 1,
+                           .forget_block = -1 };
     *count = s->bias ? 2 : 1;
     return LACO_OK;
 }
@@ -100,7 +111,7 @@ static void dense_forward_task(void *ctx, int64_t i, int thread)
 }
 static void dense_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    (void)initial, (void)final;
+    (void)initial, (void) final;
     l->x = x, l->ldx = ldx, l->R = p->b.R;
     pool_run(l->h.pool, ceil_div(l->R, ROWS_PER_TASK), dense_forward_task, l);
 }
@@ -112,7 +123,8 @@ static void dense_dz_task(void *ctx, int64_t i, int thread)
     (void)thread;
     for (int64_t r = i * ROWS_PER_TASK; r < min64(l->R, (i + 1) * ROWS_PER_TASK); r++)
         for (int64_t j = 0; j < l->h.s.out; j++)
-            l->dz[r * l->h.ldy + j] = l->dz_in[r * l->lddz + j] * d_activate(l->h.s.act, splat(l->h.y[r * l->h.ldy + j]))[0];
+            l->dz[r * l->h.ldy + j] =
+                l->dz_in[r * l->lddz + j] * d_activate(l->h.s.act, splat(l->h.y[r * l->h.ldy + j]))[0];
 }
 static void dense_weight_panel(layer *l, int64_t j, vec *block)
 {
@@ -127,16 +139,20 @@ static void dense_weight_panel(layer *l, int64_t j, vec *block)
 static void dense_back_task(void *ctx, int64_t i, int thread)
 {
     layer *l = ctx;
-    int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(in, PANEL), blocks = l->dx ? ceil_div(l->R, ROWS_PER_TASK) : 0;
-    if (i < panels) dense_weight_panel(l, i * PANEL, (vec *)(l->scratch + thread * KC * PANEL));
+    int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(in, PANEL),
+            blocks = l->dx ? ceil_div(l->R, ROWS_PER_TASK) : 0;
+    if (i < panels)
+        dense_weight_panel(l, i * PANEL, (vec *)(l->scratch + thread * KC * PANEL));
     else if ((i -= panels) < blocks) {
         int64_t r = i * ROWS_PER_TASK;
-        gemm_rows(min64(ROWS_PER_TASK, l->R - r), in, out, l->dz_in + r * l->lddz, l->lddz, l->WT, l->dx + r * l->lddx, l->lddx, false);
+        gemm_rows(min64(ROWS_PER_TASK, l->R - r), in, out, l->dz_in + r * l->lddz, l->lddz, l->WT, l->dx + r * l->lddx,
+                  l->lddx, false);
     } else
         for (int64_t r = 0; r < l->R; r++)
             for (int64_t j = 0; j < out; j++) l->dw[out * in + j] += l->dz_in[r * l->lddz + j];
 }
-static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
+                           int64_t lddx)
 {
     (void)carry;
     l->R = p->b.R, l->dz_in = dy, l->lddz = ldy, l->dw = dparams, l->dx = dx, l->lddx = lddx;
@@ -144,7 +160,8 @@ static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy,
         pool_run(l->h.pool, ceil_div(l->R, ROWS_PER_TASK), dense_dz_task, l);
         l->dz_in = l->dz, l->lddz = l->h.ldy;
     }
-    pool_run(l->h.pool, ceil_div(l->h.s.in, PANEL) + (dx ? ceil_div(l->R, ROWS_PER_TASK) : 0) + l->h.s.bias, dense_back_task, l);
+    pool_run(l->h.pool, ceil_div(l->h.s.in, PANEL) + (dx ? ceil_div(l->R, ROWS_PER_TASK) : 0) + l->h.s.bias,
+             dense_back_task, l);
 }
 static int64_t dense_none(const layer *l) { return (void)l, 0; }
 static void dense_step_init(const layer *l, void *state) { (void)l, (void)state; }
@@ -155,6 +172,11 @@ static void dense_step(const layer *l, const void *x, void *y, void *state, void
 }
 static int64_t dense_work(const layer *l) { return l->h.s.in * l->h.s.out; }
 extern const layer_kind N(dense_layer);
-const layer_kind N(dense_layer) = { "dense", "a matrix, a bias and an activation", dense_describe, dense_make, dense_free,
-    dense_load, dense_bytes, dense_reserve, dense_forward, dense_output, dense_backward, dense_none, dense_none,
-    dense_step_init, dense_step, dense_work };
+const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an activation",
+                                    dense_describe, dense_make,
+                                    dense_free,     dense_load,
+                                    dense_bytes,    dense_reserve,
+                                    dense_forward,  dense_output,
+                                    dense_backward, dense_none,
+                                    dense_none,     dense_step_init,
+                                    dense_step,     dense_work };

@@ -11,7 +11,7 @@ struct layer {
     real *dx;
     uint8_t *keep; /* [R][in] */
     int64_t ldx, lddy, lddx, cap_keep;
-    bool passed;   /* the last forward dropped nothing */
+    bool passed; /* the last forward dropped nothing */
 };
 
 static laco_status dropout_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
@@ -63,7 +63,8 @@ static void drop_row(layer *l, int64_t r)
     for (int64_t i = 0; i < blocks; i++) {
         uint32_t bits[4];
         rng_block(l->h.s.seed, purpose, (uint64_t)(r * blocks + i), bits);
-        for (int64_t j = 0; j < min64(8, n - i * 8); j++) keep[i * 8 + j] = (bits[j / 2] >> j % 2 * 16 & 0xffff) >= limit;
+        for (int64_t j = 0; j < min64(8, n - i * 8); j++)
+            keep[i * 8 + j] = (bits[j / 2] >> j % 2 * 16 & 0xffff) >= limit;
     }
     for (int64_t j = 0; j < n; j++) l->h.y[r * l->h.ldy + j] = keep[j] ? l->x[r * l->ldx + j] * scale : 0;
 }
@@ -75,7 +76,7 @@ static void drop_task(void *ctx, int64_t i, int thread)
 }
 static void dropout_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    (void)initial, (void)final;
+    (void)initial, (void) final;
     l->p = p, l->x = x, l->ldx = ldx, l->passed = !p->train || l->h.s.rate <= 0;
     if (!l->passed) pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), drop_task, l);
 }
@@ -94,7 +95,8 @@ static void dropout_back_task(void *ctx, int64_t i, int thread)
         for (int64_t j = 0; j < l->h.s.in; j++)
             l->dx[r * l->lddx + j] = l->passed || l->keep[r * l->h.s.in + j] ? l->dy[r * l->lddy + j] * scale : 0;
 }
-static void dropout_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+static void dropout_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
+                             int64_t lddx)
 {
     (void)carry, (void)dparams;
     l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
@@ -108,6 +110,11 @@ static void dropout_step(const layer *l, const void *x, void *y, void *state, vo
     memcpy(y, x, (size_t)l->h.s.in * sizeof(real));
 }
 extern const layer_kind N(dropout_layer);
-const layer_kind N(dropout_layer) = { "dropout", "sets numbers to 0 at random while training", dropout_describe, dropout_make,
-    dropout_free, dropout_load, dropout_bytes, dropout_reserve, dropout_forward, dropout_output, dropout_backward,
-    dropout_none, dropout_none, dropout_step_init, dropout_step, dropout_none };
+const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at random while training",
+                                      dropout_describe, dropout_make,
+                                      dropout_free,     dropout_load,
+                                      dropout_bytes,    dropout_reserve,
+                                      dropout_forward,  dropout_output,
+                                      dropout_backward, dropout_none,
+                                      dropout_none,     dropout_step_init,
+                                      dropout_step,     dropout_none };

@@ -14,8 +14,13 @@ enum { COLUMNS_PER_TASK = 64 };
 static laco_status embed_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
 {
     if (!s->symbols) return fail(err, LACO_EINVAL, -1, "embed must be the first layer, and its input symbols");
-    t[0] = (param_tensor){ .name = "weight", .rank = 2, .shape = { s->in, s->out }, .size = s->in * s->out,
-        .role = INIT_INPUT, .gates = 1, .forget_block = -1 };
+    t[0] = (param_tensor){ .name = "weight",
+                           .rank = 2,
+                           .shape = { s->in, s->out },
+                           .size = s->in * s->out,
+                           .role = INIT_INPUT,
+                           .gates = 1,
+                           .forget_block = -1 };
     *count = 1;
     return LACO_OK;
 }
@@ -52,7 +57,7 @@ static void gather_task(void *ctx, int64_t i, int thread)
 }
 static void embed_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    (void)ldx, (void)initial, (void)final;
+    (void)ldx, (void)initial, (void) final;
     l->ids = x, l->R = p->b.R;
     pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), gather_task, l);
 }
@@ -68,7 +73,8 @@ static void scatter_task(void *ctx, int64_t i, int thread)
         for (int64_t j = 0; j < n; j++) to[j] += from[j];
     }
 }
-static void embed_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+static void embed_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
+                           int64_t lddx)
 {
     (void)p, (void)carry, (void)dx, (void)lddx;
     l->dy = dy, l->lddy = ldy, l->dw = dparams;
@@ -82,6 +88,11 @@ static void embed_step(const layer *l, const void *x, void *y, void *state, void
     memcpy(y, l->h.w + *(const int32_t *)x * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
 }
 extern const layer_kind N(embed_layer);
-const layer_kind N(embed_layer) = { "embed", "a learned vector for every symbol, found by look-up", embed_describe,
-    embed_make, embed_free, embed_load, embed_bytes, embed_reserve, embed_forward, embed_output, embed_backward,
-    embed_none, embed_none, embed_step_init, embed_step, embed_none };
+const layer_kind N(embed_layer) = { "embed",        "a learned vector for every symbol, found by look-up",
+                                    embed_describe, embed_make,
+                                    embed_free,     embed_load,
+                                    embed_bytes,    embed_reserve,
+                                    embed_forward,  embed_output,
+                                    embed_backward, embed_none,
+                                    embed_none,     embed_step_init,
+                                    embed_step,     embed_none };

@@ -7,15 +7,15 @@
 typedef struct layer_spec {
     const char *kind;
     int64_t in, out;
-    bool symbols;         /* in is a number of symbols: rows are int32, one each */
-    cell_spec cell;       /* recurrent; cell.reverse: that direction alone */
+    bool symbols;   /* in is a number of symbols: rows are int32, one each */
+    cell_spec cell; /* recurrent; cell.reverse: that direction alone */
     bool bidirectional, residual, learned_state;
-    int act;              /* dense */
-    bool bias;            /* dense */
-    int64_t steps;        /* window */
-    double rate;          /* dropout */
+    int act;       /* dense */
+    bool bias;     /* dense */
+    int64_t steps; /* window */
+    double rate;   /* dropout */
     uint64_t seed;
-    int index;            /* place in the network: part of the counter of random numbers */
+    int index; /* place in the network: part of the counter of random numbers */
 } layer_spec;
 
 typedef struct layer layer;
@@ -23,7 +23,7 @@ typedef struct layer layer;
 typedef struct pass {
     ragged b;
     bool train;
-    uint64_t update;      /* counter of random numbers: the number of the update */
+    uint64_t update; /* counter of random numbers: the number of the update */
 } pass;
 
 typedef struct layer_kind {
@@ -38,11 +38,12 @@ typedef struct layer_kind {
     void (*forward)(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final);
     const void *(*output)(const layer *l, int64_t *ld);
     /* dparams is added to; dx is set, when not NULL; carry in d final, out d initial, [B][state_stride] */
-    void (*backward)(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx);
+    void (*backward)(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
+                     int64_t lddx);
     int64_t (*state_stride)(const layer *l); /* reals per row */
     int64_t (*step_scratch)(const layer *l); /* reals; -1: cannot step */
     void (*step_init)(const layer *l, void *state);
     void (*step)(const layer *l, const void *x, void *y, void *state, void *scratch);
-    int64_t (*work)(const layer *l);         /* multiply-adds of one row of one step */
+    int64_t (*work)(const layer *l); /* multiply-adds of one row of one step */
 } layer_kind;
 #endif

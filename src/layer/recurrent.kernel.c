@@ -9,8 +9,8 @@ struct layer {
     layer_head h;
     recur *dir[2];
     int dirs, states;
-    bool own_output;            /* y is assembled; else it is the cell's own buffer */
-    int64_t P, ls, ld_dir;      /* width and state stride of one direction; stride of its part of dy */
+    bool own_output;       /* y is assembled; else it is the cell's own buffer */
+    int64_t P, ls, ld_dir; /* width and state stride of one direction; stride of its part of dy */
     int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
     int64_t initial_size;
     real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][ls] twice */
@@ -40,8 +40,14 @@ static laco_status recurrent_describe(layer_spec *s, param_tensor *t, int *count
         *count += n, offset = t[*count - 1].offset + t[*count - 1].size;
         if (s->learned_state) {
             int64_t sum = ops.state_size(&c);
-            t[*count] = (param_tensor){ .name = "initial_state", .rank = 1, .shape = { sum }, .size = sum, .offset = offset,
-                .role = INIT_ZERO, .gates = 1, .forget_block = -1 };
+            t[*count] = (param_tensor){ .name = "initial_state",
+                                        .rank = 1,
+                                        .shape = { sum },
+                                        .size = sum,
+                                        .offset = offset,
+                                        .role = INIT_ZERO,
+                                        .gates = 1,
+                                        .forget_block = -1 };
             if (d) strcpy(t[*count].name, "initial_state_reverse");
             *count += 1, offset += sum;
         }
@@ -143,7 +149,7 @@ static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ld
     for (int d = 0; d < l->dirs; d++) {
         const real *s = start ? start + d * p->b.B * l->ls : NULL;
         ops.forward(l->dir[d], &p->b, x, ldx, s);
-        if (final) ops.final(l->dir[d], s, (real *)final + d * p->b.B * l->ls);
+        if (final) ops.final(l->dir[d], s, (real *) final + d * p->b.B * l->ls);
     }
     if (l->own_output) pool_run(l->h.pool, p->b.T, output_task, l);
 }
@@ -176,7 +182,8 @@ static void learned_gradient(layer *l, int d, const real *carry, real *dw)
     }
     (void)d;
 }
-static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams,
+                               void *dx, int64_t lddx)
 {
     int64_t tasks = ceil_div(p->b.R, ROWS_PER_TASK), one = l->tensors_size + l->initial_size;
     if (!carry) carry = memset(l->carry, 0, (size_t)(l->dirs * p->b.B * l->ls) * sizeof(real));
@@ -191,7 +198,10 @@ static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t 
     if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
 }
 static int64_t recurrent_state(const layer *l) { return l->dirs * l->ls; }
-static int64_t recurrent_scratch(const layer *l) { return l->own_output && !(l->dirs == 1 && !l->h.s.cell.reverse) ? -1 : ops.step_scratch(l->dir[0]); }
+static int64_t recurrent_scratch(const layer *l)
+{
+    return l->own_output && !(l->dirs == 1 && !l->h.s.cell.reverse) ? -1 : ops.step_scratch(l->dir[0]);
+}
 static void recurrent_step_init(const layer *l, void *state)
 {
     memset(state, 0, (size_t)l->ls * sizeof(real));
@@ -205,7 +215,11 @@ static void recurrent_step(const layer *l, const void *x, void *y, void *state, 
 }
 static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_row(l->dir[0]); }
 extern const layer_kind N(recurrent_layer);
-const layer_kind N(recurrent_layer) = { "recurrent", "a cell over time: `lstm 256 x2`, see `laco help cells`", recurrent_describe,
-    recurrent_make, recurrent_free, recurrent_load, recurrent_bytes, recurrent_reserve, recurrent_forward,
-    recurrent_output, recurrent_backward, recurrent_state, recurrent_scratch, recurrent_step_init, recurrent_step,
-    recurrent_work };
+const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `lstm 256 x2`, see `laco help cells`",
+                                        recurrent_describe, recurrent_make,
+                                        recurrent_free,     recurrent_load,
+                                        recurrent_bytes,    recurrent_reserve,
+                                        recurrent_forward,  recurrent_output,
+                                        recurrent_backward, recurrent_state,
+                                        recurrent_scratch,  recurrent_step_init,
+                                        recurrent_step,     recurrent_work };

@@ -1,5 +1,5 @@
-/* window N: the inputs of the last N steps side by side, newest first: a network with this and no recurrent layer is the
-   time-delay network that recurrent ones replaced. Before the first step of a sequence lie the rows of the state
+/* window N: the inputs of the last N steps side by side, newest first: a network with this and no recurrent layer is
+   the time-delay network that recurrent ones replaced. Before the first step of a sequence lie the rows of the state
    [N-1][in], newest first (zeros at the start). No gradient passes into the state. */
 #include "layer/layer_kernel.h"
 
@@ -15,7 +15,8 @@ static laco_status window_describe(layer_spec *s, param_tensor *t, int *count, l
 {
     (void)t;
     if (s->symbols) return fail(err, LACO_EINVAL, -1, "window needs numbers: put embed before it");
-    if (s->steps < 1 || s->steps > 4096) return fail(err, LACO_EINVAL, -1, "window %lld: from 1 to 4096 steps", (long long)s->steps);
+    if (s->steps < 1 || s->steps > 4096)
+        return fail(err, LACO_EINVAL, -1, "window %lld: from 1 to 4096 steps", (long long)s->steps);
     s->out = s->in * s->steps;
     *count = 0;
     return LACO_OK;
@@ -61,8 +62,10 @@ static void window_task(void *ctx, int64_t t, int thread)
     for (int64_t b = 0; b < l->p->b.active[t]; b++)
         for (int64_t j = 0; j < l->h.s.steps; j++) {
             real *to = l->h.y + (l->p->b.off[t] + b) * l->h.ldy + j * n;
-            if (t < j && !l->initial) memset(to, 0, (size_t)n * sizeof(real));
-            else memcpy(to, window_past(l, t, b, j), (size_t)n * sizeof(real));
+            if (t < j && !l->initial)
+                memset(to, 0, (size_t)n * sizeof(real));
+            else
+                memcpy(to, window_past(l, t, b, j), (size_t)n * sizeof(real));
         }
 }
 static void window_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
@@ -73,9 +76,11 @@ static void window_forward(layer *l, const pass *p, const void *x, int64_t ldx, 
         int64_t T = 0;
         while (T < p->b.T && p->b.active[T] > b) T++;
         for (int64_t j = 1; j < l->h.s.steps; j++) {
-            real *to = (real *)final + b * window_state(l) + (j - 1) * n;
-            if (T < j && !initial) memset(to, 0, (size_t)n * sizeof(real));
-            else memcpy(to, window_past(l, T, b, j), (size_t)n * sizeof(real));
+            real *to = (real *) final + b * window_state(l) + (j - 1) * n;
+            if (T < j && !initial)
+                memset(to, 0, (size_t)n * sizeof(real));
+            else
+                memcpy(to, window_past(l, T, b, j), (size_t)n * sizeof(real));
         }
     }
 }
@@ -95,7 +100,8 @@ static void window_back_task(void *ctx, int64_t t, int thread)
         }
     }
 }
-static void window_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx)
+static void window_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
+                            int64_t lddx)
 {
     (void)dparams;
     l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
@@ -113,6 +119,12 @@ static void window_step(const layer *l, const void *x, void *y, void *state, voi
     memcpy(state, y, past);
 }
 extern const layer_kind N(window_layer);
-const layer_kind N(window_layer) = { "window", "the inputs of the last N steps side by side: memory without recurrence", window_describe,
-    window_make, window_free, window_load, window_bytes, window_reserve, window_forward, window_output, window_backward,
-    window_state, window_none, window_step_init, window_step, window_none };
+const layer_kind
+    N(window_layer) = { "window",        "the inputs of the last N steps side by side: memory without recurrence",
+                        window_describe, window_make,
+                        window_free,     window_load,
+                        window_bytes,    window_reserve,
+                        window_forward,  window_output,
+                        window_backward, window_state,
+                        window_none,     window_step_init,
+                        window_step,     window_none };

@@ -14,11 +14,11 @@
 struct softmax {
     int64_t V, H, C, block, blocks; /* vocabulary, width; rows of a chunk; rows of V in a block */
     pool *pool;
-    vec *ht;          /* [C / PANEL][H][PANEL] h transposed */
-    real *l;          /* [V][C] */
-    real *max, *sum;  /* [blocks][C] */
+    vec *ht;            /* [C / PANEL][H][PANEL] h transposed */
+    real *l;            /* [V][C] */
+    real *max, *sum;    /* [blocks][C] */
     real *logz, *scale; /* [C] */
-    real *scratch;    /* [thread][per_thread] */
+    real *scratch;      /* [thread][per_thread] */
     int64_t per_thread;
     const softmax_rows *rows; /* of the call in progress; the chunk begins at row r0 and has m rows */
     int64_t r0, m;
@@ -40,7 +40,8 @@ static laco_status N(softmax_new)(softmax **out, int64_t V, int64_t H, pool *p, 
     s->per_thread = KC * PANEL + ROW_BLOCK * PANEL;
     s->ht = mem_new((size_t)(s->C * H), sizeof(real));
     s->l = mem_new((size_t)(V * s->C + PANEL), sizeof(real));
-    s->max = mem_new((size_t)(s->blocks * s->C), sizeof(real)), s->sum = mem_new((size_t)(s->blocks * s->C), sizeof(real));
+    s->max = mem_new((size_t)(s->blocks * s->C), sizeof(real)),
+    s->sum = mem_new((size_t)(s->blocks * s->C), sizeof(real));
     s->logz = mem_new((size_t)s->C, sizeof(real)), s->scale = mem_new((size_t)s->C, sizeof(real));
     s->scratch = mem_new((size_t)(pool_threads(p) * s->per_thread), sizeof(real));
     if (!s->ht || !s->l || !s->max || !s->sum || !s->logz || !s->scale || !s->scratch)
@@ -50,7 +51,8 @@ static laco_status N(softmax_new)(softmax **out, int64_t V, int64_t H, pool *p, 
 }
 static size_t N(softmax_bytes)(const softmax *s)
 {
-    return (size_t)(s->C * s->H + s->V * s->C + 2 * s->blocks * s->C + pool_threads(s->pool) * s->per_thread) * sizeof(real);
+    return (size_t)(s->C * s->H + s->V * s->C + 2 * s->blocks * s->C + pool_threads(s->pool) * s->per_thread) *
+           sizeof(real);
 }
 
 static void transpose_task(void *ctx, int64_t p, int thread)
@@ -89,7 +91,8 @@ static void normalise(softmax *s)
     for (int64_t c = 0; c < s->m; c += LANES) {
         vec top = load(s->max + c), sum = splat(0);
         for (int64_t i = 1; i < s->blocks; i++) top = vmax(top, load(s->max + i * s->C + c));
-        for (int64_t i = 0; i < s->blocks; i++) sum += load(s->sum + i * s->C + c) * vexp(load(s->max + i * s->C + c) - top);
+        for (int64_t i = 0; i < s->blocks; i++)
+            sum += load(s->sum + i * s->C + c) * vexp(load(s->max + i * s->C + c) - top);
         store(s->logz + c, top + vlog(sum));
     }
 }
@@ -108,8 +111,8 @@ static double chunk_loss(softmax *s)
 }
 
 /* c[n][w] += a[n][K] block, K at most KC */
-static void add_product(int64_t n, int64_t w, int64_t K, const real *a, int64_t lda, const vec *block, real *c, int64_t ldc,
-                        real *edge)
+static void add_product(int64_t n, int64_t w, int64_t K, const real *a, int64_t lda, const vec *block, real *c,
+                        int64_t ldc, real *edge)
 {
     if (w == PANEL) {
         rows_by_panel(n, K, a, lda, block, c, ldc, true);

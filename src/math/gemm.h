@@ -10,70 +10,76 @@
 #include "math/simd.h"
 enum { KC = 1024 / sizeof(real) }; /* a block of a panel is KC * PANEL reals = 32 KiB with AVX-512 */
 
+/* clang-format off: it does not see through these macros */
 typedef void tile_fn(int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc, bool add);
 
 /* c[M][PANEL] (+)= a * b. Few rows would wait for the latency of multiply-add: U > 1 splits k over U accumulators. */
-#define BY_ROWS(r, k) a[(r) * lda + (k)]
-#define TRANSPOSED(r, k) a[(k) * lda + (r)]
+#define BY_ROWS(r, k) a[(r)*lda + (k)]
+#define TRANSPOSED(r, k) a[(k)*lda + (r)]
 /* A transposed operand is read a piece of a cache line per row, at strides that no hardware foresees: each tile asks
    for the line after its own. The rows of c lie just as far apart, and are asked for before the sum is made. */
 #define BY_ROWS_AHEAD(k) (void)0
-#define TRANSPOSED_AHEAD(k) __builtin_prefetch(a + (k) * lda + 64 / sizeof(real))
+#define TRANSPOSED_AHEAD(k) __builtin_prefetch(a + (k)*lda + 64 / sizeof(real))
 #define TILE(name, M, U, A)                                                                                            \
     static void name(int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc, bool add)              \
     {                                                                                                                  \
         vec s[U][M][NV] = { 0 };                                                                                       \
         int64_t k = 0;                                                                                                 \
-        _Pragma("GCC unroll 16") for (int r = 0; add && r < M; r++)                                                    \
-            for (int v = 0; v < NV; v++) __builtin_prefetch(c + r * ldc + v * LANES);                                  \
-        for (; k + U <= K; k += U)                                                                                     \
-            _Pragma("GCC unroll 4") for (int u = 0; u < U; u++) {                                                      \
+        _Pragma("GCC unroll 16") for (int r = 0; add && r < M; r++) for (int v = 0; v < NV; v++)                       \
+            __builtin_prefetch(c + r * ldc + v * LANES);                                                               \
+        for (; k + U <= K; k += U) _Pragma("GCC unroll 4") for (int u = 0; u < U; u++)                                 \
+            {                                                                                                          \
                 A##_AHEAD(k + u);                                                                                      \
-                _Pragma("GCC unroll 16") for (int r = 0; r < M; r++)                                                   \
-                    for (int v = 0; v < NV; v++) s[u][r][v] += splat(A(r, k + u)) * b[(k + u) * NV + v];               \
+                _Pragma("GCC unroll 16") for (int r = 0; r < M; r++) for (int v = 0; v < NV; v++) s[u][r][v] +=        \
+                    splat(A(r, k + u)) * b[(k + u) * NV + v];                                                          \
             }                                                                                                          \
         for (; U > 1 && k < K; k++)                                                                                    \
-            _Pragma("GCC unroll 16") for (int r = 0; r < M; r++)                                                       \
-                for (int v = 0; v < NV; v++) s[0][r][v] += splat(A(r, k)) * b[k * NV + v];                             \
-        _Pragma("GCC unroll 16") for (int r = 0; r < M; r++)                                                           \
-            for (int v = 0; v < NV; v++) {                                                                             \
-                for (int u = 1; u < U; u++) s[0][r][v] += s[u][r][v];                                                  \
-                real *o = c + r * ldc + v * LANES;                                                                     \
-                if (add) s[0][r][v] += load(o);                      \
-                store(o, s[0][r][v]);                                                                                   \
-            }                                                                                                          \
+            _Pragma("GCC unroll 16") for (int r = 0; r < M; r++) for (int v = 0; v < NV; v++) s[0][r][v] +=            \
+                splat(A(r, k)) * b[k * NV + v];                                                                        \
+        _Pragma("GCC unroll 16") for (int r = 0; r < M; r++) for (int v = 0; v < NV; v++)                              \
+        {                                                                                                              \
+            for (int u = 1; u < U; u++) s[0][r][v] += s[u][r][v];                                                      \
+            real *o = c + r * ldc + v * LANES;                                                                         \
+            if (add) s[0][r][v] += load(o);                                                                            \
+            store(o, s[0][r][v]);                                                                                      \
+        }                                                                                                              \
     }
-TILE(tile1, 1, 4, BY_ROWS) TILE(tile2, 2, 2, BY_ROWS) TILE(tile3, 3, 2, BY_ROWS) TILE(tile4, 4, 1, BY_ROWS)
-TILE(across1, 1, 4, TRANSPOSED) TILE(across2, 2, 2, TRANSPOSED) TILE(across3, 3, 2, TRANSPOSED)
-TILE(across4, 4, 1, TRANSPOSED)
+TILE(tile1, 1, 4, BY_ROWS)
+TILE(tile2, 2, 2, BY_ROWS) TILE(tile3, 3, 2, BY_ROWS) TILE(tile4, 4, 1, BY_ROWS) TILE(across1, 1, 4, TRANSPOSED)
+    TILE(across2, 2, 2, TRANSPOSED) TILE(across3, 3, 2, TRANSPOSED) TILE(across4, 4, 1, TRANSPOSED)
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__aarch64__)
-TILE(tile5, 5, 1, BY_ROWS) TILE(tile6, 6, 1, BY_ROWS)
+        TILE(tile5, 5, 1, BY_ROWS) TILE(tile6, 6, 1, BY_ROWS)
 #endif
 #if defined(__AVX512F__) || defined(__aarch64__)
-TILE(tile7, 7, 1, BY_ROWS) TILE(tile8, 8, 1, BY_ROWS) TILE(tile9, 9, 1, BY_ROWS)
-TILE(tile10, 10, 1, BY_ROWS) TILE(tile11, 11, 1, BY_ROWS) TILE(tile12, 12, 1, BY_ROWS)
+            TILE(tile7, 7, 1, BY_ROWS) TILE(tile8, 8, 1, BY_ROWS) TILE(tile9, 9, 1, BY_ROWS)
+                TILE(tile10, 10, 1, BY_ROWS) TILE(tile11, 11, 1, BY_ROWS) TILE(tile12, 12, 1, BY_ROWS)
 #endif
 #if defined(__AVX512F__)
-TILE(across5, 5, 1, TRANSPOSED) TILE(across6, 6, 1, TRANSPOSED) TILE(across7, 7, 1, TRANSPOSED)
-TILE(across8, 8, 1, TRANSPOSED)
+                    TILE(across5, 5, 1, TRANSPOSED) TILE(across6, 6, 1, TRANSPOSED) TILE(across7, 7, 1, TRANSPOSED)
+                        TILE(across8, 8, 1, TRANSPOSED)
 #endif
 
-static tile_fn *const tiles[] = { NULL, tile1, tile2, tile3, tile4,
+                            static tile_fn *const tiles[] = {
+                                NULL,  tile1, tile2, tile3,  tile4,
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__aarch64__)
-    tile5, tile6,
+                                tile5, tile6,
 #endif
 #if defined(__AVX512F__) || defined(__aarch64__)
-    tile7, tile8, tile9, tile10, tile11, tile12,
+                                tile7, tile8, tile9, tile10, tile11, tile12,
 #endif
-};
-static tile_fn *const tiles_across[] = { NULL, across1, across2, across3, across4,
+                            };
+static tile_fn *const tiles_across[] = {
+    NULL,    across1, across2, across3, across4,
 #if defined(__AVX512F__)
     across5, across6, across7, across8,
 #endif
 };
 
+/* clang-format on */
+
 /* c[m][PANEL] (+)= a[m][K] * panel; the rows go in equal tiles: 16 as 8 + 8, not 12 + 4. */
-INLINE void rows_by_panel(int64_t m, int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc, bool add)
+INLINE void rows_by_panel(int64_t m, int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc,
+                          bool add)
 {
     int64_t n = (m + MR - 1) / MR;
     for (int64_t i = 0; i < n; i++) {
@@ -84,7 +90,8 @@ INLINE void rows_by_panel(int64_t m, int64_t K, const real *a, int64_t lda, cons
 
 /* The same over blocks of KC, so that a block of the panel stays in the first-level cache while the rows pass. With few
    rows every weight is read once anyway and blocking would only cost. */
-INLINE void panel_product(int64_t m, int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc, bool add)
+INLINE void panel_product(int64_t m, int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc,
+                          bool add)
 {
     int64_t kc = m < MR / 2 ? K : KC;
     if (K == 0 && !add)
@@ -107,8 +114,7 @@ INLINE void gemm_rows(int64_t m, int64_t n, int64_t K, const real *a, int64_t ld
         if (w) rows_by_panel(m, kc, a + k, lda, b + (j / PANEL * K + k) * NV, edge, PANEL, k > 0);
     }
     for (int64_t r = 0; w && r < m; r++)
-        for (int64_t i = 0; i < w; i++)
-            c[r * ldc + j + i] = (add ? c[r * ldc + j + i] : 0) + edge[r * PANEL + i];
+        for (int64_t i = 0; i < w; i++) c[r * ldc + j + i] = (add ? c[r * ldc + j + i] : 0) + edge[r * PANEL + i];
 }
 
 /* A block of rows of the right operand copied into a panel: dst[k][PANEL] = src[k][0..w), the rest 0. */
@@ -128,7 +134,8 @@ INLINE void across_by_block(int64_t m, int64_t w, int64_t K, const real *a, int6
     real edge[TR * PANEL] __attribute__((aligned(64)));
     for (int64_t r = 0; r < m; r += TR) {
         int64_t rows = min64(TR, m - r);
-        if (w == PANEL) tiles_across[rows](K, a + r, lda, b, c + r * ldc, ldc, true);
+        if (w == PANEL)
+            tiles_across[rows](K, a + r, lda, b, c + r * ldc, ldc, true);
         else {
             tiles_across[rows](K, a + r, lda, b, edge, PANEL, false);
             for (int64_t i = 0; i < rows; i++)

@@ -1,6 +1,6 @@
 /* The only place that knows the width of a vector and the real type.
-   A kernel file is compiled once per instruction set and real type: -DISA=portable|avx2|avx512|neon -DREAL_f32|-DREAL_f64.
-   Its exported names end in both: N(x) is x_f32_avx512.
+   A kernel file is compiled once per instruction set and real type: -DISA=portable|avx2|avx512|neon and -DREAL_f32 or
+   -DREAL_f64. Its exported names end in both: N(x) is x_f32_avx512.
 
    Error of the vector functions against the exact value, whole range (measured by test/test_math.c), in units in the
    last place:           exp   log   sigmoid  tanh

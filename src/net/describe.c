@@ -24,7 +24,9 @@ static laco_status next_word(reader *r)
     r->at += strlen(r->word);
     while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n') r->at++;
     while (r->at[n] && !strchr("; \t\n", r->at[n])) n++;
-    if (n >= sizeof r->word) return fail(r->err, LACO_EINVAL, where(r), "network description: a word of %zu characters at byte %lld", n, (long long)where(r));
+    if (n >= sizeof r->word)
+        return fail(r->err, LACO_EINVAL, where(r), "network description: a word of %zu characters at byte %lld", n,
+                    (long long)where(r));
     memcpy(r->word, r->at, n);
     r->word[n] = 0;
     return LACO_OK;
@@ -35,8 +37,9 @@ static laco_status take_real(reader *r, const char *what, double low, double hig
 {
     double x;
     if (!number_parse(r->word, &x) || !(x >= low && x <= high))
-        return fail(r->err, LACO_EINVAL, where(r), "network description: %s needs a number from %.10g to %.10g, not \"%s\" (byte %lld)", what, low, high,
-                    r->word, (long long)where(r));
+        return fail(r->err, LACO_EINVAL, where(r),
+                    "network description: %s needs a number from %.10g to %.10g, not \"%s\" (byte %lld)", what, low,
+                    high, r->word, (long long)where(r));
     *out = x;
     return next_word(r);
 }
@@ -46,35 +49,50 @@ static laco_status take_size(reader *r, const char *what, int64_t *out)
     reader before = *r;
     laco_status st = take_real(r, what, 1, 1 << 20, &x);
     if (st) return st;
-    if (x != floor(x)) return fail(r->err, LACO_EINVAL, where(&before), "network description: %s needs a whole number, not \"%s\"", what, before.word);
+    if (x != floor(x))
+        return fail(r->err, LACO_EINVAL, where(&before), "network description: %s needs a whole number, not \"%s\"",
+                    what, before.word);
     *out = (int64_t)x;
     return LACO_OK;
 }
 static laco_status unknown_word(reader *r, const char *kind, const char *const *known)
 {
     const char *near = nearest_name(r->word, known);
-    return fail(r->err, LACO_EINVAL, where(r), "network description: %s does not know \"%s\" (byte %lld)%s%s%s", kind, r->word, (long long)where(r),
-                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return fail(r->err, LACO_EINVAL, where(r), "network description: %s does not know \"%s\" (byte %lld)%s%s%s", kind,
+                r->word, (long long)where(r), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 typedef struct common_word {
     const char *word, *about;
 } common_word;
 static const common_word cell_common[] = {
-    { "bidirectional", "one layer forwards and one backwards, side by side" }, { "reverse", "from the last step to the first" },
-    { "residual", "the input is added to the output" }, { "learned-state", "the initial state is learned" },
-    { "bias-none", "no bias" }, { "bias-one", "one bias, as in the papers" }, { "bias-two", "a bias for each product, as in PyTorch" },
+    { "bidirectional", "one layer forwards and one backwards, side by side" },
+    { "reverse", "from the last step to the first" },
+    { "residual", "the input is added to the output" },
+    { "learned-state", "the initial state is learned" },
+    { "bias-none", "no bias" },
+    { "bias-one", "one bias, as in the papers" },
+    { "bias-two", "a bias for each product, as in PyTorch" },
 };
 enum { COMMON = sizeof cell_common / sizeof *cell_common };
 
 static void set_common(layer_spec *s, int i)
 {
     switch (i) {
-    case 0: s->bidirectional = true; break;
-    case 1: s->cell.reverse = true; break;
-    case 2: s->residual = true; break;
-    case 3: s->learned_state = true; break;
-    default: s->cell.biases = i - 4;
+    case 0:
+        s->bidirectional = true;
+        break;
+    case 1:
+        s->cell.reverse = true;
+        break;
+    case 2:
+        s->residual = true;
+        break;
+    case 3:
+        s->learned_state = true;
+        break;
+    default:
+        s->cell.biases = i - 4;
     }
 }
 static bool take_common(reader *r, layer_spec *s)
@@ -89,7 +107,9 @@ static laco_status set_cell_word(reader *r, const cell_info *c, layer_spec *s, c
         if (strlen(w->word) != n || memcmp(w->word, word, n)) continue;
         *known = true;
         if (s->cell.words & w->excludes & ~w->bit)
-            return fail(r->err, LACO_EINVAL, where(r), "network description: \"%s\" excludes another word before it (byte %lld)", w->word, (long long)where(r));
+            return fail(r->err, LACO_EINVAL, where(r),
+                        "network description: \"%s\" excludes another word before it (byte %lld)", w->word,
+                        (long long)where(r));
         s->cell.words |= w->bit;
     }
     return LACO_OK;
@@ -141,7 +161,8 @@ static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64
         }
     }
     if (!st && s->bidirectional && s->cell.reverse)
-        st = fail(r->err, LACO_EINVAL, where(r), "network description: a layer is either bidirectional or reverse, not both");
+        st = fail(r->err, LACO_EINVAL, where(r),
+                  "network description: a layer is either bidirectional or reverse, not both");
     return st;
 }
 static laco_status read_dense(reader *r, layer_spec *s, bool *tied)
@@ -171,17 +192,22 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
     for (int i = 0; r->k->recur->cell(i); i++) known[n++] = r->k->recur->cell(i)->name;
     known[n] = NULL;
     if ((st = next_word(r))) return st;
-    if (!strcmp(name.word, "embed")) s->kind = "embed", st = take_size(r, "embed", &s->out);
-    else if (!strcmp(name.word, "window")) s->kind = "window", st = take_size(r, "window", &s->steps);
-    else if (!strcmp(name.word, "dropout")) s->kind = "dropout", st = take_real(r, "dropout", 0, 0.99, &s->rate);
-    else if (!strcmp(name.word, "dense")) st = read_dense(r, s, tied);
+    if (!strcmp(name.word, "embed"))
+        s->kind = "embed", st = take_size(r, "embed", &s->out);
+    else if (!strcmp(name.word, "window"))
+        s->kind = "window", st = take_size(r, "window", &s->steps);
+    else if (!strcmp(name.word, "dropout"))
+        s->kind = "dropout", st = take_real(r, "dropout", 0, 0.99, &s->rate);
+    else if (!strcmp(name.word, "dense"))
+        st = read_dense(r, s, tied);
     else {
         const cell_info *c = NULL;
         for (int i = 0; r->k->recur->cell(i); i++)
             if (!strcmp(r->k->recur->cell(i)->name, name.word)) c = r->k->recur->cell(i);
         if (!c) {
             const char *near = nearest_name(name.word, known);
-            return fail(r->err, LACO_EINVAL, where(&name), "network description: unknown layer or cell \"%s\" at byte %lld%s%s%s", name.word,
+            return fail(r->err, LACO_EINVAL, where(&name),
+                        "network description: unknown layer or cell \"%s\" at byte %lld%s%s%s", name.word,
                         (long long)where(&name), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
         return read_cell(r, c, s, copies);
@@ -197,17 +223,21 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
     int64_t width = inputs, embed = 0;
     bool symbols = d->layers && !strcmp(d->layer[0].kind, "embed");
     if (outputs < 0 || outputs > MAX_WIDTH)
-        return fail(err, LACO_EINVAL, -1, "network description: %lld outputs; up to %lld are possible", (long long)outputs, (long long)MAX_WIDTH);
+        return fail(err, LACO_EINVAL, -1, "network description: %lld outputs; up to %lld are possible",
+                    (long long)outputs, (long long)MAX_WIDTH);
     for (int i = 0; i < d->layers; i++) {
         layer_spec *s = &d->layer[i];
         param_tensor t[2 * MAX_TENSORS];
         int n;
         if (width < 1 || width > MAX_WIDTH)
-            return fail(err, LACO_EINVAL, -1, "network description: layer %d gets %lld numbers; from 1 to %lld are possible", i + 1, (long long)width, (long long)MAX_WIDTH);
+            return fail(err, LACO_EINVAL, -1,
+                        "network description: layer %d gets %lld numbers; from 1 to %lld are possible", i + 1,
+                        (long long)width, (long long)MAX_WIDTH);
         s->in = width, s->index = i, s->symbols = symbols && i == 0;
         if (!strcmp(s->kind, "dense") && !s->out) {
             if (i + 1 < d->layers || !outputs)
-                return fail(err, LACO_EINVAL, -1, "network description: dense layer %d needs a size, as in \"dense 10\"", i + 1);
+                return fail(err, LACO_EINVAL, -1,
+                            "network description: dense layer %d needs a size, as in \"dense 10\"", i + 1);
             s->out = outputs;
         }
         laco_status st = kernels_layer(k, s->kind)->describe(s, t, &n, err);
@@ -216,14 +246,19 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
         width = s->out;
     }
     if (outputs && width != outputs)
-        return fail(err, LACO_EINVAL, -1, "network description: it ends in %lld numbers, %lld are needed; end it in \"; dense\"", (long long)width, (long long)outputs);
+        return fail(err, LACO_EINVAL, -1,
+                    "network description: it ends in %lld numbers, %lld are needed; end it in \"; dense\"",
+                    (long long)width, (long long)outputs);
     if (d->tied && (!embed || d->layer[d->layers - 1].in != embed || width != inputs))
-        return fail(err, LACO_EINVAL, -1, "network description: tied needs embed first and as many numbers before the last dense (%lld) as embed makes (%lld)",
+        return fail(err, LACO_EINVAL, -1,
+                    "network description: tied needs embed first and as many numbers before the last dense (%lld) as "
+                    "embed makes (%lld)",
                     (long long)d->layer[d->layers - 1].in, (long long)embed);
     return LACO_OK;
 }
 
-laco_status describe_parse(net_description *d, const char *text, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
+laco_status describe_parse(net_description *d, const char *text, int64_t inputs, int64_t outputs, const kernels *k,
+                           laco_error *err)
 {
     reader r = { .text = text, .at = text, .k = k, .err = err };
     *d = (net_description){ 0 };
@@ -232,9 +267,12 @@ laco_status describe_parse(net_description *d, const char *text, int64_t inputs,
         layer_spec s = { 0 };
         int64_t copies = 1;
         bool tied = false;
-        if (!*r.word) return fail(err, LACO_EINVAL, where(&r), "network description: a layer is missing at byte %lld", (long long)where(&r));
+        if (!*r.word)
+            return fail(err, LACO_EINVAL, where(&r), "network description: a layer is missing at byte %lld",
+                        (long long)where(&r));
         if ((st = read_layer(&r, &s, &copies, &tied))) return st;
-        if (d->layers + copies > MAX_LAYERS) return fail(err, LACO_EINVAL, where(&r), "network description: more than %d layers", MAX_LAYERS);
+        if (d->layers + copies > MAX_LAYERS)
+            return fail(err, LACO_EINVAL, where(&r), "network description: more than %d layers", MAX_LAYERS);
         while (copies--) d->layer[d->layers++] = s;
         if (d->tied) return fail(err, LACO_EINVAL, where(&r), "network description: only the last layer can be tied");
         d->tied = tied;
@@ -285,7 +323,9 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             if (s->act) buf_printf(out, " %s", activation_names[s->act]);
             if (d->tied && i + 1 == d->layers) buf_text(out, " tied");
             if (!s->bias) buf_text(out, " no-bias");
-        } else if (!strcmp(s->kind, "dropout")) buf_printf(out, "dropout %s", number_print((char[NUMBER_TEXT]){ 0 }, s->rate));
-        else buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
+        } else if (!strcmp(s->kind, "dropout"))
+            buf_printf(out, "dropout %s", number_print((char[NUMBER_TEXT]){ 0 }, s->rate));
+        else
+            buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
     }
 }

@@ -18,7 +18,8 @@ typedef struct net_description {
 } net_description;
 /* Parses, and checks sizes against each other: inputs numbers (or symbols) in, `outputs` numbers out (0: as the text
    says). err->at is the byte of the text. */
-laco_status describe_parse(net_description *out, const char *text, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err);
+laco_status describe_parse(net_description *out, const char *text, int64_t inputs, int64_t outputs, const kernels *k,
+                           laco_error *err);
 void describe_print(const net_description *d, const kernels *k, buf *out); /* canonical */
 const char *activation_name(int act);
 #endif

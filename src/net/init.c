@@ -1,11 +1,11 @@
 /* Initial weights, by name. A number is a function of (seed, its place), so it does not depend on the threads, on the
    real type, or on the order of drawing.
 
-   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as PyTorch
-   glorot      matrices from +-sqrt(6 / (in + out)) for each gate, biases 0 (Glorot & Bengio 2010)
-   orthogonal  recurrent matrices orthogonal for each gate (Saxe et al. 2014), the rest as glorot
-   identity    recurrent matrices the identity (Le et al. 2015, for relu), the rest as glorot
-   In all of them gains are 1, biases of normalisation 0, and the bias of the forget gate is set as asked. */
+   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as
+   PyTorch glorot      matrices from +-sqrt(6 / (in + out)) for each gate, biases 0 (Glorot & Bengio 2010) orthogonal
+   recurrent matrices orthogonal for each gate (Saxe et al. 2014), the rest as glorot identity    recurrent matrices the
+   identity (Le et al. 2015, for relu), the rest as glorot In all of them gains are 1, biases of normalisation 0, and
+   the bias of the forget gate is set as asked. */
 #include "base/rng.h"
 #include "net/net.h"
 #include <math.h>
@@ -35,7 +35,8 @@ const char *init_about(const char *name)
 
 static void fill_uniform(net *n, uint64_t seed, int64_t at, int64_t size, double bound)
 {
-    for (int64_t i = at; i < at + size; i++) net_set(n, i, bound * (2 * rng_uniform(seed, RNG_WEIGHTS, (uint64_t)i) - 1));
+    for (int64_t i = at; i < at + size; i++)
+        net_set(n, i, bound * (2 * rng_uniform(seed, RNG_WEIGHTS, (uint64_t)i) - 1));
 }
 static void fill_value(net *n, int64_t at, int64_t size, double x)
 {
@@ -82,28 +83,38 @@ static double uniform_bound(const layer_spec *s)
     int64_t n = !strcmp(s->kind, "recurrent") ? s->cell.hidden : !strcmp(s->kind, "embed") ? s->out : s->in;
     return 1 / sqrt((double)n);
 }
-static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *t, const char *name, double forget_bias, uint64_t seed, laco_error *err)
+static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *t, const char *name, double forget_bias,
+                               uint64_t seed, laco_error *err)
 {
-    bool uniform = !strcmp(name, "default") || !strcmp(name, "uniform"), matrix = t->role == INIT_INPUT || t->role == INIT_RECURRENT;
+    bool uniform = !strcmp(name, "default") || !strcmp(name, "uniform"),
+         matrix = t->role == INIT_INPUT || t->role == INIT_RECURRENT;
     int64_t cols = t->rank > 1 ? t->shape[t->rank - 1] : 1, rows = t->size / cols / t->gates;
-    if (t->role == INIT_ONE || t->role == INIT_ZERO) fill_value(n, t->offset, t->size, t->role == INIT_ONE);
-    else if (uniform || (!matrix && t->role != INIT_BIAS)) fill_uniform(n, seed, t->offset, t->size, uniform_bound(s));
-    else if (t->role == INIT_BIAS) fill_value(n, t->offset, t->size, 0);
+    if (t->role == INIT_ONE || t->role == INIT_ZERO)
+        fill_value(n, t->offset, t->size, t->role == INIT_ONE);
+    else if (uniform || (!matrix && t->role != INIT_BIAS))
+        fill_uniform(n, seed, t->offset, t->size, uniform_bound(s));
+    else if (t->role == INIT_BIAS)
+        fill_value(n, t->offset, t->size, 0);
     for (int g = 0; !uniform && matrix && g < t->gates; g++) {
         int64_t at = t->offset + g * rows * cols;
         laco_status st = LACO_OK;
-        if (t->role == INIT_RECURRENT && !strcmp(name, "orthogonal")) st = fill_orthogonal(n, seed, at, rows, cols, err);
-        else if (t->role == INIT_RECURRENT && !strcmp(name, "identity")) fill_identity(n, at, rows, cols);
-        else fill_uniform(n, seed, at, rows * cols, sqrt(6.0 / (double)(rows + cols)));
+        if (t->role == INIT_RECURRENT && !strcmp(name, "orthogonal"))
+            st = fill_orthogonal(n, seed, at, rows, cols, err);
+        else if (t->role == INIT_RECURRENT && !strcmp(name, "identity"))
+            fill_identity(n, at, rows, cols);
+        else
+            fill_uniform(n, seed, at, rows * cols, sqrt(6.0 / (double)(rows + cols)));
         if (st) return st;
     }
-    if (t->forget_block >= 0) fill_value(n, t->offset + t->forget_block * (t->size / t->gates), t->size / t->gates, forget_bias);
+    if (t->forget_block >= 0)
+        fill_value(n, t->offset + t->forget_block * (t->size / t->gates), t->size / t->gates, forget_bias);
     return LACO_OK;
 }
 
 laco_status net_init(net *n, const char *name, double forget_bias, uint64_t seed, laco_error *err)
 {
-    if (!init_about(name)) return fail(err, LACO_EINVAL, -1, "unknown initializer \"%s\"; `laco help initializers` lists them", name);
+    if (!init_about(name))
+        return fail(err, LACO_EINVAL, -1, "unknown initializer \"%s\"; `laco help initializers` lists them", name);
     for (int i = 0; i < n->d.layers; i++)
         for (int t = n->tensor_layer[i]; t < n->tensor_layer[i + 1]; t++) {
             laco_status st = init_tensor(n, &n->d.layer[i], &n->tensor[t], name, forget_bias, seed, err);

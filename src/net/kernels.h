@@ -20,7 +20,8 @@ typedef struct kernels {
 enum { REAL_FLOAT, REAL_DOUBLE };
 /* LACO_EINVAL when LACO_ISA names none that is built; one above what the machine has falls to the best it has. */
 laco_status kernels_choose(const kernels **out, int real, laco_error *err);
-const kernels *kernels_at(int i, int real); /* every variant that this machine can run, best first; NULL past the last */
-const char *kernels_built(void);            /* "portable avx2 avx512" */
+const kernels *kernels_at(int i,
+                          int real); /* every variant that this machine can run, best first; NULL past the last */
+const char *kernels_built(void);     /* "portable avx2 avx512" */
 const layer_kind *kernels_layer(const kernels *k, const char *name);
 #endif

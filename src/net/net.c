@@ -10,7 +10,8 @@ void net_free(net *n)
         mem_free(n->state[i][0]), mem_free(n->state[i][1]);
     }
     if (n->head) n->k->loss->softmax_free(n->head);
-    mem_free(n->tensor), mem_free(n->w), mem_free(n->g), mem_free(n->tied), mem_free(n->d_rows[0]), mem_free(n->d_rows[1]), mem_free(n);
+    mem_free(n->tensor), mem_free(n->w), mem_free(n->g), mem_free(n->tied), mem_free(n->d_rows[0]),
+        mem_free(n->d_rows[1]), mem_free(n);
 }
 
 static bool is_tied(const net *n, int i) { return n->d.tied && i == n->d.layers - 1; }
@@ -30,7 +31,8 @@ static laco_status list_tensors(net *n, laco_error *err)
             *to = t[k];
             snprintf(to->name, sizeof to->name, "layers.%d.%.40s", i, t[k].name);
             to->offset = n->params, n->params += t[k].size;
-            if (n->params > (int64_t)1 << 40) return fail(err, LACO_EINVAL, -1, "the network has more than 2^40 parameters");
+            if (n->params > (int64_t)1 << 40)
+                return fail(err, LACO_EINVAL, -1, "the network has more than 2^40 parameters");
         }
     }
     n->tensor_layer[n->d.layers] = n->tensors;
@@ -45,7 +47,8 @@ laco_status net_new(net **out, const net_description *d, int64_t inputs, const k
     n->symbols = d->layer[0].symbols, n->outputs = d->layer[d->layers - 1].out;
     for (int i = 0; i < d->layers; i++) n->kind[i] = kernels_layer(k, d->layer[i].kind);
     laco_status st = list_tensors(n, err);
-    if (!st && (!(n->w = mem_new((size_t)n->params, (size_t)k->real_size)))) st = fail_memory(err, (size_t)n->params * (size_t)k->real_size);
+    if (!st && (!(n->w = mem_new((size_t)n->params, (size_t)k->real_size))))
+        st = fail_memory(err, (size_t)n->params * (size_t)k->real_size);
     for (int i = 0; !st && i < d->layers; i++) st = n->kind[i]->make(&n->layer[i], &n->d.layer[i], p, err);
     if (st) return net_free(n), st;
     *out = n;
@@ -53,11 +56,16 @@ laco_status net_new(net **out, const net_description *d, int64_t inputs, const k
 }
 
 static void *real_at(const net *n, void *base, int64_t i) { return (char *)base + i * n->k->real_size; }
-double net_get(const net *n, int64_t i) { return n->k->real_size == 4 ? (double)((float *)n->w)[i] : ((double *)n->w)[i]; }
+double net_get(const net *n, int64_t i)
+{
+    return n->k->real_size == 4 ? (double)((float *)n->w)[i] : ((double *)n->w)[i];
+}
 void net_set(net *n, int64_t i, double x)
 {
-    if (n->k->real_size == 4) ((float *)n->w)[i] = (float)x;
-    else ((double *)n->w)[i] = x;
+    if (n->k->real_size == 4)
+        ((float *)n->w)[i] = (float)x;
+    else
+        ((double *)n->w)[i] = x;
 }
 const param_tensor *net_find(const net *n, const char *name)
 {
@@ -74,7 +82,8 @@ laco_status net_load(net *n, bool train, bool run, laco_error *err)
     if (!run) return LACO_OK;
     void *w = real_at(n, n->w, n->base[last]);
     if (n->d.tied) {
-        size_t table = (size_t)(n->inputs * n->d.layer[last].in * n->k->real_size), bias = (size_t)((n->params - n->base[last]) * n->k->real_size);
+        size_t table = (size_t)(n->inputs * n->d.layer[last].in * n->k->real_size),
+               bias = (size_t)((n->params - n->base[last]) * n->k->real_size);
         if (!n->tied && !(n->tied = mem_new(table + bias, 1))) return fail_memory(err, table + bias);
         memcpy(n->tied, n->w, table), memcpy((char *)n->tied + table, w, bias);
         w = n->tied;
@@ -96,12 +105,16 @@ static int64_t between(const net *n) /* reals of a row of gradients between laye
     int64_t lines = ceil_div(w * n->k->real_size, 64) | 1;
     return lines * 64 / n->k->real_size;
 }
-static size_t state_bytes(const net *n, int i, int64_t batch) { return (size_t)(n->kind[i]->state_stride(n->layer[i]) * batch * n->k->real_size); }
+static size_t state_bytes(const net *n, int i, int64_t batch)
+{
+    return (size_t)(n->kind[i]->state_stride(n->layer[i]) * batch * n->k->real_size);
+}
 
 size_t net_bytes(const net *n, int64_t rows, int64_t batch, bool train)
 {
     size_t sum = train ? 2 * (size_t)((rows + 1) * between(n) * n->k->real_size) : 0;
-    for (int i = 0; i < n->d.layers; i++) sum += n->kind[i]->bytes(n->layer[i], rows, batch, train) + 2 * state_bytes(n, i, batch);
+    for (int i = 0; i < n->d.layers; i++)
+        sum += n->kind[i]->bytes(n->layer[i], rows, batch, train) + 2 * state_bytes(n, i, batch);
     return sum;
 }
 laco_status net_reserve(net *n, int64_t rows, int64_t batch, bool train, laco_error *err)
@@ -114,7 +127,8 @@ laco_status net_reserve(net *n, int64_t rows, int64_t batch, bool train, laco_er
         if (st) return st;
         for (int k = 0; k < 2; k++) {
             mem_free(n->state[i][k]);
-            if (!(n->state[i][k] = mem_new(state_bytes(n, i, batch), 1))) return fail_memory(err, state_bytes(n, i, batch));
+            if (!(n->state[i][k] = mem_new(state_bytes(n, i, batch), 1)))
+                return fail_memory(err, state_bytes(n, i, batch));
         }
     }
     n->ld_d = between(n);
@@ -152,7 +166,10 @@ void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers)
         x = n->kind[i]->output(n->layer[i], &ldx);
     }
 }
-const void *net_output(const net *n, int layers, int64_t *ld) { return n->kind[layers - 1]->output(n->layer[layers - 1], ld); }
+const void *net_output(const net *n, int layers, int64_t *ld)
+{
+    return n->kind[layers - 1]->output(n->layer[layers - 1], ld);
+}
 
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx)
 {
@@ -168,11 +185,18 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
 {
     int last = n->d.layers - 1;
     const layer_spec *s = &n->d.layer[last];
-    int64_t ld, weight = n->d.tied ? 0 : n->base[last], bias = n->d.tied ? n->base[last] : n->base[last] + s->in * s->out;
+    int64_t ld, weight = n->d.tied ? 0 : n->base[last],
+                bias = n->d.tied ? n->base[last] : n->base[last] + s->in * s->out;
     const void *h = net_output(n, last, &ld);
     void *dh = n->d_rows[last % 2];
-    softmax_rows rows = { .weight = real_at(n, n->w, weight), .bias = s->bias ? real_at(n, n->w, bias) : NULL, .h = h, .ldh = ld,
-        .R = p->b.R, .target = target, .scale = scale, .log_prob = log_prob };
+    softmax_rows rows = { .weight = real_at(n, n->w, weight),
+                          .bias = s->bias ? real_at(n, n->w, bias) : NULL,
+                          .h = h,
+                          .ldh = ld,
+                          .R = p->b.R,
+                          .target = target,
+                          .scale = scale,
+                          .log_prob = log_prob };
     if (p->train) {
         rows.dweight = real_at(n, n->g, weight), rows.dbias = s->bias ? real_at(n, n->g, bias) : NULL;
         rows.dh = last ? dh : NULL, rows.lddh = n->ld_d;

@@ -9,22 +9,22 @@ typedef struct net {
     pool *pool;
     net_description d;
     int64_t inputs, outputs;
-    bool symbols;                  /* inputs are symbols 0 .. inputs-1 */
+    bool symbols; /* inputs are symbols 0 .. inputs-1 */
     layer *layer[MAX_LAYERS];
     const layer_kind *kind[MAX_LAYERS];
-    int64_t base[MAX_LAYERS];      /* first parameter of each layer */
-    param_tensor *tensor;          /* [tensors] named "layers.0.weight_ih", offsets into w */
+    int64_t base[MAX_LAYERS];                  /* first parameter of each layer */
+    param_tensor *tensor;                      /* [tensors] named "layers.0.weight_ih", offsets into w */
     int tensors, tensor_layer[MAX_LAYERS + 1]; /* first tensor of each layer */
     int64_t params;
-    void *w, *g;                   /* [params] */
-    void *tied;                    /* tied networks that run: the last layer's own weight and bias */
+    void *w, *g; /* [params] */
+    void *tied;  /* tied networks that run: the last layer's own weight and bias */
     /* planned memory */
     int64_t cap_rows, cap_batch;
     bool cap_train;
-    void *d_rows[2];               /* [rows][ld_d] gradients between layers */
+    void *d_rows[2]; /* [rows][ld_d] gradients between layers */
     int64_t ld_d;
-    void *state[MAX_LAYERS][2];    /* [B][stride] initial and final */
-    bool carried;                  /* state[.][0] holds the states to start from */
+    void *state[MAX_LAYERS][2]; /* [B][stride] initial and final */
+    bool carried;               /* state[.][0] holds the states to start from */
     softmax *head;
 } net;
 
@@ -43,10 +43,10 @@ const param_tensor *net_find(const net *n, const char *name);
 laco_status net_load(net *n, bool train, bool run, laco_error *err);
 size_t net_bytes(const net *n, int64_t rows, int64_t batch, bool train); /* what reserve takes */
 laco_status net_reserve(net *n, int64_t rows, int64_t batch, bool train, laco_error *err);
-int64_t net_work(const net *n);  /* multiply-adds of one step of one row, forward */
+int64_t net_work(const net *n); /* multiply-adds of one step of one row, forward */
 
-void net_reset(net *n);          /* the next forward starts from zero (or learned) states */
-void net_carry(net *n);          /* … from the final states of the last forward, row by row */
+void net_reset(net *n); /* the next forward starts from zero (or learned) states */
+void net_carry(net *n); /* … from the final states of the last forward, row by row */
 /* x: [R] int32 symbols or [R][ldx] reals. `layers` of them: all to run, all but the last for a softmax loss. */
 void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers);
 const void *net_output(const net *n, int layers, int64_t *ld);
@@ -56,9 +56,9 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx);
 
 /* ---- streaming ---- */
-bool net_steps(const net *n);                 /* false: bidirectional or reverse */
+bool net_steps(const net *n); /* false: bidirectional or reverse */
 size_t net_state_bytes(const net *n);
-size_t net_state_kept(const net *n);          /* the leading bytes that carry over between steps; the rest is scratch */
+size_t net_state_kept(const net *n); /* the leading bytes that carry over between steps; the rest is scratch */
 void net_state_init(const net *n, void *state);
 void net_step(const net *n, void *state, const void *x, void *y);
 #endif

@@ -15,4 +15,5 @@ extern const loss_ops N(loss_ops);
 extern const optim_ops N(optim_ops);
 extern const measure_ops N(measure_ops);
 extern const kernels N(kernels);
-const kernels N(kernels) = { STRING(ISA), sizeof(real), &N(recur_ops), layers, &N(loss_ops), &N(optim_ops), &N(measure_ops) };
+const kernels N(kernels) = { STRING(ISA),  sizeof(real),  &N(recur_ops),  layers,
+                             &N(loss_ops), &N(optim_ops), &N(measure_ops) };

@@ -1,5 +1,5 @@
-/* Optimizers: one row of list.h each, an update of one pass over the contiguous parameters. Gradients are clipped in the
-   same pass through `gradient_scale`. Sums run in blocks of fixed size, so results do not depend on the threads.
+/* Optimizers: one row of list.h each, an update of one pass over the contiguous parameters. Gradients are clipped in
+   the same pass through `gradient_scale`. Sums run in blocks of fixed size, so results do not depend on the threads.
 
    g   = gradient_scale * gradient (+ weight_decay * w, except adamw)
    sgd       w -= lr g
@@ -20,8 +20,8 @@ typedef struct optim_step {
 } optim_step;
 typedef struct optim_row {
     const char *name, *about;
-    double lr;      /* default */
-    int slots;      /* buffers of state, each as large as the parameters */
+    double lr; /* default */
+    int slots; /* buffers of state, each as large as the parameters */
 } optim_row;
 typedef struct optim_ops {
     const optim_row *(*row)(int i); /* NULL past the last */

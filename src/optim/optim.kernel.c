@@ -49,7 +49,8 @@ INLINE void adam_any(const job *j, int64_t from, int64_t to, real coupled, real 
         real g = j->g[i] * j->scale + coupled * j->w[i];
         j->a[i] = b1 * j->a[i] + (1 - b1) * g;
         j->b[i] = b2 * j->b[i] + (1 - b2) * g * g;
-        j->w[i] -= j->lr * (j->a[i] * j->correct1 / ((real)__builtin_sqrt(j->b[i] * j->correct2) + eps) + decoupled * j->w[i]);
+        j->w[i] -=
+            j->lr * (j->a[i] * j->correct1 / ((real)__builtin_sqrt(j->b[i] * j->correct2) + eps) + decoupled * j->w[i]);
     }
 }
 static void adam_step(const job *j, int64_t from, int64_t to) { adam_any(j, from, to, j->decay, 0); }
@@ -81,9 +82,17 @@ static void update_task(void *ctx, int64_t i, int thread)
 static void N(update)(int row, pool *p, int64_t n, void *w, const void *g, void *state, const optim_step *s)
 {
     double t = (double)s->update;
-    job j = { .n = n, .w = w, .g = (real *)g, .a = state, .b = (real *)state + n, .s = s, .scale = (real)s->gradient_scale,
-        .decay = (real)s->weight_decay, .lr = (real)s->lr, .correct1 = (real)(1 / (1 - pow(s->beta1, t))),
-        .correct2 = (real)(1 / (1 - pow(s->beta2, t))) };
+    job j = { .n = n,
+              .w = w,
+              .g = (real *)g,
+              .a = state,
+              .b = (real *)state + n,
+              .s = s,
+              .scale = (real)s->gradient_scale,
+              .decay = (real)s->weight_decay,
+              .lr = (real)s->lr,
+              .correct1 = (real)(1 / (1 - pow(s->beta1, t))),
+              .correct2 = (real)(1 / (1 - pow(s->beta2, t))) };
     pass_job r = { &j, steps[row] };
     pool_run(p, optim_partials(n), update_task, &r);
 }

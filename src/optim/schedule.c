@@ -11,7 +11,10 @@ static double cosine_factor(const schedule *s, const schedule_point *at)
     (void)s;
     return 0.01 + 0.99 * 0.5 * (1 + cos(3.14159265358979323846 * fmin(1, at->share)));
 }
-static double plateau_factor(const schedule *s, const schedule_point *at) { return pow(s->decay, (double)at->plateaus); }
+static double plateau_factor(const schedule *s, const schedule_point *at)
+{
+    return pow(s->decay, (double)at->plateaus);
+}
 
 static const struct {
     const char *name, *about;

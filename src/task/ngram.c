@@ -24,9 +24,9 @@ typedef struct level {
     uint32_t *count;    /* [nodes] c */
     double discount[4]; /* by min(c, 3) */
     /* the node as a context: its children in the next level */
-    int32_t *first;     /* [nodes + 1] */
-    uint32_t *total;    /* [nodes] sum of their c; 0: never seen as a context */
-    double *lower;      /* [nodes] L(h) */
+    int32_t *first;  /* [nodes + 1] */
+    uint32_t *total; /* [nodes] sum of their c; 0: never seen as a context */
+    double *lower;   /* [nodes] L(h) */
 } level;
 
 struct ngram {
@@ -40,9 +40,9 @@ typedef struct trainer {
     ngram *g;
     const int32_t *ids;
     int32_t n;
-    int32_t *sorted;    /* [n] positions in order of the symbols that start there */
-    int32_t *node;      /* [n] node of the (k-1)-gram that starts at a position */
-    int32_t *next;      /* [n] the same for k-grams, once they are numbered; scratch of the sort before that */
+    int32_t *sorted; /* [n] positions in order of the symbols that start there */
+    int32_t *node;   /* [n] node of the (k-1)-gram that starts at a position */
+    int32_t *next;   /* [n] the same for k-grams, once they are numbered; scratch of the sort before that */
     const volatile int *stop;
 } trainer;
 
@@ -114,7 +114,7 @@ static void ngram_fill(trainer *t, int k)
         }
         if (k == t->g->order) here->count[t->next[at]]++;
     }
-    if (t->n >= k - 1) up->count[t->node[0]]++;   /* the start of the text, as a symbol in front */
+    if (t->n >= k - 1) up->count[t->node[0]]++; /* the start of the text, as a symbol in front */
     for (int32_t v = 0; v < up->nodes; v++) up->first[v + 1] += up->first[v];
 }
 
@@ -166,7 +166,7 @@ static laco_status ngram_tree(trainer *t, laco_error *err)
 /* D_j, or j/2 where the counts of counts do not give one between 0 and j (small texts, small vocabularies). */
 static void ngram_discounts(level *l)
 {
-    double n[5] = {0};
+    double n[5] = { 0 };
     for (int32_t v = 0; v < l->nodes; v++)
         if (l->count[v] >= 1 && l->count[v] <= 4) n[l->count[v]]++;
     double y = n[1] / (n[1] + 2 * n[2]);
@@ -181,7 +181,7 @@ static double ngram_discount(const level *l, uint32_t count) { return l->discoun
 static void ngram_contexts(level *up, const level *here)
 {
     for (int32_t v = 0; v < up->nodes; v++) {
-        int64_t total = 0, by_count[4] = {0};
+        int64_t total = 0, by_count[4] = { 0 };
         for (int32_t c = up->first[v]; c < up->first[v + 1]; c++) {
             total += here->count[c];
             by_count[here->count[c] < 3 ? here->count[c] : 3]++;
@@ -215,7 +215,7 @@ laco_status ngram_train(ngram **out, const int32_t *ids, int64_t n, int32_t voca
     *out = NULL;
     laco_status status = ngram_check(ids, n, vocabulary, order, err);
     if (status != LACO_OK) return status;
-    trainer t = {.g = mem_new(1, sizeof *t.g), .ids = ids, .n = (int32_t)n, .stop = stop};
+    trainer t = { .g = mem_new(1, sizeof *t.g), .ids = ids, .n = (int32_t)n, .stop = stop };
     size_t work = order > 1 ? (size_t)n : 0;
     t.sorted = mem_new(work, sizeof *t.sorted);
     t.node = mem_new(work, sizeof *t.node);
@@ -251,8 +251,10 @@ static int32_t ngram_child(const ngram *g, int k, int32_t node, int32_t symbol)
     int32_t low = g->level[k].first[node], high = g->level[k].first[node + 1], end = high;
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        if (symbols[middle] < symbol) low = middle + 1;
-        else high = middle;
+        if (symbols[middle] < symbol)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < end && symbols[low] == symbol ? low : -1;
 }
@@ -270,7 +272,7 @@ static double ngram_step(const ngram *g, int32_t context[NGRAM_MAX], int32_t sym
         return 0;
     }
     double p = 1.0 / g->vocabulary;
-    int32_t moved = 0;   /* context[k] of the next step is the node found here in level k */
+    int32_t moved = 0; /* context[k] of the next step is the node found here in level k */
     for (int k = 0; k < g->order; k++) {
         const level *up = &g->level[k], *here = &g->level[k + 1];
         int32_t node = context[k], child = ngram_child(g, k, node, symbol);

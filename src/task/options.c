@@ -6,7 +6,7 @@
    "model-file" and "what" are the arguments that commands take by position. */
 #include "laco.h"
 
-#define HUGE_COUNT 1e15          /* as good as no bound, and still exact in a double */
+#define HUGE_COUNT 1e15 /* as good as no bound, and still exact in a double */
 #define LARGEST_SEED 9007199254740992.0
 
 #define DATA "Data"
@@ -24,14 +24,11 @@ static const laco_option option_rows[] = {
     { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream", NULL,
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time." },
 
-    { "data", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "The text to learn, plain or .gz; - is standard input." },
+    { "data", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The text to judge, plain or .gz; - is standard input." },
-    { "valid", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "A text to validate on, instead of the end of --data." },
-    { "test", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "A text that is looked at once, when training is over." },
+    { "valid", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text to validate on, instead of the end of --data." },
+    { "test", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text that is looked at once, when training is over." },
     { "split", "train", DATA, 'f', "0.1", 0, 0.9, NULL, "of the text",
       "Share of --data, at its end, that is kept for validation when there is no --valid." },
     { "out", "train", DATA, 'p', NULL, 0, 0, NULL, NULL,
@@ -81,8 +78,7 @@ static const laco_option option_rows[] = {
     { "momentum", "train", TRAINING, 'f', "0.9", 0, 0.99999, NULL, NULL,
       "Of the optimizers momentum, nesterov and rmsprop." },
     { "weight-decay", "train", TRAINING, 'f', "0", 0, 1000, NULL, NULL, "Pulls weights towards zero." },
-    { "clip", "train", TRAINING, 'f', "1", 0, 1e9, NULL, NULL,
-      "Largest norm of the whole gradient. 0: no limit." },
+    { "clip", "train", TRAINING, 'f', "1", 0, 1e9, NULL, NULL, "Largest norm of the whole gradient. 0: no limit." },
     { "clip-value", "train", TRAINING, 'f', "0", 0, 1e9, NULL, NULL,
       "Largest size of every number of the gradient. 0: no limit." },
     { "reduction", "train", TRAINING, 'e', "token", 0, 0, "token|sequence", NULL,

@@ -1,7 +1,8 @@
 #include "task/task.h"
 #include <stdio.h>
 
-#define SEEN(j, member) ((j)->watch && (j)->watch->size >= offsetof(laco_watch, member) + sizeof (j)->watch->member && (j)->watch->member)
+#define SEEN(j, member)                                                                                                \
+    ((j)->watch && (j)->watch->size >= offsetof(laco_watch, member) + sizeof(j)->watch->member && (j)->watch->member)
 
 void task_note(const task_job *j, const char *format, ...)
 {

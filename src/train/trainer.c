@@ -5,13 +5,13 @@ struct trainer {
     net *n;
     train_settings s;
     int64_t updates;
-    void *moments;           /* [slots][params] of the optimizer */
+    void *moments; /* [slots][params] of the optimizer */
     double *partial;
-    int32_t *ids, *target;   /* [steps * batch] of the window */
-    int64_t *active, *off;   /* [steps], [steps + 1] */
+    int32_t *ids, *target; /* [steps * batch] of the window */
+    int64_t *active, *off; /* [steps], [steps + 1] */
     ragged r;
     text_batch b;
-    int64_t at, counted;     /* first step of the next window; tokens of this one that count */
+    int64_t at, counted; /* first step of the next window; tokens of this one that count */
 };
 
 static const optim_row *row_of(const net *n, const train_settings *s) { return n->k->optim->row(s->optimizer); }
@@ -25,7 +25,8 @@ size_t trainer_bytes(const net *n, const train_settings *s)
 void trainer_free(trainer *t)
 {
     if (!t) return;
-    mem_free(t->moments), mem_free(t->partial), mem_free(t->ids), mem_free(t->target), mem_free(t->active), mem_free(t->off), mem_free(t);
+    mem_free(t->moments), mem_free(t->partial), mem_free(t->ids), mem_free(t->target), mem_free(t->active),
+        mem_free(t->off), mem_free(t);
 }
 
 laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_error *err)
@@ -35,7 +36,8 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     trainer *t = mem_new(1, sizeof *t);
     if (!t) return fail_memory(err, sizeof *t);
     if (strcmp(n->d.layer[last].kind, "dense") || n->d.layer[last].act || last == 0)
-        return trainer_free(t), fail(err, LACO_EINVAL, -1, "a network over symbols must end in a linear dense layer: \"; dense\"");
+        return trainer_free(t),
+               fail(err, LACO_EINVAL, -1, "a network over symbols must end in a linear dense layer: \"; dense\"");
     t->n = n, t->s = *s;
     laco_status st = net_reserve(n, rows, s->batch, true, err);
     if (!st && !n->head) st = n->k->loss->softmax_new(&n->head, n->outputs, n->d.layer[last].in, n->pool, err);
@@ -43,7 +45,8 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     t->partial = mem_new((size_t)optim_partials(n->params), sizeof(double));
     t->ids = mem_new((size_t)rows, sizeof *t->ids), t->target = mem_new((size_t)rows, sizeof *t->target);
     t->active = mem_new((size_t)s->steps, sizeof *t->active), t->off = mem_new((size_t)s->steps + 1, sizeof *t->off);
-    if (!st && (!t->moments || !t->partial || !t->ids || !t->target || !t->active || !t->off)) st = fail_memory(err, (size_t)n->params * 8);
+    if (!st && (!t->moments || !t->partial || !t->ids || !t->target || !t->active || !t->off))
+        st = fail_memory(err, (size_t)n->params * 8);
     if (st) return trainer_free(t), st;
     *out = t;
     return LACO_OK;
@@ -52,7 +55,10 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
 void trainer_begin(trainer *t, const text_batch *b) { t->b = *b, t->at = 0, net_reset(t->n); }
 bool trainer_more(const trainer *t) { return t->b.B && t->at < t->b.row[0].length; }
 
-static int32_t symbol_at(const text_batch *b, int64_t i) { return b->ids[b->circular ? b->first + (i - b->first) % b->circular : i]; }
+static int32_t symbol_at(const text_batch *b, int64_t i)
+{
+    return b->ids[b->circular ? b->first + (i - b->first) % b->circular : i];
+}
 
 /* Lays out the next window: symbols, targets, active rows. */
 static pass next_window(trainer *t, bool train)
@@ -84,8 +90,9 @@ static laco_status apply_gradient(trainer *t, schedule_point at, window_result *
     if (t->s.clip_value > 0) n->k->optim->clip_value(n->pool, n->params, n->g, t->s.clip_value);
     out->norm = n->k->optim->norm(n->pool, n->params, n->g, t->partial);
     if (!isfinite(out->norm) || !isfinite(out->loss))
-        return fail(err, LACO_ENUMERIC, t->updates, "the %s is not finite at update %lld; use a smaller --lr or set --clip", isfinite(out->loss) ? "gradient" : "loss",
-                    (long long)t->updates + 1);
+        return fail(err, LACO_ENUMERIC, t->updates,
+                    "the %s is not finite at update %lld; use a smaller --lr or set --clip",
+                    isfinite(out->loss) ? "gradient" : "loss", (long long)t->updates + 1);
     at.update = t->updates;
     s.lr = out->lr = schedule_lr(&t->s.schedule, &at), s.update = ++t->updates;
     s.gradient_scale = t->s.clip > 0 && out->norm > t->s.clip ? t->s.clip / out->norm : 1;

@@ -15,17 +15,17 @@ typedef struct text_row {
 } text_row;
 typedef struct text_batch {
     const int32_t *ids;
-    const text_row *row; /* [B] longest first */
+    const text_row *row;        /* [B] longest first */
     int64_t B, circular, first; /* first: ids[first] is the beginning of the circle */
 } text_batch;
 
 typedef struct train_settings {
-    int64_t steps, batch;      /* window; most rows of a batch */
+    int64_t steps, batch; /* window; most rows of a batch */
     int optimizer;
-    optim_step optim;          /* lr, gradient_scale and update are set by the trainer */
+    optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
-    double clip, clip_value;   /* 0: off */
-    bool per_sequence;         /* the loss of a window is summed over time and averaged over rows, not over tokens */
+    double clip, clip_value; /* 0: off */
+    bool per_sequence;       /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
 
 typedef struct trainer trainer;
@@ -38,13 +38,13 @@ typedef struct window_result {
     int64_t tokens;  /* that counted */
     double norm, lr; /* of the gradient before clipping */
 } window_result;
-void trainer_begin(trainer *t, const text_batch *b);                 /* the next window starts the batch */
+void trainer_begin(trainer *t, const text_batch *b); /* the next window starts the batch */
 bool trainer_more(const trainer *t);
-laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err);  /* and one update */
+laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err); /* and one update */
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob); /* [rows of the window] or NULL */
 /* Rows and steps of the window just done: row r belongs to the batch's row r - off[step]. */
 const ragged *trainer_ragged(const trainer *t);
-int64_t trainer_position(const trainer *t);  /* first step of the window just done */
+int64_t trainer_position(const trainer *t); /* first step of the window just done */
 int64_t trainer_updates(const trainer *t);
 net *trainer_net(const trainer *t);
 #endif
