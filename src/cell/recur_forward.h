@@ -76,7 +76,7 @@ static int64_t active_at(const recur *r, int64_t t) { return t < r->b.T ? r->b.a
 static void begin_batch(recur *r, const ragged *b)
 {
     r->b = *b;
-    r->shard = min64(MAX_SHARD, max64(8, ceil_div(b->B, 16) * 8)); /* from the batch alone, not from the threads */
+    r->shard = max64(1, ceil_div(b->B, b->B <= 8 ? 1 : 2 * ceil_div(b->B, 2 * MAX_SHARD))); /* from B alone */
     r->row_block = min64(ROW_BLOCK, ceil_div(ceil_div(b->R, 16), MR) * MR);
     if (!r->sh.spec.reverse) put_initial(r, 0, 0, b->B);
     for (int64_t t = 0; t < b->T; t++) {
