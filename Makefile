@@ -5,6 +5,7 @@
 
 CC      ?= gcc
 PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc 2>/dev/null || echo 1)
 VERSION := $(shell sed -n 's/^.define LACO_VERSION_[A-Z]* *//p' include/laco.h | paste -sd.)
 comma   := ,
 BUILD   := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(CROSS),-$(CROSS))
@@ -43,7 +44,7 @@ LIBOBJ  := $(OBJ) $(KOBJ)
 APPOBJ  := $(APP:%.c=$(BUILD)/%.o)
 
 all: setup
-	$(Q)$(MAKE) --no-print-directory build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) build
 build: $(BUILD)/laco $(BUILD)/liblaco.a $(BUILD)/liblaco.so
 setup:
 	$(Q)tools/setup
@@ -87,7 +88,7 @@ $(BUILD)/fuzz/%: $(BUILD)/test/fuzz/%.o $(BUILD)/test/fuzz/replay.o $(LIBOBJ)
 
 tests: build $(TESTS:%.c=$(BUILD)/%) $(FUZZ:test/fuzz/%.c=$(BUILD)/fuzz/%)
 test: setup-test
-	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) tests
 	$(Q)BUILD=$(BUILD) SAN=$(SAN) CC="$(CC)" test/run
 setup-test:
 	$(Q)tools/setup test
