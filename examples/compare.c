@@ -43,9 +43,10 @@ int main(void)
     *weights(m, "layers.1.weight") = 10;
     *weights(m, "layers.1.bias") = 0;
     check(laco_model_ready(m, &err), &err);
-    void *state = aligned_alloc(64, laco_state_size(m));
+    size_t bytes = laco_state_size(m, 1);
+    void *state = aligned_alloc(64, bytes);
     if (!state) return 1;
-    laco_state_init(m, state);
+    check(laco_state_init(m, state, bytes, 1, &err), &err);
 
     static const float pairs[][2] = { { 2, 1 }, { 0, 3 }, { 4, 1 }, { 1, 1 }, { 0, 1 }, { 2, 3 }, { 7, 1 } };
     float y, total[2] = { 0, 0 };

@@ -97,7 +97,7 @@ static const char *judge(const laco_model *m, void *state, const char *text)
 {
     laco_error err;
     float y[2] = { 0, 0 };
-    laco_state_init(m, state);
+    check(laco_state_init(m, state, laco_state_size(m, 1), 1, &err), &err);
     for (; *text; text += strspn(text, " ")) {
         size_t n = strcspn(text, " ");
         check(laco_step_symbol(m, state, symbol_of(text, n), y, &err), &err);
@@ -111,7 +111,7 @@ int main(void)
 {
     int wrong = 0;
     laco_model *m = make_reader();
-    void *state = aligned_alloc(64, laco_state_size(m));
+    void *state = aligned_alloc(64, laco_state_size(m, 1));
     if (!state) return 1;
     for (size_t i = 0; i < sizeof reviews / sizeof reviews[0]; i++) {
         const char *verdict = judge(m, state, reviews[i].text);

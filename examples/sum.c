@@ -38,9 +38,10 @@ int main(void)
     check(laco_model_ready(m, &err), &err);
 
     /* The state of a stream lies in memory of ours, so one model serves any number of streams. */
-    void *state = aligned_alloc(64, laco_state_size(m));
+    size_t bytes = laco_state_size(m, 1);
+    void *state = aligned_alloc(64, bytes);
     if (!state) return 1;
-    laco_state_init(m, state);
+    check(laco_state_init(m, state, bytes, 1, &err), &err);
 
     static const float in[] = { 3, 1, 4, -1, 5, -9, 2, 6 };
     float sum, expected = 0;

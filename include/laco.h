@@ -121,16 +121,53 @@ LACO_API int laco_model_tensors(const laco_model *m); /* how many */
 LACO_API laco_status laco_model_tensor(laco_model *m, int index, laco_tensor *out, laco_error *err);
 LACO_API laco_status laco_model_find(laco_model *m, const char *name, laco_tensor *out, laco_error *err);
 
-/* ---- running ---- one step at a time, for any number of independent streams; no allocation, lock or system call.
-   The state lives in memory of the caller: laco_state_size bytes, aligned to 64. Call laco_model_ready once after
-   weights were set by hand (laco_model_load has done it): it packs them. A bidirectional network cannot step. */
+/* ---- streaming ---- step by step, for any number of independent streams. Made for real-time threads: no function of
+   this part but laco_model_ready and laco_threads_new allocates, locks, or calls the system; a step takes the same time
+   for any values (denormal numbers are flushed to zero, and the mode of the processor put back).
+   Call laco_model_ready once after weights were set by hand (laco_model_load has done it): it packs them. The model is
+   then const, and any number of threads may step it, each with states of its own.
+
+   A state lives in memory of the caller, laco_state_size bytes at a multiple of 64; there is nothing to free. It may
+   hold several streams, which then step together: that reads the weights once for all of them. A bidirectional network
+   cannot step, for it reads the end first: its state size is 0; laco_model_run takes whole sequences, and long ones can
+   be cut into chunks that overlap by as much future as the answer needs. */
 LACO_API laco_status laco_model_ready(laco_model *m, laco_error *err);
-LACO_API size_t laco_state_size(const laco_model *m); /* 0: this network cannot step */
-LACO_API void laco_state_init(const laco_model *m, void *state);
-/* in: inputs floats (or, behind embed, one symbol in *symbol); out: outputs floats, before any softmax */
+/* What the packed weights of the steps are: "float" (as they are), "bf16" (rounded to 8 bits of mantissa, half the
+   memory to read), "int8" (a scale for every row of a weight matrix; what is multiplied with it is rounded to 8 bits
+   at every step; states, sums, gates and biases stay float). The weights of the model and its file stay as they were.
+   Packs the weights like laco_model_ready. */
+LACO_API laco_status laco_model_weights(laco_model *m, const char *kind, laco_error *err);
+LACO_API size_t laco_state_size(const laco_model *m, int64_t streams); /* 0: cannot step, or too many streams */
+/* All streams at their beginning. bytes: of the memory at state, at least laco_state_size. */
+LACO_API laco_status laco_state_init(const laco_model *m, void *state, size_t bytes, int64_t streams, laco_error *err);
+LACO_API laco_status laco_state_reset(const laco_model *m, void *state, int64_t stream, laco_error *err);
+/* `to` becomes a second state that goes on from where `from` is (a fork); it was initialised for as many streams. */
+LACO_API laco_status laco_state_copy(const laco_model *m, void *to, const void *from, laco_error *err);
+/* The states as bytes that can be kept: they hold for the same description on any machine (little-endian). */
+LACO_API size_t laco_state_saved_size(const laco_model *m, int64_t streams);
+LACO_API laco_status laco_state_save(const laco_model *m, const void *state, void *to, size_t bytes, laco_error *err);
+LACO_API laco_status laco_state_restore(const laco_model *m, void *state, const void *from, size_t bytes,
+                                        laco_error *err);
+
+/* One step of a state of one stream. in: inputs floats, or a symbol behind embed; out: outputs floats, before any
+   softmax. */
 LACO_API laco_status laco_step(const laco_model *m, void *state, const float *in, float *out, laco_error *err);
 LACO_API laco_status laco_step_symbol(const laco_model *m, void *state, int32_t symbol, float *out, laco_error *err);
-/* Whole sequences, any direction. in: [T][B][inputs] floats, or [T][B] int32 symbols behind embed; lengths: B entries
+/* `steps` steps of the first `streams` streams of a state. in: [steps][streams][inputs] floats, or [steps][streams]
+   int32 symbols; out: [steps][streams][outputs]. */
+LACO_API laco_status laco_steps(const laco_model *m, void *state, int64_t steps, int64_t streams, const void *in,
+                                float *out, laco_error *err);
+
+/* Several threads for one state: worth it for large layers (from about 256 units) stepped without pause. Whether the
+   threads or the caller alone do a call is measured as it goes; results are the same bits. At most 8; 0: all cores. */
+typedef struct laco_threads laco_threads;
+LACO_API laco_status laco_threads_new(laco_threads **out, int threads, laco_error *err);
+LACO_API void laco_threads_free(laco_threads *t);
+/* t NULL: without again. One state at a time may use t. */
+LACO_API laco_status laco_state_threads(const laco_model *m, void *state, laco_threads *t, laco_error *err);
+
+/* ---- whole sequences ---- */
+/* Any direction. in: [T][B][inputs] floats, or [T][B] int32 symbols behind embed; lengths: B entries
    from 0 to T, or NULL for T each; out: [T][B][outputs], zero past a row's length. Allocates. */
 LACO_API laco_status laco_model_run(const laco_model *m, const void *in, const int32_t *lengths, int64_t T, int64_t B,
                                     float *out, laco_error *err);

@@ -88,8 +88,10 @@ static int set_up(void **state)
     laco_error err;
     (void)state;
     if (kernels_choose(&real64, REAL_DOUBLE, &err) || kernels_choose(&real32, REAL_FLOAT, &err)) return -1;
-    for (int i = 1; i <= 3; i++)
+    for (int i = 1; i <= 3; i++) {
         if (pool_new(&pools[i], i, &err)) return -1;
+        pool_always_share(pools[i], true); /* also what a single thread would do faster */
+    }
     for (int i = 0; real64->recur->cell(i); i++) {
         const cell_info *c = real64->recur->cell(i);
         add_modified(c, "");
@@ -373,17 +375,17 @@ static void step_through(const char *config, const kernels *k, const stack *s, d
     if (net_load(n, false, true, &err)) fail_msg("%s", err.msg);
     if (!one_direction(config)) assert_false(net_steps(n));
     else {
-        void *state = mem_new(net_state_bytes(n), 1);
+        net_state *state = mem_new(net_state_bytes(n, 1), 1);
         float x32[256], y32[256];
         assert_true(net_steps(n));
-        net_state_init(n, state);
+        net_state_init(n, state, 1);
         for (int64_t i = 0; !s->no_initial && i < s->layer[0].stride; i++) {
-            if (k->real_size == 4) ((float *)state)[i] = (float)s->layer[0].s0[i];
-            else ((double *)state)[i] = s->layer[0].s0[i];
+            if (k->real_size == 4) ((float *)state->rest)[i] = (float)s->layer[0].s0[i];
+            else ((double *)state->rest)[i] = s->layer[0].s0[i];
         }
         for (int64_t t = 0; t < s->T; t++) {
             for (int64_t i = 0; i < s->in; i++) x32[i] = (float)s->x[t * s->in + i];
-            net_step(n, state, k->real_size == 4 ? (const void *)x32 : s->x + t * s->in,
+            net_step(n, state, 1, 1, k->real_size == 4 ? (const void *)x32 : s->x + t * s->in,
                      k->real_size == 4 ? (void *)y32 : row);
             for (int64_t i = 0; i < s->out; i++) want[i] = s->y[t * s->out + i];
             for (int64_t i = 0; k->real_size == 4 && i < s->out; i++) row[i] = (double)y32[i];

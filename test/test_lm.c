@@ -375,8 +375,8 @@ static void hand_open(hand *h, const char *path)
     const char *voc = laco_model_metadata(h->m, "vocabulary");
     assert_int_equal(vocab_from_json(&h->v, voc, strlen(voc), NULL), LACO_OK);
     h->V = vocab_size(h->v);
-    h->state = aligned_alloc(64, (laco_state_size(h->m) + 63) / 64 * 64);
-    h->copy = aligned_alloc(64, (laco_state_size(h->m) + 63) / 64 * 64);
+    h->state = aligned_alloc(64, (laco_state_size(h->m, 1) + 63) / 64 * 64);
+    h->copy = aligned_alloc(64, (laco_state_size(h->m, 1) + 63) / 64 * 64);
     h->logits = malloc((size_t)h->V * sizeof *h->logits), h->p = malloc((size_t)h->V * sizeof *h->p);
     assert_true(h->state && h->copy && h->logits && h->p);
 }
@@ -394,7 +394,7 @@ static void hand_step(hand *h, int32_t symbol, int32_t never)
 }
 static void hand_begin(hand *h, int32_t never)
 {
-    laco_state_init(h->m, h->state);
+    assert_int_equal(laco_state_init(h->m, h->state, laco_state_size(h->m, 1), 1, NULL), LACO_OK);
     hand_step(h, vocab_eos(h->v), never);
 }
 static int32_t hand_symbol(const hand *h, const char *s, size_t n)

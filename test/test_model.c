@@ -168,7 +168,7 @@ static void round_trip(void **state)
         assert_int_equal(laco_model_outputs(again), laco_model_outputs(m));
         assert_int_equal(again->net->params, m->net->params);
         assert_memory_equal(again->net->w, m->net->w, (size_t)m->net->params * sizeof(float));
-        assert_int_equal(laco_state_size(again) > 0, networks[i].steps);
+        assert_int_equal(laco_state_size(again, 1) > 0, networks[i].steps);
         float *y = outputs_of_run(m, NULL), *z = outputs_of_run(again, NULL);
         assert_memory_equal(y, z, (size_t)(T * B * laco_model_outputs(m)) * sizeof(float));
         test_free(y), test_free(z);
@@ -510,7 +510,7 @@ static void step_is_run(void **state)
         int64_t in = laco_model_inputs(m), out = laco_model_outputs(m);
         void *x = inputs_of(m);
         float *y = outputs_of_run(m, NULL), *z = test_malloc((size_t)out * 4);
-        size_t size = laco_state_size(m);
+        size_t size = laco_state_size(m, 1);
         assert_int_equal(size % 64, 0);
         void *memory = test_malloc((size ? size : 64) + 64), *at = (char *)memory + (64 - (uintptr_t)memory % 64) % 64;
         if (!networks[i].steps) {
@@ -521,7 +521,7 @@ static void step_is_run(void **state)
         }
         for (int b = 0; networks[i].steps && b < B; b++) {
             memset(at, 0xAA, size);
-            laco_state_init(m, at);
+            must(laco_state_init(m, at, size, 1, &e), &e);
             watch.calls = 0;
             for (int64_t t = 0; t < T; t++) {
                 int64_t row = t * B + b;
@@ -579,9 +579,9 @@ static void *share(void *arg)
 {
     sharer *s = arg;
     float x[2] = { 0.5f, -0.25f };
-    void *state = aligned_alloc(64, laco_state_size(s->m));
-    laco_state_init(s->m, state);
-    s->st = laco_names("cell") ? LACO_OK : LACO_ENOMEM;
+    void *state = aligned_alloc(64, laco_state_size(s->m, 1));
+    s->st = laco_state_init(s->m, state, laco_state_size(s->m, 1), 1, NULL);
+    if (!laco_names("cell")) s->st = LACO_ENOMEM;
     for (int t = 0; !s->st && t < 2; t++) s->st = laco_step(s->m, state, x + t, &s->step[t], NULL);
     if (!s->st) s->st = laco_model_run(s->m, x, NULL, 2, 1, s->run, NULL);
     free(state);
@@ -619,8 +619,8 @@ static void set_by_hand(void **state)
     must(laco_model_new(&m, "elman 1 linear bias-none; dense 1", 2, 0, &e), &e);
     float y, x[][2] = { { 1, 10 }, { 2, 20 }, { 3, 0.5f } };
     _Alignas(64) char memory[8192];
-    assert_true(laco_state_size(m) <= sizeof memory);
-    laco_state_init(m, memory);
+    assert_true(laco_state_size(m, 1) <= sizeof memory);
+    must(laco_state_init(m, memory, sizeof memory, 1, &e), &e);
     assert_int_equal(laco_step(m, memory, x[0], &y, &e), LACO_EINVAL);
     assert_non_null(strstr(e.msg, "laco_model_ready"));
     assert_int_equal(laco_model_tensors(m), 4);
@@ -670,13 +670,16 @@ static void wrong_calls(void **state)
     assert_int_equal(laco_model_new(NULL, "elman 3", 1, 1, NULL), LACO_EINVAL);
     m = make("elman 3; dense 2", 2), s = make("embed 3; dense", 9);
     assert_int_equal(laco_model_outputs(s), 9);
-    assert_true(laco_state_size(m) < sizeof memory && laco_state_size(s) < sizeof memory);
-    laco_state_init(m, memory);
+    assert_true(laco_state_size(m, 1) < sizeof memory && laco_state_size(s, 1) < sizeof memory);
+    must(laco_state_init(s, memory, sizeof memory, 1, &e), &e);
     assert_int_equal(laco_step(s, memory, x, y, &e), LACO_EINVAL);
     assert_non_null(strstr(e.msg, "laco_step_symbol"));
-    assert_int_equal(laco_step_symbol(m, memory, 0, y, &e), LACO_EINVAL);
     assert_int_equal(laco_step_symbol(s, memory, 9, y, &e), LACO_EINVAL);
     assert_int_equal(laco_step_symbol(s, memory, -1, y, &e), LACO_EINVAL);
+    assert_int_equal(laco_step(m, memory, x, y, &e), LACO_EINVAL);
+    assert_non_null(strstr(e.msg, "not one of this model"));
+    must(laco_state_init(m, memory, sizeof memory, 1, &e), &e);
+    assert_int_equal(laco_step_symbol(m, memory, 0, y, &e), LACO_EINVAL);
     assert_int_equal(laco_step(m, memory + 4, x, y, &e), LACO_EINVAL);
     assert_int_equal(laco_step(NULL, memory, x, y, &e), LACO_EINVAL);
     assert_int_equal(laco_step(m, memory, NULL, y, NULL), LACO_EINVAL);
@@ -725,7 +728,7 @@ static void described(void **state)
     }
     assert_int_equal(json_get(root, "parameters")->i, 530);
     assert_int_equal(json_get(root, "weight_bytes_per_step")->i, (530 - 28 + 4) * 4);
-    assert_int_equal(json_get(root, "state_bytes")->i, laco_state_size(m));
+    assert_int_equal(json_get(root, "state_bytes")->i, laco_state_size(m, 1));
     assert_true(json_get(json_get(root, "training"), "bytes")->i > 530 * 16);
     assert_int_equal(json_get(json_get(json_get(root, "metadata"), "vocabulary"), "symbols")->i, 3);
     assert_null(json_get(json_get(root, "metadata"), "format"));

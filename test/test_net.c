@@ -373,7 +373,7 @@ static void check_allocation(const char *text, bool stepping)
     static const int64_t fewer[] = { 2, 1 }, fewer_off[] = { 0, 2, 3 };
     const ragged small = { 2, 2, 3, fewer, fewer_off };
     net *n = make(text, true, real32, pools[2]);
-    void *moments = mem_new((size_t)n->params * 2, 4), *state = mem_new(net_state_bytes(n), 1);
+    void *moments = mem_new((size_t)n->params * 2, 4), *state = mem_new(net_state_bytes(n, 1), 1);
     int64_t before = allocations;
     assert_true(before > 10);
     for (int update = 1; update < 4; update++) train_step(n, moments, update, &rag), net_reset(n);
@@ -384,8 +384,8 @@ static void check_allocation(const char *text, bool stepping)
     before = allocations;
     if (stepping) {
         float y[SYMBOLS];
-        net_state_init(n, state);
-        for (int32_t i = 0; i < 20; i++) net_step(n, state, &(int32_t){ i % SYMBOLS }, y);
+        net_state_init(n, state, 1);
+        for (int32_t i = 0; i < 20; i++) net_step(n, state, 1, 1, &(int32_t){ i % SYMBOLS }, y);
         for (int i = 0; i < SYMBOLS; i++) assert_true(isfinite(y[i]));
     }
     assert_int_equal(allocations, before);

@@ -34,6 +34,7 @@ static pool *new_pool(int threads)
     laco_error e;
     assert_int_equal(pool_new(&p, threads, &e), LACO_OK);
     assert_int_equal(pool_threads(p), threads);
+    pool_always_share(p, true);
     return p;
 }
 
@@ -153,6 +154,73 @@ static void a_slow_task_is_waited_for(void **state)
         pool_run(p, 4, slow, &done);
         assert_int_equal(done, 4);
     }
+    pool_free(p);
+}
+
+/* Teams: every task is done by all of its members, in steps that none begins before the last has ended the one before.
+   A member adds what it finds in its neighbours' places of the step before. */
+enum { PLACES = 24, STEPS = 200, GROUPS = 3 };
+typedef struct teamwork {
+    int64_t place[GROUPS][2][PLACES];
+    atomic_int calls[GROUPS], most;
+} teamwork;
+static void team_work(void *ctx, int64_t task, team *t, int thread)
+{
+    teamwork *w = ctx;
+    int64_t from, to;
+    (void)thread;
+    atomic_fetch_add(&w->calls[task], 1);
+    if (t->members > w->most) atomic_store(&w->most, t->members);
+    team_share(t, PLACES, &from, &to);
+    for (int s = 0; s < STEPS; s++, team_meet(t))
+        for (int64_t i = from; i < to; i++)
+            w->place[task][1 - s % 2][i] =
+                (w->place[task][s % 2][(i + PLACES - 1) % PLACES] + w->place[task][s % 2][(i + 1) % PLACES] + task + i) %
+                1000003;
+}
+static void teams_go_step_by_step(void **state)
+{
+    (void)state;
+    teamwork alone = { 0 };
+    pool *one = new_pool(1);
+    pool_teams(one, GROUPS, team_work, &alone);
+    pool_free(one);
+    assert_true(alone.place[2][0][5] != alone.place[1][0][5]);
+    for (int threads = 2; threads <= 2 * MOST; threads++) {
+        pool *p = new_pool(threads);
+        for (int tasks = 1; tasks <= GROUPS; tasks++)
+            for (int i = 0; i < 20; i++) {
+                teamwork w = { 0 };
+                int calls = 0;
+                pool_teams(p, tasks, team_work, &w);
+                assert_memory_equal(w.place, alone.place, (size_t)tasks * sizeof w.place[0]);
+                for (int k = 0; k < tasks; k++) assert_true(w.calls[k] >= 1), calls += w.calls[k];
+                assert_true(calls <= (threads > tasks ? threads : tasks));
+                if (tasks == 1 && threads == 2 && i > 5) assert_int_equal(w.most, 2);
+            }
+        pool_free(p);
+    }
+}
+
+/* A round that is over in no time is not worth waking anybody for; one that takes long is. */
+static void note_thread(void *ctx, int64_t task, int thread)
+{
+    atomic_int *others = ctx;
+    (void)task;
+    if (thread) atomic_fetch_add(others, 1);
+}
+static void short_rounds_stay_with_the_caller(void **state)
+{
+    (void)state;
+    static atomic_int others, done;
+    pool *p = new_pool(2);
+    pool_always_share(p, false);
+    for (int i = 0; i < 64; i++) pool_run(p, 2, note_thread, &others);
+    atomic_store(&others, 0);
+    for (int i = 0; i < 50; i++) pool_run(p, 2, note_thread, &others); /* below the 128 rounds until another try */
+    assert_int_equal(others, 0);
+    for (int i = 1; i <= 4; i++) pool_run(p, 4, slow, &done);
+    assert_int_equal(done, 16);
     pool_free(p);
 }
 
@@ -282,6 +350,8 @@ int main(void)
         cmocka_unit_test(many_small_rounds),
         cmocka_unit_test(workers_take_part),
         cmocka_unit_test(a_slow_task_is_waited_for),
+        cmocka_unit_test(teams_go_step_by_step),
+        cmocka_unit_test(short_rounds_stay_with_the_caller),
         cmocka_unit_test(denormals_are_flushed_in_rounds_only),
         cmocka_unit_test(workers_take_no_signals),
         cmocka_unit_test(the_number_of_threads_is_checked),

@@ -1,12 +1,12 @@
 /* The models of laco.h: arguments are checked here, then the work is done below.
 
-   Models made or loaded here have a pool of one thread: whoever runs them decides on the threads. laco_step reads the
-   packed weights of the model and writes nothing but the caller's state and output. laco_model_run wants only a const
-   model too, but a batch needs memory of its own: it packs a second network for each call. */
-#include "format/model.h"
+   Models made or loaded here have a pool of one thread: whoever runs them decides on the threads. laco_model_run wants
+   only a const model, but a batch needs memory of its own: it packs a second network for each call. Streaming is in
+   stream.c. */
+#include "api/api.h"
 
 /* ---- making, loading, saving ---- */
-static laco_status null_argument(laco_error *err, const char *function, const char *argument)
+laco_status null_argument(laco_error *err, const char *function, const char *argument)
 {
     return fail(err, LACO_EINVAL, -1, "%s: %s is NULL", function, argument);
 }
@@ -87,61 +87,6 @@ laco_status laco_model_find(laco_model *m, const char *name, laco_tensor *out, l
     if (!m || !name || !out) return null_argument(err, "laco_model_find", !m ? "m" : !name ? "name" : "out");
     const param_tensor *t = net_find(m->net, name);
     return t ? hand_out(m, t, out) : no_such_tensor(m->net, name, err);
-}
-
-/* ---- stepping ---- */
-laco_status laco_model_ready(laco_model *m, laco_error *err)
-{
-    return m ? model_ready(m, err) : null_argument(err, "laco_model_ready", "m");
-}
-size_t laco_state_size(const laco_model *m) { return m && m->steps ? net_state_bytes(m->net) : 0; }
-void laco_state_init(const laco_model *m, void *state)
-{
-    if (m && state && m->steps) net_state_init(m->net, state);
-}
-
-static laco_status check_ready(const laco_model *m, const char *function, laco_error *err)
-{
-    if (m->ready) return LACO_OK;
-    return fail(err, LACO_EINVAL, -1,
-                "%s: the weights are not packed; call laco_model_ready once, after the last laco_model_find or "
-                "laco_model_tensor",
-                function);
-}
-static laco_status check_step(const laco_model *m, const void *state, const void *in, const float *out, bool symbols,
-                              laco_error *err)
-{
-    const char *function = symbols ? "laco_step_symbol" : "laco_step";
-    if (!m || !state || !in || !out)
-        return null_argument(err, function, !m ? "m" : !state ? "state" : !in ? "in" : "out");
-    if (!m->steps)
-        return fail(err, LACO_EINVAL, -1,
-                    "%s: this network reads sequences backwards and cannot step; use "
-                    "laco_model_run",
-                    function);
-    if (m->net->symbols != symbols)
-        return fail(err, LACO_EINVAL, -1, "%s: this network reads %s; call %s", function,
-                    symbols ? "numbers" : "symbols", symbols ? "laco_step" : "laco_step_symbol");
-    if ((uintptr_t)state % 64)
-        return fail(err, LACO_EINVAL, -1, "%s: the state must lie at a multiple of 64 bytes; use aligned_alloc",
-                    function);
-    return check_ready(m, function, err);
-}
-laco_status laco_step(const laco_model *m, void *state, const float *in, float *out, laco_error *err)
-{
-    laco_status st = check_step(m, state, in, out, false, err);
-    if (!st) net_step(m->net, state, in, out);
-    return st;
-}
-laco_status laco_step_symbol(const laco_model *m, void *state, int32_t symbol, float *out, laco_error *err)
-{
-    laco_status st = check_step(m, state, &symbol, out, true, err);
-    if (st) return st;
-    if (symbol < 0 || symbol >= m->net->inputs)
-        return fail(err, LACO_EINVAL, -1, "laco_step_symbol: symbol %d, but the network knows 0 to %lld", (int)symbol,
-                    (long long)m->net->inputs - 1);
-    net_step(m->net, state, &symbol, out);
-    return LACO_OK;
 }
 
 /* ---- whole sequences: rows are sorted by falling length, as batches are inside, and put back afterwards ---- */

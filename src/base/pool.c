@@ -5,7 +5,12 @@
    A worker announces itself in `active` before it looks at `round`, and the caller closes `round` before it looks at
    `active`: in the one order of all these operations (they are sequentially consistent) either the caller sees the
    worker and waits, or the worker sees a closed round and leaves the fields alone. Falling asleep works the same way
-   with `sleeping` and `round`. */
+   with `sleeping` and `round`.
+
+   Tasks lie in one range per thread. A thread empties its own range, then those of the others.
+
+   A round of teams first gathers: workers take a seat until the caller has waited long enough and closes the door
+   (`gathered`); then it tells how many there are (`formed`). */
 #include "pool.h"
 #include "number.h"
 #include <errno.h>
@@ -25,7 +30,11 @@ enum {
     POOL_SPIN_NS = 10 * 1000,  /* polling at full speed */
     POOL_YIELD_NS = 50 * 1000, /* then polling that lets others run; behind it sleep */
     POOL_PATIENT_NS = 2 * 1000 * 1000,
-    POOL_NAP_NS = 50 * 1000
+    POOL_NAP_NS = 50 * 1000,
+    POOL_GATHER_NS = 30 * 1000,          /* a round of teams begins with those who are there by then */
+    POOL_GATHER_ALWAYS_NS = 5 * 1000 * 1000,
+    POOL_MEET_PAUSES = 2000,             /* polling at full speed for another member, then with a yield */
+    POOL_DOOR = 1 << 30                  /* the bit of `gathered` that says: closed */
 };
 
 typedef struct pool_worker {
@@ -34,19 +43,44 @@ typedef struct pool_worker {
     pthread_t thread;
 } pool_worker;
 
+typedef struct pool_range { /* tasks that a thread begins with */
+    _Alignas(64) atomic_llong next;
+    int64_t end;
+} pool_range;
+
+typedef struct pool_seat { /* of a member of a team */
+    _Alignas(64) atomic_uint turn;
+} pool_seat;
+
+/* What the rounds of one place in the program took, one way or another. */
+enum { ALONE, SHARED, TEAMS, MODES };
+typedef struct pool_site {
+    const void *task, *ctx;
+    int64_t tasks;
+    double ns[MODES]; /* 0: not tried yet */
+    unsigned rounds;
+} pool_site;
+enum { POOL_SITES = 128, POOL_TRY_AGAIN = 128, POOL_LONG_NS = 1000 * 1000 };
+
 struct pool {
     int threads;     /* with the caller */
     int64_t spin_ns; /* 0 where there are more threads than cores: then polling only takes time from the others */
+    bool always;
     int64_t tasks;
     pool_task *task;
+    team_task *team; /* of the round in progress: this or task */
     void *ctx;
+    pool_range *range; /* [threads] */
+    pool_seat *seat;   /* [threads] */
+    pool_site *site;   /* [POOL_SITES] */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    _Alignas(64) atomic_llong next; /* the task to take */
     _Alignas(64) atomic_uint round;
-    _Alignas(64) atomic_int active; /* workers that may be using task, ctx, tasks, next */
+    _Alignas(64) atomic_int active; /* workers that may be using the fields above */
     atomic_int sleeping;
     atomic_bool stop; /* set before the last change of round, from even to even */
+    _Alignas(64) atomic_int gathered;
+    atomic_int formed;
     pool_worker worker[];
 };
 
@@ -69,6 +103,14 @@ enum { POOL_FLUSH = 0 };
 static uint64_t pool_mode(void) { return 0; }
 static void pool_set_mode(uint64_t mode) { (void)mode; }
 #endif
+
+uint64_t flush_denormals(void)
+{
+    uint64_t mode = pool_mode();
+    pool_set_mode(mode | POOL_FLUSH);
+    return mode;
+}
+void restore_denormals(uint64_t mode) { pool_set_mode(mode); }
 
 /* ---- waiting ---- */
 static int64_t pool_now(void)
@@ -130,7 +172,55 @@ static void pool_wait_for_workers(pool *p)
 /* ---- rounds ---- */
 static void pool_drain(pool *p, int id)
 {
-    for (int64_t i; (i = atomic_fetch_add(&p->next, 1)) < p->tasks;) p->task(p->ctx, i, id);
+    for (int k = 0; k < p->threads; k++) {
+        pool_range *r = &p->range[(id + k) % p->threads];
+        for (int64_t i; (i = atomic_fetch_add(&r->next, 1)) < r->end;)
+            if (p->task)
+                p->task(p->ctx, i, id);
+            else
+                p->team(p->ctx, i, &(team){ .members = 1 }, id);
+    }
+}
+
+/* Member m of all `members`: the tasks are fewer, or shared out like cards. */
+static void pool_play(pool *p, int m, int members, int id)
+{
+    int tasks = (int)p->tasks;
+    if (members >= tasks) {
+        int task = m % tasks;
+        team t = { m / tasks, (members - task + tasks - 1) / tasks, 0, p->seat + task, tasks };
+        p->team(p->ctx, task, &t, id);
+    } else
+        for (int i = m; i < tasks; i += members) p->team(p->ctx, i, &(team){ .members = 1 }, id);
+}
+static void pool_take_seat(pool *p, int id)
+{
+    int m = atomic_fetch_add(&p->gathered, 1) + 1, members;
+    if (m >= POOL_DOOR) return;
+    for (int i = 0; !(members = atomic_load(&p->formed)); i++)
+        i < POOL_MEET_PAUSES ? pool_pause() : (void)sched_yield();
+    pool_play(p, m, members, id);
+}
+static void pool_gather(pool *p)
+{
+    int64_t start = pool_now(), patience = p->always ? POOL_GATHER_ALWAYS_NS : POOL_GATHER_NS;
+    while (atomic_load(&p->gathered) < p->threads - 1 && pool_now() - start < patience)
+        p->spin_ns ? pool_pause() : (void)sched_yield();
+    int members = atomic_fetch_or(&p->gathered, POOL_DOOR) + 1;
+    for (int i = 0; i < members; i++) atomic_store(&p->seat[i].turn, 0);
+    atomic_store(&p->formed, members);
+    pool_play(p, 0, members, 0);
+}
+void team_meet(team *t)
+{
+    if (t->members == 1) return;
+    unsigned turn = ++t->turn;
+    atomic_store_explicit(&t->seat[t->member * t->stride].turn, turn, memory_order_release);
+    for (int k = 1; k < t->members; k++) {
+        pool_seat *other = &t->seat[(t->member + k) % t->members * t->stride];
+        for (int i = 0; (int)(atomic_load_explicit(&other->turn, memory_order_acquire) - turn) < 0; i++)
+            i < POOL_MEET_PAUSES ? pool_pause() : (void)sched_yield();
+    }
 }
 
 /* Takes part in the round that is open, if one still is. Returns the value of round that the worker is then done with.
@@ -139,7 +229,10 @@ static unsigned pool_join(pool *p, int id)
 {
     atomic_fetch_add(&p->active, 1);
     unsigned round = atomic_load(&p->round);
-    if (round & 1) pool_drain(p, id);
+    if (round & 1) {
+        if (!(atomic_load(&p->gathered) & POOL_DOOR)) pool_take_seat(p, id);
+        else pool_drain(p, id);
+    }
     atomic_fetch_sub(&p->active, 1);
     return round;
 }
@@ -169,29 +262,83 @@ static void pool_wake(pool *p, int64_t wanted)
     pthread_mutex_unlock(&p->lock);
 }
 
-static void pool_round(pool *p, int64_t tasks, pool_task *task, void *ctx)
+static void pool_round(pool *p, int mode)
 {
-    p->tasks = tasks;
-    p->task = task;
-    p->ctx = ctx;
-    atomic_store(&p->next, 0);
+    for (int i = 0; i < p->threads; i++) {
+        atomic_store(&p->range[i].next, mode == TEAMS ? 0 : i * p->tasks / p->threads);
+        p->range[i].end = mode == TEAMS ? 0 : (i + 1) * p->tasks / p->threads;
+    }
+    atomic_store(&p->formed, 0);
+    atomic_store(&p->gathered, mode == TEAMS ? 0 : POOL_DOOR);
     atomic_fetch_add(&p->round, 1);
-    pool_wake(p, tasks - 1);
-    pool_drain(p, 0);
+    pool_wake(p, mode == TEAMS ? p->threads - 1 : p->tasks - 1);
+    mode == TEAMS ? pool_gather(p) : pool_drain(p, 0);
     atomic_fetch_add(&p->round, 1);
     pool_wait_for_workers(p);
 }
 
-void pool_run(pool *p, int64_t tasks, pool_task *task, void *ctx)
+/* ---- what pays ---- */
+static pool_site *pool_site_of(pool *p, const void *task, const void *ctx, int64_t tasks)
 {
-    uint64_t mode = pool_mode();
-    pool_set_mode(mode | POOL_FLUSH);
-    if (p->threads > 1 && tasks > 1)
-        pool_round(p, tasks, task, ctx);
-    else
-        for (int64_t i = 0; i < tasks; i++) task(ctx, i, 0);
-    pool_set_mode(mode);
+    uint64_t h = (uint64_t)(uintptr_t)task * 31 + (uint64_t)(uintptr_t)ctx / 64 * 17 + (uint64_t)tasks;
+    pool_site *s = &p->site[h * 0x9e3779b97f4a7c15u >> 57];
+    if (s->task != task || s->ctx != ctx || s->tasks != tasks)
+        *s = (pool_site){ .task = task, .ctx = ctx, .tasks = tasks };
+    return s;
 }
+/* A way not tried yet; else the fastest, and every now and then another, since moments differ. Sharing tasks out costs
+   some microseconds, so a long round does without trying it alone. */
+static int pool_mode_for(pool_site *s, bool teams, bool always)
+{
+    bool several = s->tasks > 1, is_long = s->ns[SHARED] > POOL_LONG_NS;
+    const bool may[MODES] = { !several || !is_long, several, teams };
+    int best = -1;
+    static const int order[MODES] = { TEAMS, SHARED, ALONE };
+    s->rounds++;
+    for (int i = 0; i < MODES; i++) {
+        int m = order[i];
+        if (!may[m]) continue;
+        if (s->ns[m] == 0 || always || (s->rounds % POOL_TRY_AGAIN == 0 && s->rounds / POOL_TRY_AGAIN % MODES == (unsigned)i))
+            return m;
+        if (best < 0 || s->ns[m] < s->ns[best]) best = m;
+    }
+    return best;
+}
+/* Disturbances only make a round slower: less counts at once, more bit by bit. */
+static void pool_learn(pool_site *s, int mode, double ns)
+{
+    if (s->ns[mode] == 0 || ns < s->ns[mode])
+        s->ns[mode] = ns;
+    else
+        s->ns[mode] += (ns - s->ns[mode]) / 16;
+}
+static void pool_alone(pool *p)
+{
+    for (int64_t i = 0; i < p->tasks; i++)
+        if (p->task)
+            p->task(p->ctx, i, 0);
+        else
+            p->team(p->ctx, i, &(team){ .members = 1 }, 0);
+}
+static void pool_any(pool *p, int64_t tasks, pool_task *task, team_task *shared, void *ctx)
+{
+    uint64_t mode = flush_denormals();
+    bool teams = shared && tasks < p->threads;
+    p->tasks = tasks, p->task = task, p->team = shared, p->ctx = ctx;
+    if (p->threads == 1 || tasks < 1 || (tasks == 1 && !teams))
+        pool_alone(p);
+    else {
+        pool_site *site = pool_site_of(p, shared ? (void *)shared : (void *)task, ctx, tasks);
+        int way = pool_mode_for(site, teams, p->always);
+        int64_t start = pool_now();
+        way == ALONE ? pool_alone(p) : pool_round(p, way);
+        pool_learn(site, way, (double)(pool_now() - start));
+    }
+    restore_denormals(mode);
+}
+void pool_run(pool *p, int64_t tasks, pool_task *task, void *ctx) { pool_any(p, tasks, task, NULL, ctx); }
+void pool_teams(pool *p, int64_t tasks, team_task *task, void *ctx) { pool_any(p, tasks, NULL, task, ctx); }
+void pool_always_share(pool *p, bool always) { p->always = always; }
 
 /* ---- making one ---- */
 static int pool_cores(void)
@@ -240,6 +387,12 @@ laco_status pool_new(pool **out, int threads, laco_error *err)
     size_t bytes = sizeof(pool) + (size_t)threads * sizeof(pool_worker);
     pool *p = mem_new(1, bytes);
     if (!p) return fail_memory(err, bytes);
+    p->range = mem_new((size_t)threads, sizeof *p->range), p->seat = mem_new((size_t)threads, sizeof *p->seat);
+    p->site = mem_new(POOL_SITES, sizeof *p->site);
+    if (!p->range || !p->seat || !p->site) {
+        mem_free(p->range), mem_free(p->seat), mem_free(p->site), mem_free(p);
+        return fail_memory(err, (size_t)threads * sizeof *p->range);
+    }
     p->threads = 1;
     p->spin_ns = threads <= cores ? POOL_YIELD_NS : 0;
     pthread_mutex_init(&p->lock, NULL);
@@ -272,5 +425,5 @@ void pool_free(pool *p)
     for (int i = 1; i < p->threads; i++) pthread_join(p->worker[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
-    mem_free(p);
+    mem_free(p->range), mem_free(p->seat), mem_free(p->site), mem_free(p);
 }

@@ -78,8 +78,10 @@ typedef struct recur_ops {
        add_dx, added to) when not NULL. Reads x again. Destroys the activations of forward. */
     void (*backward)(recur *r, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx,
                      bool add_dx);
-    /* One step of one row in memory of the caller: state -> state, scratch of step_scratch reals. */
-    int64_t (*step_scratch)(const recur *r);
-    void (*step)(const recur *r, const void *x, void *state, void *scratch);
+    /* One step of m rows in memory of the caller: states s -> sn, [m][state_stride] each; scratch of step_scratch reals
+       for a team of up to so many threads. */
+    int64_t (*step_scratch)(const recur *r, int64_t m, int threads);
+    void (*step)(const recur *r, int64_t m, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
+                 team *t);
 } recur_ops;
 #endif

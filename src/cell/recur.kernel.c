@@ -3,12 +3,14 @@
    life of a layer, streaming, and the table that the rest of the library calls.
 
    A batch is cut into shards of a fixed number of rows. A shard is walked through all steps by one thread, without any
-   barrier; inputs, input gradients and weight gradients are products over all steps at once. What a sum contains and
-   its order depend on the sizes alone, so results are the same bits for any number of threads.
+   barrier, or, when there are more threads than shards, by a team that shares the units of every step. Products of the
+   inputs and gradients of the inputs are made for a chunk of steps at once, weight gradients for all steps of a part of
+   the shards. What a sum contains and its order depend on the sizes alone, so results are the same bits for any number
+   of threads.
 
-   forward   g = x W (all rows)  |  per shard and step: z = s U, then at once the cell on those units
-   backward  per shard and step: dz = dg(t+1) U^T, then at once the cell's derivative  |  dx = dg W^T, dW = dg^T x,
-             dU = dg^T s(t-1), biases: column sums */
+   forward   per shard: for a chunk of steps g = x W  |  for each step z = s U, then at once the cell on those units
+   backward  per shard: for each step dz = dg(t+1) U^T, then at once the cell's derivative  |  for a chunk dx = dg W^T
+             per part: dW = dg^T x, dU = dg^T s(t-1), biases: column sums  |  the sum of the parts */
 #include "cell/recur_backward.h"
 #include "cell/recur_forward.h"
 #include "cell/recur_pack.h"
@@ -99,11 +101,12 @@ static void lay_out_group(recur *r)
     const cell_shape *sh = &r->sh;
     r->group = 1;
     for (int s = 0; s < sh->sections; s++)
-        if (sh->section_feeds[s] & (FROM_H | FROM_V) && sh->section_slots[s] % NV) r->group = NV;
+        if (sh->section_feeds[s] && sh->section_slots[s] % NV) r->group = NV;
     for (int s = 0; s < sh->sections; s++) {
         r->z_at[s] = r->z_row, r->lz[s] = r->group * sh->section_slots[s] * LANES;
         r->z_row += r->lz[s];
     }
+    r->groups = ceil_div(r->blocks, r->group);
 }
 
 static bool new_packed(packed *p, int64_t columns, int64_t K)
@@ -145,8 +148,8 @@ static void N(free)(recur *r)
     for (int s = 0; s < MAX_SECTIONS; s++)
         mem_free(r->W[s].to), mem_free(r->U[s].to), mem_free(r->V[s].to), mem_free(r->depth[s]), mem_free(r->bias[s]);
     for (int k = 0; k < MAX_STATES; k++) mem_free(r->UT[k].to);
-    void *rest[] = { r->params, r->project_bias, r->scratch, r->g,  r->s,   r->v,
-                     r->m,      r->dproject,     r->stats,   r->dp, r->prev };
+    void *rest[] = { r->params,   r->project_bias, r->scratch, r->g,    r->s,      r->v,    r->m,
+                     r->dproject, r->stats,        r->partial, r->dp, r->prev, r->source, r->start };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
@@ -190,26 +193,32 @@ static int64_t N(work_per_row)(const recur *r)
     return n;
 }
 
-/* ---- streaming ---- scratch: a row of g, the new state, v, m, statistics, products of a group */
-static int64_t N(step_scratch)(const recur *r)
+/* ---- streaming ---- scratch: rows of g, v, m, statistics; for each thread the products of a group */
+static int64_t step_products(const recur *r, int64_t m) { return m * max64(r->z_row, PANEL) + PANEL; }
+static int64_t N(step_scratch)(const recur *r, int64_t m, int threads)
 {
-    return r->lg + r->ls + r->lv + r->lm + NORM_STATS + max64(r->z_row, PANEL) + PANEL;
+    m = min64(m, MAX_SHARD);
+    return m * (r->lg + r->lv + r->lm + NORM_STATS) + 2 * PANEL + threads * step_products(r, m);
 }
-static void N(step)(const recur *r, const void *x, void *state, void *scratch)
+static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
+                    team *t)
 {
-    real *g = scratch, *sn = g + r->lg, *v = sn + r->ls, *m = v + r->lv, *z = m + r->lm,
-         *stats = z + max64(r->z_row, PANEL) + PANEL;
-    step_rows st = { .m = 1,
-                     .g = g,
-                     .s = state,
-                     .sn = sn,
-                     .v = v,
-                     .mid = r->sh.project != NO_TENSOR ? m : NULL,
-                     .stats = r->sh.norm ? stats : NULL,
-                     .z = z };
-    input_products(r, 1, x, r->I, g, stats);
-    step_forward(r, &st);
-    memcpy(state, sn, (size_t)r->ls * sizeof(real));
+    for (int64_t i = 0; i < rows; i += MAX_SHARD) {
+        int64_t m = min64(MAX_SHARD, rows - i);
+        real *g = scratch, *v = g + m * r->lg + PANEL, *mid = v + m * r->lv, *stats = mid + m * r->lm,
+             *z = stats + m * NORM_STATS + PANEL;
+        step_rows st = { .m = m,
+                         .x = (const real *)x + i * ldx,
+                         .ldx = ldx,
+                         .g = g,
+                         .s = (const real *)s + i * r->ls,
+                         .sn = (real *)sn + i * r->ls,
+                         .v = v,
+                         .mid = r->sh.project != NO_TENSOR ? mid : NULL,
+                         .stats = r->sh.norm ? stats : NULL,
+                         .z = z + t->member * step_products(r, m) };
+        step_forward(r, &st, t);
+    }
 }
 
 static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells[i]->info : NULL; }

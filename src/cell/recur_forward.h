@@ -1,5 +1,8 @@
-/* A batch in memory, and the way forward: one product for the inputs of all steps, then every shard of rows through
-   time on its own. step_forward serves streaming too. */
+/* A batch in memory, and the way forward: every shard of rows goes through time on its own, the products of the inputs
+   made for some steps at once, shortly before they are needed. step_forward serves streaming too.
+
+   A team (src/base/pool.h) shares a step by groups of unit blocks: a member makes the products and the cells of its
+   groups; where something needs all units, the members meet. */
 #ifndef RECUR_FORWARD_H
 #define RECUR_FORWARD_H
 #include "cell/norm.h"
@@ -7,16 +10,26 @@
 #include "math/gemm.h"
 
 /* ---- memory of a batch ---- */
+/* Shards: from B alone. */
+static int64_t shard_size(int64_t B) { return max64(1, ceil_div(B, B <= 8 ? 1 : 2 * ceil_div(B, 2 * MAX_SHARD))); }
+/* Parts of the batch that sum weight gradients of their own, so that no core reads what another wrote: as many as cost
+   less memory than a quarter of g. */
+static int64_t part_count(const recur *r, int64_t rows, int64_t shards)
+{
+    return max64(1, min64(shards, 1 + rows * r->cols / 4 / r->sh.size));
+}
+
 typedef struct need {
     void **to;
     int64_t n;
     size_t size;
 } need;
-enum { NEEDS = 8 };
+enum { NEEDS = 11 };
 static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need out[NEEDS])
 {
     const cell_shape *sh = &r->sh;
     bool two = sh->stages == 2 && r->count[2], project = sh->project != NO_TENSOR;
+    int64_t most = 2 * ceil_div(batch, 2 * MAX_SHARD);
     /* reads of whole vectors and tiles may touch a little past the last row */
     need n[NEEDS] = {
         { (void **)&r->g, rows * r->lg + PANEL, sizeof(real) },
@@ -25,8 +38,11 @@ static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need o
         { (void **)&r->m, project ? rows * r->lm + PANEL : 0, sizeof(real) },
         { (void **)&r->dproject, project && train ? rows * r->lp + PANEL : 0, sizeof(real) },
         { (void **)&r->stats, sh->norm ? rows * NORM_STATS : 0, sizeof(real) },
-        { (void **)&r->dp, train ? ceil_div(batch, 8) * r->blocks * sh->params : 0, sizeof(vec) },
+        { (void **)&r->partial, train ? (part_count(r, rows, most) - 1) * sh->size : 0, sizeof(real) },
+        { (void **)&r->dp, train ? most * r->blocks * sh->params : 0, sizeof(vec) },
         { (void **)&r->prev, rows, sizeof(int64_t) },
+        { (void **)&r->source, rows, sizeof(int64_t) },
+        { (void **)&r->start, most + 1, sizeof(int64_t) },
     };
     memcpy(out, n, sizeof n);
 }
@@ -73,53 +89,104 @@ static void put_initial(recur *r, int64_t row, int64_t b, int64_t n)
 }
 static int64_t active_at(const recur *r, int64_t t) { return t < r->b.T ? r->b.active[t] : 0; }
 
+static int64_t shard_rows(const recur *r, int64_t shard, int64_t t)
+{
+    return max64(0, min64(r->shard, active_at(r, t) - shard * r->shard));
+}
+
+/* The steps of a shard in the order of the direction (or against it) and its rows of g. */
+typedef struct walk {
+    int64_t shard, t, m, row; /* m: rows of step t, the first of them at row; 0: the walk is over */
+    bool down;                /* t falls */
+} walk;
+static void walk_on(const recur *r, walk *w)
+{
+    int64_t before = w->m;
+    w->t += w->down ? -1 : 1;
+    w->m = w->t < 0 || w->t >= r->b.T ? 0 : shard_rows(r, w->shard, w->t);
+    w->row += w->down ? -w->m : before;
+}
+static walk walk_begin(const recur *r, int64_t shard, bool backward)
+{
+    walk w = { .shard = shard, .down = backward != r->sh.spec.reverse };
+    w.t = w.down ? r->b.T : -1, w.row = r->start[shard + w.down];
+    do walk_on(r, &w);
+    while (!w.m && w.t >= 0 && w.t < r->b.T);
+    return w;
+}
+
 static void begin_batch(recur *r, const ragged *b)
 {
     r->b = *b;
-    r->shard = max64(1, ceil_div(b->B, b->B <= 8 ? 1 : 2 * ceil_div(b->B, 2 * MAX_SHARD))); /* from B alone */
-    r->row_block = min64(ROW_BLOCK, ceil_div(ceil_div(b->R, 16), MR) * MR);
+    r->shard = shard_size(b->B), r->shards = ceil_div(b->B, r->shard);
+    r->shards_per_part = ceil_div(r->shards, part_count(r, b->R, r->shards));
+    r->parts = max64(1, ceil_div(r->shards, max64(1, r->shards_per_part)));
     if (!r->sh.spec.reverse) put_initial(r, 0, 0, b->B);
-    for (int64_t t = 0; t < b->T; t++) {
-        int64_t before = block_before(r, t), ends = active_at(r, t + 1);
-        for (int64_t i = 0; i < b->active[t]; i++) r->prev[b->off[t] + i] = before + i;
-        if (r->sh.spec.reverse) put_initial(r, before + ends, ends, b->active[t] - ends);
+    for (int64_t t = 0; r->sh.spec.reverse && t < b->T; t++) {
+        int64_t ends = active_at(r, t + 1);
+        put_initial(r, block_before(r, t) + ends, ends, b->active[t] - ends);
     }
+    r->start[0] = 0;
+    for (int64_t k = 0, row = 0; k < r->shards; r->start[++k] = row)
+        for (int64_t t = 0; t < b->T; t++)
+            for (int64_t i = 0; i < shard_rows(r, k, t); i++, row++) {
+                r->prev[row] = block_before(r, t) + k * r->shard + i;
+                r->source[row] = b->off[t] + k * r->shard + i;
+            }
 }
 
 /* ---- one step of m rows, forward: in a batch and in streaming alike ---- */
 typedef struct step_rows {
-    int64_t m;
+    int64_t m, ldx;
+    const real *x; /* streaming: the inputs, whose products are made on the way; NULL: they lie in g */
     real *g, *sn, *v, *mid, *stats, *z;
     const real *s;
 } step_rows;
 
-static cell_args args_of(const recur *r, const step_rows *st, int64_t u)
+/* What the cell of unit block u sees; next_block moves it on to the next. */
+static cell_args args_at(const recur *r, const step_rows *st, int64_t u)
 {
     const cell_shape *sh = &r->sh;
-    cell_args a = { .rows = st->m,
-                    .words = sh->spec.words,
-                    .clip = sh->spec.clip > 0 ? r->clip : NULL,
-                    .g = st->g,
-                    .lg = r->lg,
-                    .p = r->params + u * sh->params,
-                    .s = st->s,
-                    .sn = st->sn,
-                    .ls = r->ls,
-                    .lv = r->lv,
-                    .lm = r->lm,
-                    .v = st->v ? st->v + u * LANES : NULL,
-                    .m = st->mid ? st->mid + u * LANES : NULL,
-                    .sources = sh->sources,
-                    .stats = st->stats ? st->stats + NORM_OF_C : NULL,
-                    .lstats = NORM_STATS };
+    cell_args a;
+    a.rows = st->m, a.words = sh->spec.words, a.clip = sh->spec.clip > 0 ? r->clip : NULL;
+    a.g = st->g, a.lg = r->lg, a.p = r->params + u * sh->params;
+    a.s = st->s, a.sn = st->sn, a.ls = r->ls, a.lv = r->lv, a.lm = r->lm;
+    a.v = st->v ? st->v + u * LANES : NULL, a.m = st->mid ? st->mid + u * LANES : NULL;
+    a.sources = sh->sources;
+    a.stats = st->stats ? st->stats + NORM_OF_C : NULL, a.lstats = NORM_STATS;
+    a.dm = a.dv = NULL;
     for (int s = 0; s < sh->sections; s++) {
         a.section[s] = r->col[s] + u * sh->section_slots[s] * LANES;
         a.bias[s] = r->bias[s] + u * sh->section_slots[s];
-        a.z[s] = st->z + r->z_at[s] + u % r->group * sh->section_slots[s] * LANES;
-        a.lz[s] = r->z_row;
+        a.z[s] = st->z + r->z_at[s], a.lz[s] = r->z_row;
     }
     for (int k = 0; k < sh->states; k++) a.state[k] = r->at[k] + u * LANES;
     return a;
+}
+static void next_block(const recur *r, cell_args *a)
+{
+    const cell_shape *sh = &r->sh;
+    a->p += sh->params;
+    if (a->v) a->v += LANES;
+    if (a->m) a->m += LANES;
+    for (int s = 0; s < sh->sections; s++) {
+        a->section[s] += sh->section_slots[s] * LANES, a->bias[s] += sh->section_slots[s];
+        a->z[s] += sh->section_slots[s] * LANES;
+    }
+    for (int k = 0; k < sh->states; k++) a->state[k] += LANES;
+}
+
+/* The products of the inputs of a group of unit blocks, to their columns of g. */
+static void group_inputs(const recur *r, const step_rows *st, int64_t u)
+{
+    row_group rows = { st->m, st->x, st->g };
+    for (int s = 0; s < r->sh.sections; s++) {
+        if (!(r->sh.section_feeds[s] & FROM_X)) continue;
+        int slots = r->sh.section_slots[s];
+        rows.c = st->g + r->col[s];
+        gemm_groups(&rows, 1, r->blocks * slots * LANES, r->I, st->ldx, r->W[s].to, r->lg, false, u * slots / NV,
+                    min64(r->W[s].panels, (u + r->group) * slots / NV));
+    }
 }
 /* The products of a group of unit blocks with the rows of `from`, into the group's buffer, for the sections of a feed.
  */
@@ -129,116 +196,158 @@ static void group_products(const recur *r, const step_rows *st, int feed, int64_
         if (!(r->sh.section_feeds[s] & feed)) continue;
         const packed *w = feed == FROM_H ? &r->U[s] : &r->V[s];
         int slots = r->sh.section_slots[s];
-        int64_t p = u * slots / NV, end = ceil_div(min64(r->blocks, u + r->group) * slots, NV);
+        int64_t p = u * slots / NV, end = min64(w->panels, (u + r->group) * slots / NV);
         for (real *z = st->z + r->z_at[s]; p < end; p++, z += PANEL)
             panel_product(st->m, feed == FROM_H ? r->depth[s][p] : w->K, from, ld, w->to + p * w->K * NV, z, r->z_row,
                           false);
     }
 }
-static void group_cells(const recur *r, const step_rows *st, int64_t u0, cell_fn *fn)
+/* The groups of a member of the team: products, then at once the cells. */
+static void step_groups(const recur *r, const step_rows *st, const team *t, bool second)
 {
-    for (int64_t u = u0; u < min64(r->blocks, u0 + r->group); u++) {
-        cell_args a = args_of(r, st, u);
-        fn(&a);
+    int64_t from, to;
+    cell_fn *fn = second ? r->sh.def->forward2 : r->sh.def->forward;
+    team_share(t, r->groups, &from, &to);
+    if (from == to) return;
+    cell_args a = args_at(r, st, from * r->group);
+    for (int64_t u = from * r->group; u < to * r->group; u += r->group) {
+        if (second)
+            group_products(r, st, FROM_V, u, st->v, r->lv);
+        else if (!r->sh.norm) {
+            if (st->x) group_inputs(r, st, u);
+            group_products(r, st, FROM_H, u, st->s, r->ls);
+        }
+        for (int64_t i = 0; i < r->group && u + i < r->blocks; i++, next_block(r, &a)) fn(&a);
+        for (int s = 0; s < r->sh.sections; s++) a.z[s] = st->z + r->z_at[s];
     }
 }
-static void project_rows(const recur *r, const step_rows *st)
+static void project_rows(const recur *r, const step_rows *st, const team *t)
 {
     int act = r->sh.project_act;
-    for (int64_t p = 0; p < r->P_.panels; p++) {
+    int64_t from, to, vectors = ceil_div(r->P, LANES);
+    team_share(t, r->P_.panels, &from, &to);
+    for (int64_t p = from; p < to; p++) {
         panel_product(st->m, r->P_.K, st->mid, r->lm, r->P_.to + p * r->P_.K * NV, st->z, PANEL, false);
         for (int64_t i = 0; i < st->m; i++)
-            for (int64_t v = 0; v < NV && p * NV + v < ceil_div(r->P, LANES); v++) {
+            for (int64_t v = 0; v < NV && p * NV + v < vectors; v++) {
                 vec y = load(st->z + i * PANEL + v * LANES) + r->project_bias[p * NV + v];
                 store(st->sn + i * r->ls + (p * NV + v) * LANES, activate(act, y));
             }
     }
 }
-/* With norm every product of the row must be known before the first cell: they go to the slots at once. */
-static void normed_products(const recur *r, const step_rows *st)
+/* With norm every product of the row must be known before the first cell: they go to the slots at once. Section 0 holds
+   those of the inputs, section 1 those of the hidden state. */
+static void normed_products(const recur *r, const row_group *g, int64_t groups, int section, int64_t ld, team *t)
 {
-    const packed *w = &r->U[1];
-    for (int64_t p = 0; p < w->panels; p++) {
-        int64_t n = min64(PANEL, r->count[1] - p * PANEL);
-        gemm_rows(st->m, n, w->K, st->s, r->ls, w->to + p * w->K * NV, st->g + r->col[1] + p * PANEL, r->lg, false);
-    }
-    for (int64_t i = 0; i < st->m; i++)
-        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[1], st->g + i * r->lg + r->col[1],
-                           st->stats + i * NORM_STATS + NORM_OF_H);
+    const packed *w = section ? &r->U[1] : &r->W[0];
+    int64_t from, to;
+    team_share(t, w->panels, &from, &to);
+    gemm_groups(g, groups, r->blocks * r->sh.section_slots[section] * LANES, w->K, ld, w->to, r->lg, false, from, to);
+    team_meet(t);
 }
-static void normed_cell_state(const recur *r, const step_rows *st)
+static void normed_rows(const recur *r, real *g, real *stats, int64_t m, int section, team *t)
+{
+    int64_t from, to;
+    team_share(t, m, &from, &to);
+    for (int64_t i = from; i < to; i++)
+        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[section], g + i * r->lg + r->col[section],
+                           stats + i * NORM_STATS + (section ? NORM_OF_H : NORM_OF_X));
+    team_meet(t);
+}
+static void normed_step(const recur *r, const step_rows *st, team *t)
+{
+    if (st->x) {
+        normed_products(r, &(row_group){ st->m, st->x, st->g + r->col[0] }, 1, 0, st->ldx, t);
+        normed_rows(r, st->g, st->stats, st->m, 0, t);
+    }
+    normed_products(r, &(row_group){ st->m, st->s, st->g + r->col[1] }, 1, 1, r->ls, t);
+    normed_rows(r, st->g, st->stats, st->m, 1, t);
+}
+static void normed_cell_state(const recur *r, const step_rows *st, team *t)
 {
     int c = r->sh.states - 1;
-    for (int64_t i = 0; i < st->m; i++)
+    int64_t from, to;
+    team_meet(t);
+    team_share(t, st->m, &from, &to);
+    for (int64_t i = from; i < to; i++)
         norm_cell_forward(r->H, st->sn + i * r->ls + r->at[c], st->stats + i * NORM_STATS + NORM_OF_C);
 }
-static void step_forward(const recur *r, const step_rows *st)
+static void step_forward(const recur *r, const step_rows *st, team *t)
 {
-    const cell_def *def = r->sh.def;
-    if (r->sh.norm) normed_products(r, st);
-    for (int64_t u = 0; u < r->blocks; u += r->group) {
-        if (!r->sh.norm) group_products(r, st, FROM_H, u, st->s, r->ls);
-        group_cells(r, st, u, def->forward);
+    if (r->sh.norm) normed_step(r, st, t);
+    step_groups(r, st, t, false);
+    if (r->sh.norm) normed_cell_state(r, st, t);
+    if (r->sh.stages == 2) {
+        team_meet(t);
+        step_groups(r, st, t, true);
     }
-    if (r->sh.norm) normed_cell_state(r, st);
-    for (int64_t u = 0; r->sh.stages == 2 && u < r->blocks; u += r->group) {
-        group_products(r, st, FROM_V, u, st->v, r->lv);
-        group_cells(r, st, u, def->forward2);
+    if (r->sh.project != NO_TENSOR) {
+        team_meet(t);
+        project_rows(r, st, t);
     }
-    if (r->sh.project != NO_TENSOR) project_rows(r, st);
+    team_meet(t);
 }
 
 /* ---- forward ---- */
-static void input_products(const recur *r, int64_t m, const real *x, int64_t ldx, real *g, real *stats)
+static step_rows rows_at(const recur *r, const walk *w, real *z)
 {
-    for (int s = 0; s < r->sh.sections; s++)
-        if (r->sh.section_feeds[s] & FROM_X)
-            gemm_rows(m, r->blocks * r->sh.section_slots[s] * LANES, r->I, x, ldx, r->W[s].to, g + r->col[s], r->lg,
-                      false);
-    for (int64_t i = 0; r->sh.norm && i < m; i++)
-        norm_gates_forward(r->sh.norm, r->H, r->sh.section_slots[0], g + i * r->lg + r->col[0],
-                           stats + i * NORM_STATS + NORM_OF_X);
-}
-static void input_task(void *ctx, int64_t i, int thread)
-{
-    recur *r = ctx;
-    int64_t row = i * r->row_block;
-    (void)thread;
-    input_products(r, min64(r->row_block, r->b.R - row), r->x + row * r->ldx, r->ldx, r->g + row * r->lg,
-                   r->stats ? r->stats + row * NORM_STATS : NULL);
-}
-static step_rows rows_at(const recur *r, int64_t t, int64_t b0, int64_t m, real *z)
-{
-    int64_t row = r->b.off[t] + b0;
-    return (step_rows){ .m = m,
-                        .g = r->g + row * r->lg,
-                        .s = r->s + (block_before(r, t) + b0) * r->ls,
-                        .sn = r->s + (block_after(r, t) + b0) * r->ls,
-                        .v = r->v ? r->v + row * r->lv : NULL,
-                        .mid = r->m ? r->m + row * r->lm : NULL,
-                        .stats = r->stats ? r->stats + row * NORM_STATS : NULL,
+    int64_t b0 = w->shard * r->shard;
+    return (step_rows){ .m = w->m,
+                        .g = r->g + w->row * r->lg,
+                        .s = r->s + (block_before(r, w->t) + b0) * r->ls,
+                        .sn = r->s + (block_after(r, w->t) + b0) * r->ls,
+                        .v = r->v ? r->v + w->row * r->lv : NULL,
+                        .mid = r->m ? r->m + w->row * r->lm : NULL,
+                        .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
                         .z = z };
 }
-static int64_t shard_rows(const recur *r, int64_t shard, int64_t t)
+/* Groups of rows of the steps from w on, as many as make a chunk; `next` is the step behind them. */
+static int64_t chunk_of(const recur *r, const walk *w, row_group g[CHUNK_ROWS], walk *next)
 {
-    return max64(0, min64(r->shard, active_at(r, t) - shard * r->shard));
+    int64_t n = 0, rows = 0;
+    for (*next = *w; next->m && n < CHUNK_ROWS && (n == 0 || rows + next->m <= CHUNK_ROWS); walk_on(r, next)) {
+        g[n++] = (row_group){ next->m, r->x + (r->b.off[next->t] + w->shard * r->shard) * r->ldx,
+                              r->g + next->row * r->lg };
+        rows += next->m;
+    }
+    return n;
 }
-static void forward_shard(void *ctx, int64_t shard, int thread)
+static walk chunk_inputs(const recur *r, const walk *w, team *t)
+{
+    row_group g[CHUNK_ROWS], to[CHUNK_ROWS];
+    walk next;
+    int64_t n = chunk_of(r, w, g, &next);
+    for (int s = 0; s < r->sh.sections; s++) {
+        if (!(r->sh.section_feeds[s] & FROM_X)) continue;
+        for (int64_t i = 0; i < n; i++) to[i] = g[i], to[i].c += r->col[s];
+        if (r->sh.norm) {
+            normed_products(r, to, n, s, r->ldx, t);
+            continue;
+        }
+        int slots = r->sh.section_slots[s];
+        int64_t from, end;
+        team_share(t, r->groups, &from, &end);
+        gemm_groups(to, n, r->blocks * slots * LANES, r->I, r->ldx, r->W[s].to, r->lg, false,
+                    from * r->group * slots / NV, min64(r->W[s].panels, end * r->group * slots / NV));
+    }
+    for (walk k = *w; r->sh.norm && k.t != next.t; walk_on(r, &k))
+        normed_rows(r, r->g + k.row * r->lg, r->stats + k.row * NORM_STATS, k.m, 0, t);
+    return next;
+}
+static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
-    for (int64_t i = 0; i < r->b.T; i++) {
-        int64_t t = r->sh.spec.reverse ? r->b.T - 1 - i : i, m = shard_rows(r, shard, t);
-        if (!m) continue;
-        step_rows st = rows_at(r, t, shard * r->shard, m, r->scratch + thread * r->per_thread);
-        step_forward(r, &st);
-    }
+    for (walk w = walk_begin(r, shard, false); w.m;)
+        for (walk end = chunk_inputs(r, &w, t); w.t != end.t; walk_on(r, &w)) {
+            step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread);
+            step_forward(r, &st, t);
+        }
 }
 static void N(forward)(recur *r, const ragged *b, const void *x, int64_t ldx, const void *initial)
 {
     r->x = x, r->ldx = ldx, r->initial = initial;
     begin_batch(r, b);
-    pool_run(r->pool, r->row_block ? ceil_div(b->R, r->row_block) : 0, input_task, r);
-    pool_run(r->pool, ceil_div(b->B, r->shard), forward_shard, r);
+    pool_teams(r->pool, r->shards, forward_shard, r);
 }
 static const void *N(output)(const recur *r, int64_t t, int64_t *ld)
 {

@@ -1,4 +1,9 @@
-/* What the driver of the cells holds, and how its buffers are laid out. */
+/* What the driver of the cells holds, and how its buffers are laid out.
+
+   Rows of the batch (of x, dy, dx, s) are in the order of the caller, step by step. Rows of what only a shard touches
+   (g, v, m, dproject, stats) are [shard][step][row]: a thread finds all of its shard in one place, no line of memory
+   changes hands between cores from the products of the inputs to the gradients of the weights, and the rows that a
+   weight gradient sums over lie at one stride. */
 #ifndef RECUR_LAYOUT_H
 #define RECUR_LAYOUT_H
 #include "cell/cell.h"
@@ -22,7 +27,7 @@ struct recur {
     int64_t *depth[MAX_SECTIONS];                    /* [panels] of U: behind it a panel holds only zeros */
     vec *bias[MAX_SECTIONS], *params, *project_bias; /* [block][slot], [block][param], [block of outputs] */
     real clip[5];
-    int group;                                           /* unit blocks whose slots fill whole panels */
+    int64_t group, groups;                               /* unit blocks whose slots fill whole panels; how many */
     int64_t lz[MAX_SECTIONS], z_at[MAX_SECTIONS], z_row; /* product buffer of a group, per row */
     real *scratch;                                       /* [thread][per_thread] */
     int64_t per_thread;
@@ -30,17 +35,19 @@ struct recur {
     int64_t cap_rows, cap_batch;
     bool train;
     real *g, *s, *v, *m, *dproject, *stats;
-    vec *dp;       /* [shard][block][param] */
-    int64_t *prev; /* [R] state row before each row */
+    real *partial;          /* [parts - 1][parameters] weight gradients of all parts but the first */
+    vec *dp;                /* [shard][block][param] */
+    int64_t *prev, *source; /* [R] of each row of g: the row of the state before, the row of the input */
+    int64_t *start;         /* [shards + 1] first row of a shard in g */
     /* of the batch in progress */
     ragged b;
-    int64_t shard;
+    int64_t shard, shards, parts, shards_per_part;
     const real *x, *dy, *initial;
-    int64_t ldx, ldy, lddx, row_block;
+    int64_t ldx, ldy, lddx;
     real *carry, *dparams, *dx;
     bool add_dx;
 };
-enum { MAX_SHARD = 32, COLUMN_SUM = 8 };
+enum { MAX_SHARD = 32, COLUMN_SUM = 8, CHUNK_ROWS = 96 };
 
 static int first_slot(const cell_shape *sh, int section)
 {

@@ -83,6 +83,13 @@ laco_status model_ready(laco_model *m, laco_error *err)
     return st;
 }
 
+laco_status model_weights(laco_model *m, const char *kind, laco_error *err)
+{
+    if (strcmp(kind, "float"))
+        return fail(err, LACO_EINVAL, -1, "laco_model_weights: \"%.40s\"; there is float, bf16, int8", kind);
+    return model_ready(m, err);
+}
+
 laco_status model_copy_new(model_copy *out, const laco_model *m, laco_error *err)
 {
     *out = (model_copy){ 0 };

@@ -42,7 +42,7 @@ static totals totals_of(const laco_model *m, int64_t batch, int64_t steps)
     if (!n->d.tied) read -= table;
     if (n->symbols) read += n->d.layer[0].out;
     return (totals){ .weights_read = read * n->k->real_size,
-                     .state = m->steps ? net_state_bytes(n) : 0,
+                     .state = m->steps ? net_state_bytes(n, 1) : 0,
                      /* weights, gradients and two buffers of an optimizer such as adam */
                      .training = net_bytes(n, batch * steps, batch, true) + 4 * (size_t)(n->params * n->k->real_size) };
 }

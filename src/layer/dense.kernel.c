@@ -86,13 +86,15 @@ static laco_status dense_reserve(layer *l, int64_t rows, int64_t batch, bool tra
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
     return st || !train || l->h.s.act == ACT_LINEAR ? st : reserve_rows(&l->dz, &l->cap_dz, rows, l->h.ldy, err);
 }
-static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy)
+/* m rows, the panels of outputs from `from` to `to` */
+static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy, int64_t from,
+                       int64_t to_panel)
 {
-    int64_t out = l->h.s.out;
+    int64_t out = l->h.s.out, end = min64(out, to_panel * PANEL);
     const real *bias = l->h.w + out * l->h.s.in;
-    gemm_rows(m, out, l->h.s.in, x, ldx, l->W, y, ldy, false);
+    gemm_groups(&(row_group){ m, x, y }, 1, out, l->h.s.in, ldx, l->W, ldy, false, from, to_panel);
     for (int64_t r = 0; r < m; r++)
-        for (int64_t j = 0; j < out; j += LANES) {
+        for (int64_t j = from * PANEL; j < end; j += LANES) {
             real *to = y + r * ldy + j;
             int64_t n = min64(LANES, out - j);
             vec v = splat(0);
@@ -107,7 +109,8 @@ static void dense_forward_task(void *ctx, int64_t i, int thread)
     layer *l = ctx;
     int64_t r = i * ROWS_PER_TASK;
     (void)thread;
-    dense_rows(l, min64(ROWS_PER_TASK, l->R - r), l->x + r * l->ldx, l->ldx, l->h.y + r * l->h.ldy, l->h.ldy);
+    dense_rows(l, min64(ROWS_PER_TASK, l->R - r), l->x + r * l->ldx, l->ldx, l->h.y + r * l->h.ldy, l->h.ldy, 0,
+               ceil_div(l->h.s.out, PANEL));
 }
 static void dense_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
@@ -163,12 +166,12 @@ static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy,
     pool_run(l->h.pool, ceil_div(l->h.s.in, PANEL) + (dx ? ceil_div(l->R, ROWS_PER_TASK) : 0) + l->h.s.bias,
              dense_back_task, l);
 }
-static int64_t dense_none(const layer *l) { return (void)l, 0; }
-static void dense_step_init(const layer *l, void *state) { (void)l, (void)state; }
-static void dense_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+static void dense_step(const layer *l, const step_call *c)
 {
-    (void)state, (void)scratch;
-    dense_rows(l, 1, x, l->h.s.in, y, l->h.s.out);
+    int64_t from, to;
+    team_share(c->t, ceil_div(l->h.s.out, PANEL), &from, &to);
+    for (int64_t i = 0; i < c->m; i += ROW_BLOCK)
+        dense_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to);
 }
 static int64_t dense_work(const layer *l) { return l->h.s.in * l->h.s.out; }
 extern const layer_kind N(dense_layer);
@@ -177,6 +180,7 @@ const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an act
                                     dense_free,     dense_load,
                                     dense_bytes,    dense_reserve,
                                     dense_forward,  dense_output,
-                                    dense_backward, dense_none,
-                                    dense_none,     dense_step_init,
-                                    dense_step,     dense_work };
+                                    dense_backward, no_state,
+                                    no_states,      no_init,
+                                    no_scratch,     dense_step,
+                                    dense_work };

@@ -102,12 +102,10 @@ static void dropout_backward(layer *l, const pass *p, const void *dy, int64_t ld
     l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
     if (dx) pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), dropout_back_task, l);
 }
-static int64_t dropout_none(const layer *l) { return (void)l, 0; }
-static void dropout_step_init(const layer *l, void *state) { (void)l, (void)state; }
-static void dropout_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+static void dropout_step(const layer *l, const step_call *c)
 {
-    (void)state, (void)scratch;
-    memcpy(y, x, (size_t)l->h.s.in * sizeof(real));
+    for (int64_t i = 0; first_member(c) && i < c->m; i++)
+        memcpy(row_out(c, i), row_in(c, i), (size_t)l->h.s.in * sizeof(real));
 }
 extern const layer_kind N(dropout_layer);
 const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at random while training",
@@ -115,6 +113,7 @@ const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at ra
                                       dropout_free,     dropout_load,
                                       dropout_bytes,    dropout_reserve,
                                       dropout_forward,  dropout_output,
-                                      dropout_backward, dropout_none,
-                                      dropout_none,     dropout_step_init,
-                                      dropout_step,     dropout_none };
+                                      dropout_backward, no_state,
+                                      no_states,        no_init,
+                                      no_scratch,       dropout_step,
+                                      no_state };

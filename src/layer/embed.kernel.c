@@ -80,12 +80,10 @@ static void embed_backward(layer *l, const pass *p, const void *dy, int64_t ldy,
     l->dy = dy, l->lddy = ldy, l->dw = dparams;
     pool_run(l->h.pool, ceil_div(l->h.s.out, COLUMNS_PER_TASK), scatter_task, l);
 }
-static int64_t embed_none(const layer *l) { return (void)l, 0; }
-static void embed_step_init(const layer *l, void *state) { (void)l, (void)state; }
-static void embed_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+static void embed_step(const layer *l, const step_call *c)
 {
-    (void)state, (void)scratch;
-    memcpy(y, l->h.w + *(const int32_t *)x * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
+    for (int64_t i = 0; first_member(c) && i < c->m; i++)
+        memcpy(row_out(c, i), l->h.w + ((const int32_t *)c->x)[i] * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
 }
 extern const layer_kind N(embed_layer);
 const layer_kind N(embed_layer) = { "embed",        "a learned vector for every symbol, found by look-up",
@@ -93,6 +91,7 @@ const layer_kind N(embed_layer) = { "embed",        "a learned vector for every 
                                     embed_free,     embed_load,
                                     embed_bytes,    embed_reserve,
                                     embed_forward,  embed_output,
-                                    embed_backward, embed_none,
-                                    embed_none,     embed_step_init,
-                                    embed_step,     embed_none };
+                                    embed_backward, no_state,
+                                    no_states,      no_init,
+                                    no_scratch,     embed_step,
+                                    no_state };

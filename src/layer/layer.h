@@ -26,6 +26,17 @@ typedef struct pass {
     uint64_t update; /* counter of random numbers: the number of the update */
 } pass;
 
+/* One step of m streams. Every member of the team calls; none is behind the step when the last returns. */
+typedef struct step_call {
+    int64_t m, ldx, ldy;
+    const void *x; /* [m][ldx] reals, or [m] symbols */
+    void *y;       /* [m][ldy] */
+    const void *s; /* states before and after, [m][state_stride] */
+    void *sn;
+    void *scratch;
+    team *t;
+} step_call;
+
 typedef struct layer_kind {
     const char *name, *about;
     laco_status (*describe)(layer_spec *s, param_tensor *tensors, int *count, laco_error *err); /* sets s->out */
@@ -41,9 +52,11 @@ typedef struct layer_kind {
     void (*backward)(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                      int64_t lddx);
     int64_t (*state_stride)(const layer *l); /* reals per row */
-    int64_t (*step_scratch)(const layer *l); /* reals; -1: cannot step */
-    void (*step_init)(const layer *l, void *state);
-    void (*step)(const layer *l, const void *x, void *y, void *state, void *scratch);
+    /* Where state k lies in a row, and how many numbers it is; returns how many there are. */
+    int (*states)(const layer *l, int64_t *at, int64_t *width);
+    void (*step_init)(const layer *l, void *row); /* the state of one stream before its first step */
+    int64_t (*step_scratch)(const layer *l, int64_t m, int threads); /* reals; -1: cannot step */
+    void (*step)(const layer *l, const step_call *c);
     int64_t (*work)(const layer *l); /* multiply-adds of one row of one step */
 } layer_kind;
 #endif

@@ -13,6 +13,15 @@ typedef struct layer_head {
 } layer_head;
 enum { ROWS_PER_TASK = 64 };
 
+/* of a layer that keeps nothing between steps */
+static inline int64_t no_state(const layer *l) { return (void)l, 0; }
+static inline int no_states(const layer *l, int64_t *at, int64_t *width) { return (void)l, (void)at, (void)width, 0; }
+static inline void no_init(const layer *l, void *row) { (void)l, (void)row; }
+static inline int64_t no_scratch(const layer *l, int64_t m, int threads) { return (void)l, (void)m, (void)threads, 0; }
+static inline bool first_member(const step_call *c) { return c->t->member == 0; }
+static inline const real *row_in(const step_call *c, int64_t i) { return (const real *)c->x + i * c->ldx; }
+static inline real *row_out(const step_call *c, int64_t i) { return (real *)c->y + i * c->ldy; }
+
 /* Row stride of an array that a tile may read: see row_stride. */
 static inline size_t rows_bytes(int64_t rows, int64_t ld) { return (size_t)(rows * ld + PANEL) * sizeof(real); }
 static inline real *new_rows(int64_t rows, int64_t ld) { return mem_new((size_t)(rows * ld + PANEL), sizeof(real)); }

@@ -173,14 +173,13 @@ static void residual_task(void *ctx, int64_t i, int thread)
     for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
         for (int64_t j = 0; j < l->h.s.in; j++) l->dx[r * l->lddx + j] += l->dy[r * l->lddy + j];
 }
-static void learned_gradient(layer *l, int d, const real *carry, real *dw)
+static void learned_gradient(const layer *l, const real *carry, real *dw)
 {
     for (int64_t b = 0; b < l->p->b.B; b++) {
         real *to = dw;
         for (int k = 0; k < l->states; to += l->width[k++])
             for (int64_t j = 0; j < l->width[k]; j++) to[j] += carry[b * l->ls + l->at[k] + j];
     }
-    (void)d;
 }
 static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams,
                                void *dx, int64_t lddx)
@@ -193,25 +192,36 @@ static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t 
         l->part = d;
         if (l->dirs == 2) pool_run(l->h.pool, tasks, part_task, l);
         ops.backward(l->dir[d], l->dirs == 2 ? l->dy_part : dy, l->dirs == 2 ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
-        if (l->h.s.learned_state) learned_gradient(l, d, c, dw + l->tensors_size);
+        if (l->h.s.learned_state) learned_gradient(l, c, dw + l->tensors_size);
     }
     if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
 }
 static int64_t recurrent_state(const layer *l) { return l->dirs * l->ls; }
-static int64_t recurrent_scratch(const layer *l)
+static int recurrent_states(const layer *l, int64_t *at, int64_t *width)
 {
-    return l->own_output && !(l->dirs == 1 && !l->h.s.cell.reverse) ? -1 : ops.step_scratch(l->dir[0]);
+    memcpy(at, l->at, sizeof l->at), memcpy(width, l->width, sizeof l->width);
+    return l->states;
 }
-static void recurrent_step_init(const layer *l, void *state)
+static void recurrent_step_init(const layer *l, void *row)
 {
-    memset(state, 0, (size_t)l->ls * sizeof(real));
-    if (l->h.s.learned_state) learned_row(l, 0, state);
+    memset(row, 0, (size_t)l->ls * sizeof(real));
+    if (l->h.s.learned_state) learned_row(l, 0, row);
 }
-static void recurrent_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+static int64_t recurrent_scratch(const layer *l, int64_t m, int threads)
 {
-    ops.step(l->dir[0], x, state, scratch);
-    memcpy(y, state, (size_t)l->P * sizeof(real));
-    for (int64_t j = 0; l->h.s.residual && j < l->P; j++) ((real *)y)[j] += ((const real *)x)[j];
+    return l->dirs == 2 || l->h.s.cell.reverse ? -1 : ops.step_scratch(l->dir[0], m, threads);
+}
+static void recurrent_step(const layer *l, const step_call *c)
+{
+    int64_t from, to;
+    ops.step(l->dir[0], c->m, c->x, c->ldx, c->s, c->sn, c->scratch, c->t);
+    team_share(c->t, l->P, &from, &to);
+    for (int64_t i = 0; i < c->m; i++) {
+        real *y = row_out(c, i);
+        const real *h = (const real *)c->sn + i * l->ls, *x = row_in(c, i);
+        memcpy(y + from, h + from, (size_t)(to - from) * sizeof(real));
+        for (int64_t j = from; l->h.s.residual && j < to; j++) y[j] += x[j];
+    }
 }
 static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_row(l->dir[0]); }
 extern const layer_kind N(recurrent_layer);
@@ -221,5 +231,6 @@ const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `
                                         recurrent_bytes,    recurrent_reserve,
                                         recurrent_forward,  recurrent_output,
                                         recurrent_backward, recurrent_state,
-                                        recurrent_scratch,  recurrent_step_init,
-                                        recurrent_step,     recurrent_work };
+                                        recurrent_states,   recurrent_step_init,
+                                        recurrent_scratch,  recurrent_step,
+                                        recurrent_work };

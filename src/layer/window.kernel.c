@@ -108,15 +108,16 @@ static void window_backward(layer *l, const pass *p, const void *dy, int64_t ldy
     if (carry) memset(carry, 0, (size_t)(p->b.B * window_state(l)) * sizeof(real));
     if (dx) pool_run(l->h.pool, p->b.T, window_back_task, l);
 }
-static int64_t window_none(const layer *l) { return (void)l, 0; }
-static void window_step_init(const layer *l, void *state) { memset(state, 0, (size_t)window_state(l) * sizeof(real)); }
-static void window_step(const layer *l, const void *x, void *y, void *state, void *scratch)
+static int window_states(const layer *l, int64_t *at, int64_t *width) { return *at = 0, *width = window_state(l), 1; }
+static void window_step_init(const layer *l, void *row) { memset(row, 0, (size_t)window_state(l) * sizeof(real)); }
+static void window_step(const layer *l, const step_call *c)
 {
-    size_t n = (size_t)l->h.s.in * sizeof(real), past = (size_t)window_state(l) * sizeof(real);
-    (void)scratch;
-    memcpy(y, x, n);
-    memcpy((char *)y + n, state, past);
-    memcpy(state, y, past);
+    int64_t n = l->h.s.in, past = window_state(l);
+    for (int64_t i = 0; first_member(c) && i < c->m; i++) {
+        memcpy(row_out(c, i), row_in(c, i), (size_t)n * sizeof(real));
+        memcpy(row_out(c, i) + n, (const real *)c->s + i * past, (size_t)past * sizeof(real));
+        memcpy((real *)c->sn + i * past, row_out(c, i), (size_t)past * sizeof(real));
+    }
 }
 extern const layer_kind N(window_layer);
 const layer_kind
@@ -126,5 +127,6 @@ const layer_kind
                         window_bytes,    window_reserve,
                         window_forward,  window_output,
                         window_backward, window_state,
-                        window_none,     window_step_init,
-                        window_step,     window_none };
+                        window_states,   window_step_init,
+                        no_scratch,      window_step,
+                        no_state };

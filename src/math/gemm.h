@@ -82,6 +82,10 @@ INLINE void rows_by_panel(int64_t m, int64_t K, const real *a, int64_t lda, cons
                           bool add)
 {
     int64_t n = (m + MR - 1) / MR;
+    if (n == 1) {
+        tiles[m](K, a, lda, b, c, ldc, add);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         int64_t r = i * m / n, e = (i + 1) * m / n;
         tiles[e - r](K, a + r * lda, lda, b, c + r * ldc, ldc, add);
@@ -100,21 +104,43 @@ INLINE void panel_product(int64_t m, int64_t K, const real *a, int64_t lda, cons
         rows_by_panel(m, min64(kc, K - k), a + k, lda, b + k * NV, c, ldc, add || k > 0);
 }
 
-/* c[m][n] (+)= a[m][K] * panels, m at most ROW_BLOCK. A last panel narrower than PANEL goes through a buffer. */
-enum { ROW_BLOCK = 96 };
+/* Rows that lie together: c[m][.] and a[m][.], row by row at the strides of the product. */
+typedef struct row_group {
+    int64_t m;
+    const real *a;
+    real *c;
+} row_group;
+
+/* c[.][n] (+)= a[.][K] * panels for all groups, the panels from `from` to `to` of ceil(n / PANEL): a block of a panel
+   is read once for all. A last panel narrower than PANEL goes through a buffer. */
+enum { GROUP_ROWS = 96 };
+INLINE void gemm_groups(const row_group *g, int64_t groups, int64_t n, int64_t K, int64_t lda, const vec *b, int64_t ldc,
+                        bool add, int64_t from, int64_t to)
+{
+    real edge[GROUP_ROWS * PANEL] __attribute__((aligned(64)));
+    for (int64_t k = 0; k == 0 || k < K; k += KC)
+        for (int64_t p = from; p < to; p++) {
+            int64_t kc = min64(KC, K - k), w = min64(PANEL, n - p * PANEL);
+            const vec *block = b + (p * K + k) * NV;
+            for (int64_t i = 0; i < groups; i++) {
+                real *c = g[i].c + p * PANEL;
+                if (w == PANEL) {
+                    rows_by_panel(g[i].m, kc, g[i].a + k, lda, block, c, ldc, add || k > 0);
+                    continue;
+                }
+                rows_by_panel(g[i].m, kc, g[i].a + k, lda, block, edge, PANEL, false);
+                for (int64_t r = 0; r < g[i].m; r++)
+                    for (int64_t j = 0; j < w; j++)
+                        c[r * ldc + j] = (add || k > 0 ? c[r * ldc + j] : 0) + edge[r * PANEL + j];
+            }
+        }
+}
+/* c[m][n] (+)= a[m][K] * panels, m at most ROW_BLOCK. */
+enum { ROW_BLOCK = GROUP_ROWS };
 INLINE void gemm_rows(int64_t m, int64_t n, int64_t K, const real *a, int64_t lda, const vec *b, real *c, int64_t ldc,
                       bool add)
 {
-    real edge[ROW_BLOCK * PANEL] __attribute__((aligned(64)));
-    int64_t j = n / PANEL * PANEL, w = n - j;
-    for (int64_t k = 0; k == 0 || k < K; k += KC) {
-        int64_t kc = min64(KC, K - k);
-        for (int64_t i = 0; i < j; i += PANEL)
-            rows_by_panel(m, kc, a + k, lda, b + (i / PANEL * K + k) * NV, c + i, ldc, add || k > 0);
-        if (w) rows_by_panel(m, kc, a + k, lda, b + (j / PANEL * K + k) * NV, edge, PANEL, k > 0);
-    }
-    for (int64_t r = 0; w && r < m; r++)
-        for (int64_t i = 0; i < w; i++) c[r * ldc + j + i] = (add ? c[r * ldc + j + i] : 0) + edge[r * PANEL + i];
+    gemm_groups(&(row_group){ m, a, c }, 1, n, K, lda, b, ldc, add, 0, (n + PANEL - 1) / PANEL);
 }
 
 /* A block of rows of the right operand copied into a panel: dst[k][PANEL] = src[k][0..w), the rest 0. */

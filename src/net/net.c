@@ -39,6 +39,26 @@ static laco_status list_tensors(net *n, laco_error *err)
     return LACO_OK;
 }
 
+static uint64_t hashed(uint64_t h, const void *bytes, size_t n) /* FNV-1a */
+{
+    for (size_t i = 0; i < n; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+    return h;
+}
+/* Of what decides how states are used: kinds and sizes of the layers, cells and their words. */
+static uint64_t fingerprint(const net *n)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (int i = 0; i < n->d.layers; i++) {
+        const layer_spec *s = &n->d.layer[i];
+        const int64_t size[] = { s->in,           s->out,         s->symbols, s->cell.hidden,
+                                 s->cell.project, s->cell.words, s->steps,   s->residual,
+                                 s->act,          s->learned_state };
+        h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
+        if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
+    }
+    return h;
+}
+
 laco_status net_new(net **out, const net_description *d, int64_t inputs, const kernels *k, pool *p, laco_error *err)
 {
     net *n = mem_new(1, sizeof *n);
@@ -46,11 +66,14 @@ laco_status net_new(net **out, const net_description *d, int64_t inputs, const k
     n->k = k, n->pool = p, n->d = *d, n->inputs = inputs;
     n->symbols = d->layer[0].symbols, n->outputs = d->layer[d->layers - 1].out;
     for (int i = 0; i < d->layers; i++) n->kind[i] = kernels_layer(k, d->layer[i].kind);
+    n->fingerprint = fingerprint(n);
     laco_status st = list_tensors(n, err);
     if (!st && (!(n->w = mem_new((size_t)n->params, (size_t)k->real_size))))
         st = fail_memory(err, (size_t)n->params * (size_t)k->real_size);
     for (int i = 0; !st && i < d->layers; i++) st = n->kind[i]->make(&n->layer[i], &n->d.layer[i], p, err);
     if (st) return net_free(n), st;
+    for (int i = 0; i < d->layers; i++)
+        n->state_row[i] = n->kind[i]->state_stride(n->layer[i]) * k->real_size, n->wide = max64(n->wide, d->layer[i].out);
     *out = n;
     return LACO_OK;
 }
@@ -92,12 +115,6 @@ laco_status net_load(net *n, bool train, bool run, laco_error *err)
     return LACO_OK;
 }
 
-static int64_t widest(const net *n)
-{
-    int64_t w = n->symbols ? 1 : n->inputs;
-    for (int i = 0; i < n->d.layers; i++) w = max64(w, n->d.layer[i].out);
-    return w + 64;
-}
 static int64_t between(const net *n) /* reals of a row of gradients between layers, whole cache lines */
 {
     int64_t w = 1;
@@ -206,43 +223,131 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
     return loss;
 }
 
-/* ---- streaming ---- memory: states of the layers, then two rows of numbers and the largest scratch */
+/* ---- streaming ---- memory: the head; for every layer two buffers of states [streams][stride], one read and one
+   written in turn; two rows of numbers per stream, between layers; the largest scratch */
 bool net_steps(const net *n)
 {
     for (int i = 0; i < n->d.layers; i++)
-        if (n->kind[i]->step_scratch(n->layer[i]) < 0) return false;
+        if (n->kind[i]->step_scratch(n->layer[i], 1, 1) < 0) return false;
     return true;
 }
-static int64_t line_up(const net *n, int64_t reals) { return ceil_div(reals * n->k->real_size, 64) * 64; }
-size_t net_state_kept(const net *n)
+static int64_t whole_lines(const net *n, int64_t reals) { return ceil_div(reals * n->k->real_size, 64) * 64; }
+static int64_t states_of(const net *n, int i, int64_t streams) /* bytes of one of the buffers of a layer */
 {
-    size_t sum = 0;
-    for (int i = 0; i < n->d.layers; i++) sum += (size_t)line_up(n, n->kind[i]->state_stride(n->layer[i]));
+    return ceil_div(n->state_row[i] * streams, 64) * 64;
+}
+static int64_t all_states(const net *n, int64_t streams)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < n->d.layers; i++) sum += 2 * states_of(n, i, streams);
     return sum;
 }
-size_t net_state_bytes(const net *n)
+size_t net_state_bytes(const net *n, int64_t streams)
 {
-    int64_t scratch = 0;
-    for (int i = 0; i < n->d.layers; i++) scratch = max64(scratch, n->kind[i]->step_scratch(n->layer[i]));
-    return net_state_kept(n) + 2 * (size_t)line_up(n, widest(n)) + (size_t)line_up(n, scratch);
+    int64_t scratch = 0, most = ((int64_t)1 << 40) / (n->wide + net_state_numbers(n, 1) + 64);
+    if (streams < 1 || streams > most) return 0;
+    for (int i = 0; i < n->d.layers; i++)
+        scratch = max64(scratch, n->kind[i]->step_scratch(n->layer[i], streams, STREAM_THREADS));
+    return sizeof(net_state) + (size_t)(all_states(n, streams) + 2 * whole_lines(n, n->wide * streams) +
+                                        whole_lines(n, scratch));
 }
-void net_state_init(const net *n, void *state)
+
+void net_state_init(const net *n, net_state *s, int64_t streams)
 {
-    char *at = state;
-    memset(state, 0, net_state_bytes(n));
-    for (int i = 0; i < n->d.layers; i++) {
-        n->kind[i]->step_init(n->layer[i], at);
-        at += line_up(n, n->kind[i]->state_stride(n->layer[i]));
+    *s = (net_state){ .magic = STATE_MAGIC, .network = n->fingerprint, .k = n->k, .streams = streams };
+    s->between = all_states(n, streams), s->wide = whole_lines(n, n->wide * streams);
+    memset(s->rest, 0, net_state_bytes(n, streams) - sizeof *s);
+    for (int64_t i = 0; i < streams; i++) net_state_reset(n, s, i);
+}
+bool net_state_fits(const net *n, const net_state *s)
+{
+    return s->magic == STATE_MAGIC && s->network == n->fingerprint && s->k == n->k;
+}
+void net_state_copy(net_state *to, const net_state *from)
+{
+    memcpy(to->rest, from->rest, (size_t)from->between);
+    to->turn = from->turn;
+}
+/* The row of a stream in the buffer of a layer that the next step reads. */
+static char *row_of(const net *n, const net_state *s, int i, char *at, int64_t stream)
+{
+    return at + (s->turn % 2) * states_of(n, i, s->streams) + stream * n->state_row[i];
+}
+void net_state_reset(const net *n, net_state *s, int64_t stream)
+{
+    char *at = s->rest;
+    for (int i = 0; i < n->d.layers; at += 2 * states_of(n, i, s->streams), i++)
+        n->kind[i]->step_init(n->layer[i], row_of(n, s, i, at, stream));
+}
+int64_t net_state_numbers(const net *n, int64_t streams)
+{
+    int64_t sum = 0, at[MAX_STATES], width[MAX_STATES];
+    for (int i = 0; i < n->d.layers; i++)
+        for (int k = n->kind[i]->states(n->layer[i], at, width); k-- > 0;) sum += width[k];
+    return sum * streams;
+}
+/* All states of stream 0, then of stream 1, …: out of the buffers into `to`, or from `from` into them. */
+static void move_states(const net *n, net_state *s, char *to, const char *from)
+{
+    size_t done = 0, size = (size_t)n->k->real_size;
+    for (int64_t b = 0; b < s->streams; b++) {
+        char *first = s->rest;
+        for (int i = 0; i < n->d.layers; first += 2 * states_of(n, i, s->streams), i++) {
+            int64_t at[MAX_STATES], width[MAX_STATES];
+            int parts = n->kind[i]->states(n->layer[i], at, width);
+            char *row = row_of(n, s, i, first, b);
+            for (int k = 0; k < parts; done += (size_t)width[k] * size, k++)
+                to ? memcpy(to + done, row + (size_t)at[k] * size, (size_t)width[k] * size)
+                   : memcpy(row + (size_t)at[k] * size, from + done, (size_t)width[k] * size);
+        }
     }
 }
-void net_step(const net *n, void *state, const void *x, void *y)
+void net_state_get(const net *n, const net_state *s, void *numbers) { move_states(n, (net_state *)s, numbers, NULL); }
+void net_state_put(const net *n, net_state *s, const void *numbers) { move_states(n, s, NULL, numbers); }
+
+/* Streams that do not take part keep their states, in the buffer that will be read next. */
+static void keep_others(const net *n, net_state *s)
 {
-    char *at = state, *rows = at + net_state_kept(n);
-    char *row[2] = { rows, rows + line_up(n, widest(n)) }, *scratch = row[1] + line_up(n, widest(n));
-    for (int i = 0; i < n->d.layers; i++) {
-        void *to = i + 1 == n->d.layers ? y : row[i % 2];
-        n->kind[i]->step(n->layer[i], x, to, at, scratch);
-        at += line_up(n, n->kind[i]->state_stride(n->layer[i]));
-        x = to;
+    char *at = s->rest;
+    for (int i = 0; i < n->d.layers; at += 2 * states_of(n, i, s->streams), i++) {
+        size_t row = (size_t)n->state_row[i], whole = (size_t)states_of(n, i, s->streams);
+        char *from = at + (s->turn % 2) * whole, *to = at + (1 - s->turn % 2) * whole;
+        memcpy(to + (size_t)s->m * row, from + (size_t)s->m * row, (size_t)(s->streams - s->m) * row);
     }
+}
+static void one_step(const net *n, net_state *s, unsigned turn, const void *x, void *y, team *t)
+{
+    char *at = s->rest, *rows = at + s->between;
+    step_call c = { .m = s->m, .x = x, .ldx = n->symbols ? 1 : n->inputs, .scratch = rows + 2 * s->wide, .t = t };
+    for (int i = 0; i < n->d.layers; i++) {
+        int64_t size = states_of(n, i, s->streams);
+        c.ldy = n->d.layer[i].out, c.y = i + 1 == n->d.layers ? y : rows + i % 2 * s->wide;
+        c.s = at + turn % 2 * size, c.sn = at + (1 - turn % 2) * size;
+        n->kind[i]->step(n->layer[i], &c);
+        team_meet(t);
+        at += 2 * size, c.x = c.y, c.ldx = c.ldy;
+    }
+}
+static void all_steps(void *ctx, int64_t task, team *t, int thread)
+{
+    net_state *s = ctx;
+    const net *n = s->n;
+    size_t in = (size_t)s->m * (n->symbols ? sizeof(int32_t) : (size_t)(n->inputs * n->k->real_size)),
+           out = (size_t)(s->m * n->outputs * n->k->real_size);
+    (void)task, (void)thread;
+    for (int64_t i = 0; i < s->steps; i++)
+        one_step(n, s, s->turn + (unsigned)i, (const char *)s->x + (size_t)i * in, (char *)s->y + (size_t)i * out, t);
+}
+void net_step(const net *n, net_state *s, int64_t steps, int64_t m, const void *x, void *y)
+{
+    s->n = n, s->x = x, s->y = y, s->steps = steps, s->m = m;
+    if (m < s->streams && steps % 2) keep_others(n, s);
+    if (s->pool)
+        pool_teams(s->pool, 1, all_steps, s);
+    else {
+        uint64_t mode = flush_denormals();
+        all_steps(s, 0, &(team){ .members = 1 }, 0);
+        restore_denormals(mode);
+    }
+    s->turn += (unsigned)steps;
 }

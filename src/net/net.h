@@ -9,6 +9,9 @@ typedef struct net {
     pool *pool;
     net_description d;
     int64_t inputs, outputs;
+    uint64_t fingerprint;           /* of the description */
+    int64_t state_row[MAX_LAYERS];  /* bytes of the state of one stream in a layer */
+    int64_t wide;                   /* numbers of the widest row between layers */
     bool symbols; /* inputs are symbols 0 .. inputs-1 */
     layer *layer[MAX_LAYERS];
     const layer_kind *kind[MAX_LAYERS];
@@ -55,10 +58,31 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
 /* dy: gradient of the output of layer `layers`-1, backwards through all of them. dx: of the input, or NULL. */
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx);
 
-/* ---- streaming ---- */
+/* ---- streaming ---- any number of streams side by side, in memory that the caller gives (aligned to 64) */
+typedef struct net_state {
+    uint32_t magic, turn;   /* steps so far: even ones leave the states in the first of two buffers */
+    uint64_t network;       /* its fingerprint: whose state this is */
+    const kernels *k;
+    int64_t streams;
+    pool *pool;             /* NULL: the calling thread alone */
+    const net *n;           /* of the call in progress, as the following */
+    const void *x;
+    void *y;
+    int64_t steps, m;
+    int64_t between, wide; /* where in rest the rows between layers begin; bytes of such rows */
+    _Alignas(64) char rest[];
+} net_state;
+enum { STATE_MAGIC = 0x0ac057a7, STREAM_THREADS = 8 };
 bool net_steps(const net *n); /* false: bidirectional or reverse */
-size_t net_state_bytes(const net *n);
-size_t net_state_kept(const net *n); /* the leading bytes that carry over between steps; the rest is scratch */
-void net_state_init(const net *n, void *state);
-void net_step(const net *n, void *state, const void *x, void *y);
+size_t net_state_bytes(const net *n, int64_t streams); /* 0: too many */
+void net_state_init(const net *n, net_state *s, int64_t streams);
+void net_state_copy(net_state *to, const net_state *from); /* of as many streams */
+void net_state_reset(const net *n, net_state *s, int64_t stream);
+bool net_state_fits(const net *n, const net_state *s);
+/* The first m streams, `steps` steps: x [steps][m][inputs] reals or [steps][m] symbols, y [steps][m][outputs]. */
+void net_step(const net *n, net_state *s, int64_t steps, int64_t m, const void *x, void *y);
+/* The numbers of all states of all streams in the order of the layers, without padding: how many; out; in. */
+int64_t net_state_numbers(const net *n, int64_t streams);
+void net_state_get(const net *n, const net_state *s, void *numbers);
+void net_state_put(const net *n, net_state *s, const void *numbers);
 #endif

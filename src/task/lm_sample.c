@@ -30,9 +30,9 @@ static void begin_state(sampler *s)
 {
     const net *n = s->l.m->net;
     int32_t eos = vocab_eos(s->l.v);
-    net_state_init(n, s->state);
-    if (eos >= 0) net_step(n, s->state, &eos, s->logits);
-    for (int64_t i = 0; i < s->prime_n; i++) net_step(n, s->state, &s->prime[i], s->logits);
+    net_state_init(n, s->state, 1);
+    if (eos >= 0) net_step(n, s->state, 1, 1, &eos, s->logits);
+    for (int64_t i = 0; i < s->prime_n; i++) net_step(n, s->state, 1, 1, &s->prime[i], s->logits);
 }
 static laco_status read_prime(sampler *s, laco_error *err)
 {
@@ -100,7 +100,7 @@ static void write_sample(sampler *s, int64_t c)
         int32_t id = draw(s, (uint64_t)c, (uint64_t)i);
         if (s->stop_at_line && id == vocab_eos(s->l.v)) break;
         put(s, id);
-        net_step(s->l.m->net, s->state, &id, s->logits);
+        net_step(s->l.m->net, s->state, 1, 1, &id, s->logits);
     }
 }
 
@@ -127,7 +127,7 @@ static void beam_free(beam *b)
 }
 static laco_status beam_new(beam *b, const sampler *s, laco_error *err)
 {
-    *b = (beam){ .width = min64(s->beam, s->V), .live = 1, .state_bytes = net_state_bytes(s->l.m->net) };
+    *b = (beam){ .width = min64(s->beam, s->V), .live = 1, .state_bytes = net_state_bytes(s->l.m->net, 1) };
     size_t w = (size_t)b->width;
     for (int k = 0; k < 2; k++)
         b->state[k] = mem_new(w, b->state_bytes), b->logits[k] = mem_new(w * (size_t)s->V, sizeof(float));
@@ -165,9 +165,9 @@ static void extend(sampler *s, beam *b, int64_t step, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         const candidate *c = &b->next[i];
-        memcpy(b->state[1] + (size_t)i * b->state_bytes, b->state[0] + (size_t)c->from * b->state_bytes,
-               b->state_bytes);
-        if (!c->done) net_step(s->l.m->net, b->state[1] + (size_t)i * b->state_bytes, &c->id, b->logits[1] + i * s->V);
+        char *state = b->state[1] + (size_t)i * b->state_bytes;
+        memcpy(state, b->state[0] + (size_t)c->from * b->state_bytes, b->state_bytes);
+        if (!c->done) net_step(s->l.m->net, (net_state *)state, 1, 1, &c->id, b->logits[1] + i * s->V);
         b->trail[step * b->width + i] = *c;
     }
     for (int64_t i = 0; i < n; i++) b->score[i] = b->next[i].score, b->done[i] = b->next[i].done;
@@ -209,7 +209,7 @@ static laco_status prepare(sampler *s, laco_error *err)
     s->line_start = true;
     if (!net_steps(s->l.m->net))
         return fail(err, LACO_EUNSUPPORTED, -1, "this network reads both ways and cannot write");
-    s->state = mem_new(net_state_bytes(s->l.m->net), 1);
+    s->state = mem_new(net_state_bytes(s->l.m->net, 1), 1);
     s->logits = mem_new((size_t)s->V, sizeof *s->logits), s->p = mem_new((size_t)s->V, sizeof *s->p);
     if (!s->state || !s->logits || !s->p) return fail_memory(err, (size_t)s->V * sizeof *s->p);
     st = net_load(s->l.m->net, false, true, err);

@@ -16,11 +16,11 @@ static void run(const laco_model *m)
     enum { T = 3 };
     size_t in = m->net->symbols ? 1 : (size_t)m->net->inputs, out = (size_t)m->net->outputs;
     float *x = mem_new(in, T * sizeof(float)), *y = mem_new(out, T * sizeof(float)); /* zeros, or symbol 0 */
-    void *state = mem_new(laco_state_size(m), 1);
+    void *state = mem_new(laco_state_size(m, 1), 1);
     laco_error e;
     if (x && y && state) {
         must(laco_model_run(m, x, NULL, T, 1, y, &e) == LACO_OK, "a model that cannot run");
-        laco_state_init(m, state);
+        must(laco_state_init(m, state, laco_state_size(m, 1), 1, &e) == (m->steps ? LACO_OK : LACO_EINVAL), "no state");
         laco_status st = m->net->symbols ? laco_step_symbol(m, state, 0, y, &e) : laco_step(m, state, x, y, &e);
         must(st == (m->steps ? LACO_OK : LACO_EINVAL), "a model that cannot step");
     }
