@@ -1,4 +1,4 @@
-# laco: make | make demo | make test | make bench | make install | make clean
+# laco: make | make demo | make test | make bench | make bench-check | make install | make clean
 #   SAN=address,undefined  or  SAN=thread   builds everything with those sanitizers, in a folder of its own
 #   CC=clang  PREFIX=/usr/local  DESTDIR=  V=1
 # Sources are found by wildcard. src/*/*.kernel.c is compiled once per instruction set and real type.
@@ -94,8 +94,14 @@ setup-test:
 	$(Q)tools/setup test
 demo: all
 	$(Q)$(BUILD)/laco demo
+# BENCH="--quick --rows lstm": options of bench/run
 bench: all
-	$(Q)$(BUILD)/laco bench
+	$(Q)tools/setup bench
+	$(Q)if command -v python3 >/dev/null; then BUILD=$(BUILD) bench/run $(BENCH); \
+	  else echo "no python3, so no peers: laco alone"; $(BUILD)/laco bench; fi
+bench-check: all
+	$(Q)tools/setup bench
+	$(Q)BUILD=$(BUILD) bench/instructions
 
 install: build $(BUILD)/laco.1 $(BUILD)/laco.pc
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/man/man1
@@ -116,5 +122,5 @@ $(BUILD)/laco.pc: FORCE
 clean:
 	rm -rf build build-*
 FORCE:
-.PHONY: all build setup tests test setup-test demo bench install clean FORCE
+.PHONY: all build setup tests test setup-test demo bench bench-check install clean FORCE
 -include $(LIBOBJ:.o=.d) $(APPOBJ:.o=.d) $(TESTS:%.c=$(BUILD)/%.d) $(FUZZ:%.c=$(BUILD)/%.d)

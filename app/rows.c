@@ -10,6 +10,7 @@ const example examples[] = {
     { "sample", "laco sample book.safetensors --temperature 0.7 --count 3 --stop" },
     { "eval", "laco eval book.safetensors --data another.txt" },
     { "score", "laco score book.safetensors --data sentences.txt" },
+    { "stream", "laco stream filter.safetensors --format s16 --rate 48000 <in.raw >out.raw" },
     { "info", "laco info book.safetensors" },
     { "selftest", "laco selftest" },
     { "bench", "laco bench gemm --threads 1" },

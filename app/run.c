@@ -128,11 +128,12 @@ static void on_output(void *ctx, const char *bytes, size_t n)
     laco_job_stop(r->job); /* nobody can read the rest */
 }
 
-static int run_to_end(run *r, const args_general *general)
+static int run_to_end(run *r, const args_general *general, bool live)
 {
     laco_error err;
     laco_watch watch = { sizeof watch, r, on_progress, on_note, on_output };
     progress_begin(&r->progress, general->quiet);
+    if (live) setvbuf(stdout, NULL, _IONBF, 0);
     r->same_terminal = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
     laco_status status = run_stoppable(r->job, &watch, &err);
     progress_clear(&r->progress);
@@ -157,7 +158,7 @@ int run_command(const char *command, int argc, char **argv)
     int code = EXIT_CALL;
     switch (args_apply(r.job, command, argc, argv, &general)) {
     case ARGS_OK:
-        code = run_to_end(&r, &general);
+        code = run_to_end(&r, &general, strcmp(command, "stream") == 0); /* every block as it is made */
         break;
     case ARGS_HELP:
         code = help_command(command);

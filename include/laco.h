@@ -159,9 +159,11 @@ LACO_API laco_status laco_steps(const laco_model *m, void *state, int64_t steps,
                                 float *out, laco_error *err);
 
 /* Several threads for one state: worth it for large layers (from about 256 units) stepped without pause. Whether the
-   threads or the caller alone do a call is measured as it goes; results are the same bits. At most 8; 0: all cores. */
+   threads or the caller alone do a call is measured as it goes; results are the same bits. For states of up to so many
+   streams of models of this description. threads 0: all cores. */
 typedef struct laco_threads laco_threads;
-LACO_API laco_status laco_threads_new(laco_threads **out, int threads, laco_error *err);
+LACO_API laco_status laco_threads_new(laco_threads **out, const laco_model *m, int64_t streams, int threads,
+                                      laco_error *err);
 LACO_API void laco_threads_free(laco_threads *t);
 /* t NULL: without again. One state at a time may use t. */
 LACO_API laco_status laco_state_threads(const laco_model *m, void *state, laco_threads *t, laco_error *err);

@@ -34,13 +34,21 @@ laco_status run_selftest(task_job *j, laco_error *err)
 static void bench_out(void *ctx, const char *bytes, size_t n) { task_out(ctx, bytes, n); }
 laco_status run_bench(task_job *j, laco_error *err)
 {
-    return bench_run(options_text(j->o, "what"), options_real(j->o, "seconds"), (int)options_int(j->o, "threads"),
-                     options_flag(j->o, "json"), bench_out, j, j->stop, err);
+    const bench_wish w = { .what = options_text(j->o, "what"),
+                           .row = options_text(j->o, "row"),
+                           .seconds = options_real(j->o, "seconds"),
+                           .repeat = options_int(j->o, "repeat"),
+                           .threads = (int)options_int(j->o, "threads"),
+                           .json = options_flag(j->o, "json"),
+                           .out = bench_out,
+                           .ctx = j,
+                           .stop = j->stop };
+    return bench_run(&w, err);
 }
 
 static const command_row commands[] = {
     { "train lm", lm_train }, { "sample", lm_sample },      { "eval", lm_eval },    { "score", lm_score },
-    { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
+    { "stream", run_stream }, { "info", model_info },       { "selftest", run_selftest }, { "bench", run_bench },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -8,6 +8,9 @@
 
 struct laco_threads {
     pool *pool;
+    uint64_t network; /* fingerprint */
+    int64_t streams;
+    char *memory; /* of the threads beyond the first */
 };
 enum { SAVED_VERSION = 1, SAVED_HEAD = 32 };
 
@@ -202,21 +205,22 @@ laco_status laco_steps(const laco_model *m, void *state, int64_t steps, int64_t 
 }
 
 /* ---- threads ---- */
-laco_status laco_threads_new(laco_threads **out, int threads, laco_error *err)
+laco_status laco_threads_new(laco_threads **out, const laco_model *m, int64_t streams, int threads, laco_error *err)
 {
-    if (!out) return null_argument(err, "laco_threads_new", "out");
+    if (!out || !m) return null_argument(err, "laco_threads_new", out ? "m" : "out");
     *out = NULL;
-    if (threads > STREAM_THREADS)
-        return fail(err, LACO_EINVAL, -1, "laco_threads_new: %d threads; at most %d share a step", threads,
-                    STREAM_THREADS);
+    if (!laco_state_size(m, streams))
+        return fail(err, LACO_EINVAL, -1, "laco_threads_new: this network has no state of %lld streams",
+                    (long long)streams);
     laco_threads *t = mem_new(1, sizeof *t);
     if (!t) return fail_memory(err, sizeof *t);
     laco_status st = pool_new(&t->pool, threads, err);
-    if (!st && pool_threads(t->pool) > STREAM_THREADS) {
-        pool_free(t->pool), t->pool = NULL;
-        st = pool_new(&t->pool, STREAM_THREADS, err);
-    }
-    if (st) return mem_free(t), st;
+    if (st) return laco_threads_free(t), st;
+    size_t helpers = (size_t)pool_threads(t->pool) - 1, bytes = net_helper_bytes(m->net, streams);
+    t->streams = streams;
+    if (helpers && bytes && !(t->memory = mem_new(helpers, bytes)))
+        return laco_threads_free(t), fail_memory(err, helpers * bytes);
+    t->network = m->net->fingerprint;
     *out = t;
     return LACO_OK;
 }
@@ -224,11 +228,16 @@ void laco_threads_free(laco_threads *t)
 {
     if (!t) return;
     pool_free(t->pool);
-    mem_free(t);
+    mem_free(t->memory), mem_free(t);
 }
 laco_status laco_state_threads(const laco_model *m, void *state, laco_threads *t, laco_error *err)
 {
     laco_status st = check_state(m, state, "laco_state_threads", err);
-    if (!st) ((net_state *)state)->pool = t ? t->pool : NULL;
-    return st;
+    if (st) return st;
+    net_state *s = state;
+    if (t && (t->network != m->net->fingerprint || t->streams < s->streams))
+        return fail(err, LACO_EINVAL, -1, "laco_state_threads: these threads were made for %lld streams of a network; "
+                    "this is another, or has more", (long long)t->streams);
+    s->pool = t ? t->pool : NULL, s->helpers = t ? t->memory : NULL;
+    return LACO_OK;
 }

@@ -77,6 +77,7 @@ static bool command_row(int i, named *out)
         { "sample", "Writes text with a model." },
         { "eval", "Measures how well a model predicts a text." },
         { "score", "Gives every line of a text its probability under a model." },
+        { "stream", "Steps a network through numbers or text as they come." },
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },

@@ -107,10 +107,13 @@ static void pool_set_mode(uint64_t mode) { (void)mode; }
 uint64_t flush_denormals(void)
 {
     uint64_t mode = pool_mode();
-    pool_set_mode(mode | POOL_FLUSH);
+    if ((mode & POOL_FLUSH) != POOL_FLUSH) pool_set_mode(mode | POOL_FLUSH);
     return mode;
 }
-void restore_denormals(uint64_t mode) { pool_set_mode(mode); }
+void restore_denormals(uint64_t mode)
+{
+    if ((mode & POOL_FLUSH) != POOL_FLUSH) pool_set_mode(mode);
+}
 
 /* ---- waiting ---- */
 static int64_t pool_now(void)

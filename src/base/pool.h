@@ -30,7 +30,8 @@ void team_meet(team *t); /* returns when every member has called it; what they w
 /* This member's part [*from, *to) of n things, the same for every step. */
 static inline void team_share(const team *t, int64_t n, int64_t *from, int64_t *to)
 {
-    *from = t->member * n / t->members, *to = (t->member + 1) * n / t->members;
+    *from = 0, *to = n;
+    if (t->members > 1) *from = t->member * n / t->members, *to = (t->member + 1) * n / t->members;
 }
 
 /* Denormals to zero in the calling thread, and as they were. */

@@ -129,8 +129,8 @@ struct cell_args {
     const real *clip;                  /* NULL: none; else clip, then sigmoid and tanh of -clip and of clip */
     real *g;                           /* row 0 of the buffer of slots */
     int64_t lg, section[MAX_SECTIONS]; /* row stride; where this block's slots of a section begin */
-    const real *z[MAX_SECTIONS];       /* recurrent products of a section; NULL: none */
-    int64_t lz[MAX_SECTIONS];
+    const real *z;                     /* recurrent products; where this block's of a section begin */
+    int64_t lz, product[MAX_SECTIONS];
     const vec *bias[MAX_SECTIONS], *p; /* biases of the slots; parameters of the cell */
     const real *s;                     /* states before and after the step, at this block */
     real *sn;
@@ -156,7 +156,7 @@ INLINE vec slot(const cell_args *a, int64_t r, int sec, int i) { return load(slo
 INLINE void put_slot(const cell_args *a, int64_t r, int sec, int i, vec x) { store(slot_at(a, r, sec, i), x); }
 INLINE vec product(const cell_args *a, int64_t r, int sec, int i)
 {
-    return load(a->z[sec] + r * a->lz[sec] + i * LANES);
+    return load(a->z + r * a->lz + a->product[sec] + i * LANES);
 }
 /* the pre-activation of a slot fed by the input and by a product, by the input alone, by a product alone */
 INLINE vec gate(const cell_args *a, int64_t r, int sec, int i)

@@ -26,11 +26,11 @@ static laco_status elman_shape(cell_shape *s, laco_error *err)
     return LACO_OK;
 }
 
-static int elman_act(unsigned words)
+static int elman_act(unsigned w)
 {
-    return words & ELMAN_RELU      ? ACT_RELU
-           : words & ELMAN_SIGMOID ? ACT_SIGMOID
-           : words & ELMAN_LINEAR  ? ACT_LINEAR
+    return w & ELMAN_RELU      ? ACT_RELU
+           : w & ELMAN_SIGMOID ? ACT_SIGMOID
+           : w & ELMAN_LINEAR  ? ACT_LINEAR
                                    : ACT_TANH;
 }
 

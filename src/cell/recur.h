@@ -6,6 +6,7 @@
 #define RECUR_H
 #include "base/base.h"
 #include "base/pool.h"
+#include "math/weights.h"
 
 enum { MAX_SECTIONS = 4, MAX_SLOTS = 16, MAX_STATES = 5, MAX_CELL_PARAMS = 24, MAX_TENSORS = 20, MAX_SHARED = 4 };
 
@@ -64,7 +65,8 @@ typedef struct recur_ops {
     int64_t (*state_stride)(const recur *r);                    /* reals of one row of state */
     int (*states)(const recur *r, int64_t *at, int64_t *width); /* where state k lies in such a row */
     int64_t (*work_per_row)(const recur *r);                    /* multiply-adds of one step of one row */
-    void (*load)(recur *r, const void *params, bool train);     /* packs the weights */
+    laco_status (*weights)(recur *r, weights_kind kind, laco_error *err); /* what load packs; before reserve */
+    void (*load)(recur *r, const void *params, bool train);               /* packs the weights */
     /* Memory for up to `rows` = R and `batch` = B; later batches of that size or less allocate nothing. */
     laco_status (*reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err);
     size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train); /* what reserve takes */
@@ -79,9 +81,10 @@ typedef struct recur_ops {
     void (*backward)(recur *r, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx, int64_t lddx,
                      bool add_dx);
     /* One step of m rows in memory of the caller: states s -> sn, [m][state_stride] each; scratch of step_scratch reals
-       for a team of up to so many threads. */
-    int64_t (*step_scratch)(const recur *r, int64_t m, int threads);
+       for all of the team, step_own reals for every member. */
+    int64_t (*step_scratch)(const recur *r, int64_t m);
+    int64_t (*step_own)(const recur *r, int64_t m);
     void (*step)(const recur *r, int64_t m, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
-                 team *t);
+                 void *own, team *t);
 } recur_ops;
 #endif

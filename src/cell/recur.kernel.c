@@ -103,8 +103,8 @@ static void lay_out_group(recur *r)
     for (int s = 0; s < sh->sections; s++)
         if (sh->section_feeds[s] && sh->section_slots[s] % NV) r->group = NV;
     for (int s = 0; s < sh->sections; s++) {
-        r->z_at[s] = r->z_row, r->lz[s] = r->group * sh->section_slots[s] * LANES;
-        r->z_row += r->lz[s];
+        r->z_at[s] = r->z_row;
+        r->z_row += r->group * sh->section_slots[s] * LANES;
     }
     r->groups = ceil_div(r->blocks, r->group);
 }
@@ -140,20 +140,46 @@ static bool take_weights(recur *r)
     return ok;
 }
 
+/* Every packed matrix of the layer. */
+enum { PACKED = 3 * MAX_SECTIONS + MAX_STATES + 4 };
+static int list_packed(recur *r, packed *all[PACKED])
+{
+    int n = 0;
+    for (int s = 0; s < MAX_SECTIONS; s++) all[n++] = &r->W[s], all[n++] = &r->U[s], all[n++] = &r->V[s];
+    for (int k = 0; k < MAX_STATES; k++) all[n++] = &r->UT[k];
+    all[n++] = &r->WT, all[n++] = &r->VT, all[n++] = &r->P_, all[n++] = &r->PT;
+    return n;
+}
 static void N(free)(recur *r)
 {
     if (!r) return;
-    packed *one[] = { &r->WT, &r->VT, &r->P_, &r->PT };
-    for (int i = 0; i < 4; i++) mem_free(one[i]->to);
-    for (int s = 0; s < MAX_SECTIONS; s++)
-        mem_free(r->W[s].to), mem_free(r->U[s].to), mem_free(r->V[s].to), mem_free(r->depth[s]), mem_free(r->bias[s]);
-    for (int k = 0; k < MAX_STATES; k++) mem_free(r->UT[k].to);
+    packed *all[PACKED];
+    for (int i = 0, n = list_packed(r, all); i < n; i++) mem_free(all[i]->to), mem_free(all[i]->narrow);
+    for (int s = 0; s < MAX_SECTIONS; s++) mem_free(r->depth[s]), mem_free(r->bias[s]);
     void *rest[] = { r->params,   r->project_bias, r->scratch, r->g,    r->s,      r->v,    r->m,
-                     r->dproject, r->stats,        r->partial, r->dp, r->prev, r->source, r->start };
+                     r->dproject, r->stats,        r->partial, r->dp, r->prev, r->source, r->start,
+                     r->pairs,    r->left };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
 
+/* What stays the same in every step. */
+static cell_args args_of_layer(const recur *r)
+{
+    const cell_shape *sh = &r->sh;
+    cell_args a = { .words = sh->spec.words,
+                    .clip = sh->spec.clip > 0 ? r->clip : NULL,
+                    .lg = r->lg,
+                    .p = r->params,
+                    .ls = r->ls,
+                    .lv = r->lv,
+                    .lm = r->lm,
+                    .sources = sh->sources,
+                    .lstats = NORM_STATS };
+    for (int s = 0; s < sh->sections; s++) a.section[s] = r->col[s], a.bias[s] = r->bias[s];
+    for (int k = 0; k < sh->states; k++) a.state[k] = r->at[k];
+    return a;
+}
 static laco_status N(make)(recur **out, const cell_spec *spec, pool *p, laco_error *err)
 {
     cell_shape sh;
@@ -171,10 +197,32 @@ static laco_status N(make)(recur **out, const cell_spec *spec, pool *p, laco_err
         const vec f[] = { c, vsigmoid(-c), vsigmoid(c), vtanh(-c), vtanh(c) }; /* vtanh is not odd to the last bit */
         for (int i = 0; i < 5; i++) r->clip[i] = f[i][0];
     }
-    r->per_thread = max64(MAX_SHARD * r->z_row, (MAX_STATES + 2) * MAX_SHARD * PANEL) + KC * PANEL;
+    r->per_thread = max64(max64(z_reals(r, MAX_SHARD), SPAN_REALS + PANEL), (MAX_STATES + 2) * MAX_SHARD * PANEL) + (TASK_PANELS + 1) * KC * PANEL;
     r->scratch = mem_new((size_t)(r->per_thread * pool_threads(p)), sizeof(real));
     if (!take_weights(r) || !r->scratch) return N(free)(r), fail_memory(err, (size_t)sh.size * sizeof(real));
+    r->args = args_of_layer(r);
     *out = r;
+    return LACO_OK;
+}
+
+/* The kind of the packed weights from the next load on. Before reserve: with bf16 a batch needs more. */
+static laco_status N(weights)(recur *r, weights_kind kind, laco_error *err)
+{
+    packed *all[PACKED];
+    int64_t K = max64(max64(r->I, r->source_depth), max64(r->blocks * LANES, r->cols));
+    r->kind = kind, r->half = kind == WEIGHTS_BF16 ? half_best() : NULL;
+    r->left_per_thread = r->half ? (size_t)(CHUNK_ROWS * half_stride(K)) * sizeof(uint32_t) : 0;
+    mem_free(r->left), r->left = NULL;
+    if (r->half && !(r->left = mem_new((size_t)pool_threads(r->pool), r->left_per_thread)))
+        return fail_memory(err, r->left_per_thread);
+    for (int i = 0, n = list_packed(r, all); i < n; i++) {
+        packed *w = all[i];
+        mem_free(w->narrow), w->narrow = NULL;
+        if (!w->to || kind == WEIGHTS_FLOAT) continue;
+        w->panel_bytes = narrow_panel_bytes(kind, w->K);
+        if (!(w->narrow = mem_new((size_t)w->panels, w->panel_bytes)))
+            return fail_memory(err, (size_t)w->panels * w->panel_bytes);
+    }
     return LACO_OK;
 }
 
@@ -193,20 +241,27 @@ static int64_t N(work_per_row)(const recur *r)
     return n;
 }
 
-/* ---- streaming ---- scratch: rows of g, v, m, statistics; for each thread the products of a group */
-static int64_t step_products(const recur *r, int64_t m) { return m * max64(r->z_row, PANEL) + PANEL; }
-static int64_t N(step_scratch)(const recur *r, int64_t m, int threads)
+/* ---- streaming ---- scratch: rows of g, v, m, statistics; own: the products of some groups, rows made narrow */
+static int64_t N(step_own)(const recur *r, int64_t rows)
 {
-    m = min64(m, MAX_SHARD);
-    return m * (r->lg + r->lv + r->lm + NORM_STATS) + 2 * PANEL + threads * step_products(r, m);
+    int64_t m = min64(rows, MAX_SHARD);
+    int64_t K = max64(max64(r->I, r->source_depth), r->blocks * LANES), reals = 0;
+    for (int kind = WEIGHTS_BF16; kind <= WEIGHTS_INT8; kind++) /* room for any kind: states outlive a change */
+        reals = max64(reals, (int64_t)(3 * (narrow_left_bytes(kind, m, K) + 64) / sizeof(real)));
+    int64_t z = max64(z_reals(r, m), rows < MAX_SHARD ? 0 : z_reals(r, 2)); /* the last rows of many may be few */
+    return z + reals + 16;
 }
+static int64_t N(step_scratch)(const recur *r, int64_t rows)
+{
+    return min64(rows, MAX_SHARD) * (r->lg + r->lv + r->lm + NORM_STATS) + PANEL;
+}
+static char *line_after(void *p) { return (char *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
-                    team *t)
+                    void *own, team *t)
 {
     for (int64_t i = 0; i < rows; i += MAX_SHARD) {
         int64_t m = min64(MAX_SHARD, rows - i);
-        real *g = scratch, *v = g + m * r->lg + PANEL, *mid = v + m * r->lv, *stats = mid + m * r->lm,
-             *z = stats + m * NORM_STATS + PANEL;
+        real *g = scratch, *v = g + m * r->lg + PANEL, *mid = v + m * r->lv, *stats = mid + m * r->lm;
         step_rows st = { .m = m,
                          .x = (const real *)x + i * ldx,
                          .ldx = ldx,
@@ -216,7 +271,8 @@ static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, co
                          .v = v,
                          .mid = r->sh.project != NO_TENSOR ? mid : NULL,
                          .stats = r->sh.norm ? stats : NULL,
-                         .z = z + t->member * step_products(r, m) };
+                         .z = own };
+        if (r->kind != WEIGHTS_FLOAT) st.left = line_after(st.z + z_reals(r, m));
         step_forward(r, &st, t);
     }
 }
@@ -225,6 +281,6 @@ static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells
 
 extern const recur_ops N(recur_ops);
 const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size), N(make),         N(free),
-                                 N(out_width), N(state_stride), N(states),     N(work_per_row), N(load),
+                                 N(out_width), N(state_stride), N(states),     N(work_per_row), N(weights),  N(load),
                                  N(reserve),   N(bytes),        N(forward),    N(output),       N(final),
-                                 N(backward),  N(step_scratch), N(step) };
+                                 N(backward),  N(step_scratch), N(step_own), N(step) };

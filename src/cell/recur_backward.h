@@ -9,28 +9,26 @@ typedef struct back_rows {
     walk w;           /* the step */
     int64_t mz, next; /* rows that the step done before hands on, and its first row of g */
     real *z;          /* [source][MAX_SHARD][PANEL], then dv, dm */
+    left_rows dg;     /* of the step done before, in front of U^T */
     team *t;
+    int thread;
 } back_rows;
 
-static void add_rows(real *to, int64_t ld, const real *from, int64_t n, int64_t width)
+static void add_rows(real *to, int64_t ld, const real *from, int64_t ldf, int64_t n, int64_t width)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < width; j += LANES)
-            store(to + i * ld + j, load(to + i * ld + j) + load(from + i * PANEL + j));
+            store(to + i * ld + j, load(to + i * ld + j) + load(from + i * ldf + j));
 }
 /* dz = dg of the step done before times U^T: for panel p of source k, rows 0..m. A row that ends there (rows m..mz) has
    its share added to the carry; a row that begins there gets 0. */
-static real *source_gradient(const recur *r, const back_rows *b, int k, int64_t p)
+static void source_gradient(const recur *r, const back_rows *b, int k, int64_t p, real *z, int64_t ldz)
 {
-    real *z = b->z + k * MAX_SHARD * PANEL;
     int64_t width = min64(PANEL, ceil_div(r->width[k] - p * PANEL, LANES) * LANES), keep = min64(b->w.m, b->mz);
     real *carry = r->carry + b->w.shard * r->shard * r->ls + r->at[k] + p * PANEL;
-    if (b->mz)
-        panel_product(b->mz, r->UT[k].K, r->g + b->next * r->lg + r->first[1], r->lg, r->UT[k].to + p * r->UT[k].K * NV,
-                      z, PANEL, false);
-    if (b->w.m > b->mz) memset(z + b->mz * PANEL, 0, (size_t)((b->w.m - b->mz) * PANEL) * sizeof(real));
-    if (b->mz > keep) add_rows(carry + keep * r->ls, r->ls, z + keep * PANEL, b->mz - keep, width);
-    return z;
+    if (b->mz) panel_times(r, b->mz, r->UT[k].K, &b->dg, &r->UT[k], p, z, ldz);
+    for (int64_t i = b->mz; i < b->w.m; i++) memset(z + i * ldz, 0, PANEL * sizeof(real));
+    if (b->mz > keep) add_rows(carry + keep * r->ls, r->ls, z + keep * ldz, ldz, b->mz - keep, width);
 }
 /* dL/d(output before its function) of all active rows, from the carry, the step done before and the layer above. */
 static void back_projection(recur *r, const back_rows *b)
@@ -38,7 +36,8 @@ static void back_projection(recur *r, const back_rows *b)
     int64_t b0 = b->w.shard * r->shard, row = b->w.m ? r->b.off[b->w.t] + b0 : 0, from, to;
     team_share(b->t, r->UT[0].panels, &from, &to);
     for (int64_t p = from; p < to; p++) {
-        const real *z = source_gradient(r, b, 0, p);
+        real *z = b->z;
+        source_gradient(r, b, 0, p, z, PANEL);
         for (int64_t i = 0; i < b->w.m; i++)
             for (int64_t j = p * PANEL; j < min64(r->at[0] + ceil_div(r->P, LANES) * LANES, (p + 1) * PANEL);
                  j += LANES) {
@@ -51,43 +50,51 @@ static void back_projection(recur *r, const back_rows *b)
     }
 }
 /* What the cell of unit block u sees on the way back; next_back_block moves it on. */
-static cell_args back_args(recur *r, const back_rows *b, int64_t u)
+static void back_args(const recur *r, const back_rows *b, int64_t u, cell_args *a)
 {
     int64_t b0 = b->w.shard * r->shard, row = r->b.off[b->w.t] + b0;
-    step_rows st = rows_at(r, &b->w, b->z);
-    cell_args a = args_at(r, &st, u);
-    a.dy = r->dy + row * r->ldy + u * LANES, a.ldy = r->ldy, a.carry = r->carry + b0 * r->ls;
-    a.dp = r->dp + (b->w.shard * r->blocks + u) * r->sh.params;
-    a.ldz = a.ldm = a.ldv = PANEL;
-    return a;
+    step_rows st = rows_at(r, &b->w, b->z, NULL);
+    args_at(r, &st, u, 1, a);
+    a->dy = r->dy + row * r->ldy + u * LANES, a->ldy = r->ldy, a->carry = r->carry + b0 * r->ls;
+    a->dp = r->dp + (b->w.shard * r->blocks + u) * r->sh.params;
+    a->ldm = a->ldv = PANEL;
 }
 static void next_back_block(const recur *r, cell_args *a)
 {
-    next_block(r, a);
+    next_block(r, a, 1);
     a->dy += LANES, a->dp += r->sh.params;
     if (a->dm) a->dm += LANES;
     if (a->dv) a->dv += LANES;
     for (int k = 0; k < a->sources; k++) a->dz[k] += LANES;
 }
-/* Panel j of unit blocks through the last stage of the cell (its only one, mostly). */
-static void back_panel(recur *r, const back_rows *b, int64_t j)
+/* n panels of unit blocks from j on through the last stage of the cell (its only one, mostly). With few rows several,
+   so that the reading of the weights is not held up by cells waiting for one another. */
+static int64_t back_span(const recur *r, const back_rows *b)
+{
+    return b->w.m > 2 || b->mz > 2 || r->sh.project != NO_TENSOR ? 1 : MAX_SHARD / 2;
+}
+static void back_panels(recur *r, const back_rows *b, int64_t j, int64_t n)
 {
     const cell_shape *sh = &r->sh;
     bool project = sh->project != NO_TENSOR, two = sh->stages == 2;
     real *z[MAX_STATES] = { NULL }, *dm = b->z + (MAX_STATES + 1) * MAX_SHARD * PANEL;
-    for (int k = project; k < sh->sources; k++) z[k] = source_gradient(r, b, k, j);
+    for (int k = project; k < sh->sources; k++) {
+        z[k] = b->z + k * MAX_SHARD * PANEL;
+        for (int64_t p = 0; p < n; p++) source_gradient(r, b, k, j + p, z[k] + p * PANEL, n * PANEL);
+    }
     if (!b->w.m) return;
     if (project)
         panel_product(b->w.m, r->PT.K, r->dproject + b->w.row * r->lp, r->lp, r->PT.to + j * r->PT.K * NV, dm, PANEL,
                       false);
-    cell_args a = back_args(r, b, j * NV);
-    a.dm = project ? dm : NULL;
+    cell_args a;
+    back_args(r, b, j * NV, &a);
+    a.dm = project ? dm : NULL, a.ldz = n * PANEL;
     for (int k = project; k < sh->sources; k++) a.dz[k] = z[k];
     if (project) a.dz[0] = dm; /* not read: the carry of state 0 is done with */
     if (two) a.sources = 0;
-    for (int64_t u = j * NV; u < min64(r->blocks, (j + 1) * NV); u++, next_back_block(r, &a)) {
+    for (int64_t u = j * NV; u < min64(r->blocks, (j + n) * NV); u++, next_back_block(r, &a)) {
         for (int k = project; two && k < sh->sources; k++)
-            add_rows(a.carry + a.state[k], r->ls, z[k] + (u - j * NV) * LANES, b->w.m, LANES);
+            add_rows(a.carry + a.state[k], r->ls, z[k] + (u - j * NV) * LANES, n * PANEL, b->w.m, LANES);
         (two ? sh->def->backward2 : sh->def->backward)(&a);
     }
 }
@@ -98,7 +105,8 @@ static void back_panel_first(recur *r, const back_rows *b, int64_t j)
     if (r->count[2])
         panel_product(b->w.m, r->VT.K, r->g + b->w.row * r->lg + r->first[2], r->lg, r->VT.to + j * r->VT.K * NV, dv,
                       PANEL, false);
-    cell_args a = back_args(r, b, j * NV);
+    cell_args a;
+    back_args(r, b, j * NV, &a);
     a.sources = 0, a.dv = dv, a.dm = r->sh.project != NO_TENSOR ? dv : NULL;
     for (int64_t u = j * NV; u < min64(r->blocks, (j + 1) * NV); u++, next_back_block(r, &a)) r->sh.def->backward(&a);
 }
@@ -122,15 +130,16 @@ static void back_norm(recur *r, const back_rows *b, bool cell_state)
         }
     }
 }
-static void back_step(recur *r, const back_rows *b)
+static void back_step(recur *r, back_rows *b)
 {
     int64_t from, to;
+    b->dg = left_of(r, &r->UT[0], b->mz, r->g + b->next * r->lg + r->first[1], r->lg, left_memory(r, b->thread));
     if (r->sh.project != NO_TENSOR) {
         back_projection(r, b);
         team_meet(b->t);
     }
     team_share(b->t, ceil_div(r->blocks, NV), &from, &to);
-    for (int64_t j = from; j < to; j++) back_panel(r, b, j);
+    for (int64_t j = from, n = back_span(r, b); j < to; j += n) back_panels(r, b, j, min64(n, to - j));
     if (b->w.m && r->sh.stages == 2) {
         if (r->sh.norm) back_norm(r, b, true);
         team_meet(b->t);
@@ -141,25 +150,34 @@ static void back_step(recur *r, const back_rows *b)
 }
 
 /* Gradients of the inputs of the steps from w up to the step `end`: dx = dg W^T. */
-static void chunk_dx(recur *r, walk w, int64_t end, team *t)
+static void chunk_dx(recur *r, walk w, int64_t end, const back_rows *b)
 {
     row_group g[CHUNK_ROWS];
     int64_t n = 0, from, to;
     for (; w.t != end; walk_on(r, &w))
-        g[n++] = (row_group){ w.m, r->g + w.row * r->lg + r->first[0],
-                              r->dx + (r->b.off[w.t] + w.shard * r->shard) * r->lddx };
-    team_share(t, r->WT.panels, &from, &to);
-    gemm_groups(g, n, r->I, r->count[0], r->lg, r->WT.to, r->lddx, r->add_dx, from, to);
+        n = add_group(g, n, w.m, r->g + w.row * r->lg + r->first[0], r->lg,
+                      r->dx + (r->b.off[w.t] + w.shard * r->shard) * r->lddx, r->lddx);
+    team_share(b->t, r->WT.panels, &from, &to);
+    chunk_product(r, g, n, r->I, r->lg, &r->WT, r->lddx, r->add_dx, from, to, left_memory(r, b->thread));
+}
+/* The gradients of the pre-activations of a shard as pairs of bf16 rows, for the weight gradients. */
+static int64_t pair_row(const recur *r, int64_t shard) { return r->start[shard] / 2 + shard; }
+static void make_pairs(recur *r, int64_t shard, const team *t)
+{
+    int64_t rows = r->start[shard + 1] - r->start[shard], from, to;
+    team_share(t, ceil_div(rows, 2), &from, &to);
+    half_pairs(min64(rows, 2 * to) - 2 * from, r->cols, r->g + (r->start[shard] + 2 * from) * r->lg, r->lg,
+               r->pairs + (pair_row(r, shard) + from) * r->lg, r->lg);
 }
 static void backward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
-    back_rows b = { .w = walk_begin(r, shard, true), .z = r->scratch + thread * r->per_thread, .t = t };
+    back_rows b = { .w = walk_begin(r, shard, true), .z = r->scratch + thread * r->per_thread, .t = t, .thread = thread };
     walk chunk = b.w;
     int64_t rows = 0;
     for (; b.w.m; walk_on(r, &b.w)) {
         if (rows + b.w.m > CHUNK_ROWS) {
-            if (r->dx) chunk_dx(r, chunk, b.w.t, t);
+            if (r->dx) chunk_dx(r, chunk, b.w.t, &b);
             chunk = b.w, rows = 0;
         }
         rows += b.w.m;
@@ -167,55 +185,80 @@ static void backward_shard(void *ctx, int64_t shard, team *t, int thread)
         b.mz = b.w.m, b.next = b.w.row;
     }
     if (!b.mz) return;
-    if (r->dx) chunk_dx(r, chunk, b.w.t, t);
+    if (r->dx) chunk_dx(r, chunk, b.w.t, &b);
+    if (r->half) make_pairs(r, shard, t);
     back_step(r, &b); /* what the last step hands on goes to the carry */
 }
 
 /* ---- weight gradients ---- of a part of the shards: tasks by panels of inputs */
 typedef struct part_rows {
-    int64_t from, to; /* rows of g */
-    real *dparams;    /* what the part adds to */
-    vec *block;
+    int64_t first, last; /* shards */
+    int64_t from, to;    /* rows of g */
+    real *dparams;       /* what the part adds to */
+    vec *block;          /* [TASK_PANELS][KC][PANEL] of the right operand, and one more to make bf16 from */
 } part_rows;
 typedef struct right_operand { /* rows of activations that a weight gradient multiplies */
     const real *x;
-    int64_t ld, width, j; /* the panel begins at column j */
+    int64_t ld, width, j; /* the panels begin at column j */
     const int64_t *row;   /* where row i of g has its operand; NULL: at i */
 } right_operand;
+/* Panels of one task: while they pass, a strip of g stays in the first-level cache. */
+enum { TASK_PANELS = 4, TASK_WIDTH = TASK_PANELS * PANEL };
 
-static void copy_rows(const right_operand *o, int64_t k, int64_t n, vec *block)
+/* n rows from k on of the panel that begins at column j */
+static void copy_rows(const right_operand *o, int64_t j, int64_t k, int64_t n, vec *block)
 {
-    int64_t w = min64(PANEL, o->width - o->j);
+    int64_t w = min64(PANEL, o->width - j);
     if (!o->row)
-        copy_block(n, w, o->x + k * o->ld + o->j, o->ld, block);
+        copy_block(n, w, o->x + k * o->ld + j, o->ld, block);
     else
-        for (int64_t i = 0; i < n; i++) copy_block(1, w, o->x + o->row[k + i] * o->ld + o->j, o->ld, block + i * NV);
+        for (int64_t i = 0; i < n; i++) copy_block(1, w, o->x + o->row[k + i] * o->ld + j, o->ld, block + i * NV);
 }
-/* dparams[offset of each slot] += g^T operand, for the sections of a feed */
-static void weight_panel(recur *r, const part_rows *p, int feed, const right_operand *o, const int64_t *offset)
+/* n rows of g from row k on, transposed, times a block of the operand: the columns from `col` on, m of them. */
+static void across_rows(const recur *r, int64_t shard, int64_t k, int64_t n, int64_t col, int64_t m, const vec *block,
+                        int64_t w, real *c, int64_t ldc)
 {
-    int64_t w = min64(PANEL, o->width - o->j);
-    for (int64_t k = p->from; k < p->to; k += KC) {
-        int64_t n = min64(KC, p->to - k);
-        copy_rows(o, k, n, p->block);
-        for (int s = 0; s < r->sh.sections; s++) {
-            int slots = r->sh.section_slots[s], base = first_slot(&r->sh, s);
-            if (!(r->sh.section_feeds[s] & feed)) continue;
-            for (int64_t u = 0; u < r->blocks; u++)
-                for (int i = 0; i < slots; i++)
-                    if (offset[base + i] != NO_TENSOR)
-                        across_by_block(min64(LANES, r->H - u * LANES), w, n,
-                                        r->g + k * r->lg + r->col[s] + (u * slots + i) * LANES, r->lg, p->block,
-                                        p->dparams + offset[base + i] + u * LANES * o->width + o->j, o->width);
-        }
+    if (r->half)
+        half_across_by_block(r->half, m, w, ceil_div(n, 2),
+                             r->pairs + (pair_row(r, shard) + (k - r->start[shard]) / 2) * r->lg + col, r->lg,
+                             (const words *)block, c, ldc);
+    else
+        across_by_block(m, w, n, r->g + k * r->lg + col, r->lg, block, c, ldc);
+}
+/* dparams[offset of each slot] += g^T operand, for the sections of a feed; n rows from row k of a shard on */
+static void weight_block(const recur *r, const part_rows *p, int64_t shard, int64_t k, int64_t n, int feed,
+                         const right_operand *o, const int64_t *offset)
+{
+    int64_t width = min64(TASK_WIDTH, o->width - o->j);
+    vec *rows = p->block + TASK_PANELS * KC * NV;
+    for (int64_t j = 0; j < width; j += PANEL) {
+        vec *block = p->block + j / PANEL * KC * NV;
+        copy_rows(o, o->j + j, k, n, r->half ? rows : block);
+        if (r->half) half_pairs(n, PANEL, (const real *)rows, PANEL, (uint32_t *)block, PANEL);
     }
+    for (int s = 0; s < r->sh.sections; s++) {
+        int slots = r->sh.section_slots[s], base = first_slot(&r->sh, s);
+        if (!(r->sh.section_feeds[s] & feed)) continue;
+        for (int64_t u = 0; u < r->blocks; u++)
+            for (int i = 0; i < slots; i++)
+                for (int64_t j = 0; j < width && offset[base + i] != NO_TENSOR; j += PANEL)
+                    across_rows(r, shard, k, n, r->col[s] + (u * slots + i) * LANES, min64(LANES, r->H - u * LANES),
+                                p->block + j / PANEL * KC * NV, min64(PANEL, width - j),
+                                p->dparams + offset[base + i] + u * LANES * o->width + o->j + j, o->width);
+    }
+}
+static void weight_panels(const recur *r, const part_rows *p, int feed, const right_operand *o, const int64_t *offset)
+{
+    for (int64_t shard = p->first; shard < p->last; shard++)
+        for (int64_t k = r->start[shard], end = r->start[shard + 1]; k < end; k += KC)
+            weight_block(r, p, shard, k, min64(KC, end - k), feed, o, offset);
 }
 static void project_panel(recur *r, const part_rows *p, int64_t j)
 {
     right_operand o = { r->m, r->lm, r->H, j, NULL };
     for (int64_t k = p->from; k < p->to; k += KC) {
         int64_t n = min64(KC, p->to - k);
-        copy_rows(&o, k, n, p->block);
+        copy_rows(&o, j, k, n, p->block);
         across_by_block(r->P, min64(PANEL, r->H - j), n, r->dproject + k * r->lp, r->lp, p->block,
                         p->dparams + r->sh.project + j, r->H);
     }
@@ -271,14 +314,14 @@ static int64_t part_tasks(recur *r, const part_rows *p, int64_t i)
         i -= run ? n : 0;                                                                                              \
     } while (0)
     for (int k = 0; k < sh->sources; k++)
-        TAKE(ceil_div(r->width[k], PANEL),
-             weight_panel(r, p, FROM_H, &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * PANEL, r->prev },
-                          sh->h[k]));
-    TAKE(ceil_div(r->I, PANEL),
-         weight_panel(r, p, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * PANEL, r->source }, sh->x));
+        TAKE(ceil_div(r->width[k], TASK_WIDTH),
+             weight_panels(r, p, FROM_H,
+                           &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * TASK_WIDTH, r->prev }, sh->h[k]));
+    TAKE(ceil_div(r->I, TASK_WIDTH),
+         weight_panels(r, p, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * TASK_WIDTH, r->source }, sh->x));
     if (r->count[2])
-        TAKE(ceil_div(r->H, PANEL),
-             weight_panel(r, p, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * PANEL, NULL }, sh->v));
+        TAKE(ceil_div(r->H, TASK_WIDTH),
+             weight_panels(r, p, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * TASK_WIDTH, NULL }, sh->v));
     if (sh->project != NO_TENSOR) TAKE(ceil_div(r->H, PANEL), project_panel(r, p, i * PANEL));
     TAKE(ceil_div(r->cols / LANES, COLUMN_SUM), bias_columns(r, p, i * COLUMN_SUM));
     if (sh->project_bias != NO_TENSOR)
@@ -291,7 +334,7 @@ static void weight_task(void *ctx, int64_t i, int thread)
     recur *r = ctx;
     int64_t tasks = part_tasks(r, NULL, -1), k = i / tasks;
     int64_t first = k * r->shards_per_part, last = min64(r->shards, first + r->shards_per_part);
-    part_rows p = { r->start[first], r->start[last], k ? r->partial + (k - 1) * r->sh.size : r->dparams,
+    part_rows p = { first, last, r->start[first], r->start[last], k ? r->partial + (k - 1) * r->sh.size : r->dparams,
                     (vec *)(r->scratch + thread * r->per_thread) };
     part_tasks(r, &p, i % tasks);
 }

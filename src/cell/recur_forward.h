@@ -7,7 +7,6 @@
 #define RECUR_FORWARD_H
 #include "cell/norm.h"
 #include "cell/recur_layout.h"
-#include "math/gemm.h"
 
 /* ---- memory of a batch ---- */
 /* Shards: from B alone. */
@@ -24,7 +23,7 @@ typedef struct need {
     int64_t n;
     size_t size;
 } need;
-enum { NEEDS = 11 };
+enum { NEEDS = 12 };
 static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need out[NEEDS])
 {
     const cell_shape *sh = &r->sh;
@@ -38,6 +37,7 @@ static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need o
         { (void **)&r->m, project ? rows * r->lm + PANEL : 0, sizeof(real) },
         { (void **)&r->dproject, project && train ? rows * r->lp + PANEL : 0, sizeof(real) },
         { (void **)&r->stats, sh->norm ? rows * NORM_STATS : 0, sizeof(real) },
+        { (void **)&r->pairs, train && r->half ? (rows / 2 + most) * r->lg : 0, sizeof(uint32_t) },
         { (void **)&r->partial, train ? (part_count(r, rows, most) - 1) * sh->size : 0, sizeof(real) },
         { (void **)&r->dp, train ? most * r->blocks * sh->params : 0, sizeof(vec) },
         { (void **)&r->prev, rows, sizeof(int64_t) },
@@ -141,66 +141,109 @@ typedef struct step_rows {
     const real *x; /* streaming: the inputs, whose products are made on the way; NULL: they lie in g */
     real *g, *sn, *v, *mid, *stats, *z;
     const real *s;
+    char *left; /* memory for rows made narrow; NULL: the products are float */
 } step_rows;
 
-/* What the cell of unit block u sees; next_block moves it on to the next. */
-static cell_args args_at(const recur *r, const step_rows *st, int64_t u)
+/* Rows for products with w, narrow where w is: for streaming of the kind of the weights, for batches as bf16. */
+static left_rows left_of(const recur *r, const packed *w, int64_t m, const real *x, int64_t ld, char *memory)
 {
-    const cell_shape *sh = &r->sh;
-    cell_args a;
-    a.rows = st->m, a.words = sh->spec.words, a.clip = sh->spec.clip > 0 ? r->clip : NULL;
-    a.g = st->g, a.lg = r->lg, a.p = r->params + u * sh->params;
-    a.s = st->s, a.sn = st->sn, a.ls = r->ls, a.lv = r->lv, a.lm = r->lm;
-    a.v = st->v ? st->v + u * LANES : NULL, a.m = st->mid ? st->mid + u * LANES : NULL;
-    a.sources = sh->sources;
-    a.stats = st->stats ? st->stats + NORM_OF_C : NULL, a.lstats = NORM_STATS;
-    a.dm = a.dv = NULL;
-    for (int s = 0; s < sh->sections; s++) {
-        a.section[s] = r->col[s] + u * sh->section_slots[s] * LANES;
-        a.bias[s] = r->bias[s] + u * sh->section_slots[s];
-        a.z[s] = st->z + r->z_at[s], a.lz[s] = r->z_row;
+    left_rows a = { x, ld, NULL, NULL };
+    if (!memory || !w->narrow) return a;
+    if (r->half) {
+        half_rows(m, w->K, x, ld, (uint32_t *)memory, half_stride(w->K));
+        a.half = (uint32_t *)memory;
+    } else {
+        narrow_left(r->kind, m, w->K, x, ld, memory);
+        a.narrow = memory;
     }
-    for (int k = 0; k < sh->states; k++) a.state[k] = r->at[k] + u * LANES;
     return a;
 }
-static void next_block(const recur *r, cell_args *a)
+/* c[m][PANEL] = a times panel p of w; K: behind it a float panel holds only zeros. */
+INLINE void panel_times(const recur *r, int64_t m, int64_t K, const left_rows *a, const packed *w, int64_t p, real *c,
+                        int64_t ldc)
 {
-    const cell_shape *sh = &r->sh;
-    a->p += sh->params;
-    if (a->v) a->v += LANES;
-    if (a->m) a->m += LANES;
-    for (int s = 0; s < sh->sections; s++) {
-        a->section[s] += sh->section_slots[s] * LANES, a->bias[s] += sh->section_slots[s];
-        a->z[s] += sh->section_slots[s] * LANES;
+    const char *narrow = w->narrow + (size_t)p * w->panel_bytes;
+    if (a->half)
+        half_panel_product(r->half, m, ceil_div(w->K, 2), a->half, half_stride(w->K), (const words *)narrow, c, ldc,
+                           false);
+    else if (a->narrow)
+        narrow_product(r->kind, m, w->K, a->narrow, narrow, c, ldc);
+    else
+        panel_product(m, K, a->x, a->ld, w->to + p * w->K * NV, c, ldc, false);
+}
+/* The same for the panels from..to of n columns: a last one narrower than PANEL goes through a buffer. */
+static void panels_times(const recur *r, int64_t m, const left_rows *a, const packed *w, int64_t n, int64_t from,
+                         int64_t to, real *c, int64_t ldc)
+{
+    real edge[MAX_SHARD * PANEL] __attribute__((aligned(64)));
+    for (int64_t p = from; p < to; p++) {
+        int64_t width = min64(PANEL, n - p * PANEL);
+        if (width == PANEL) {
+            panel_times(r, m, w->K, a, w, p, c + p * PANEL, ldc);
+            continue;
+        }
+        panel_times(r, m, w->K, a, w, p, edge, PANEL);
+        for (int64_t i = 0; i < m; i++)
+            memcpy(c + i * ldc + p * PANEL, edge + i * PANEL, (size_t)width * sizeof(real));
     }
-    for (int k = 0; k < sh->states; k++) a->state[k] += LANES;
 }
 
-/* The products of the inputs of a group of unit blocks, to their columns of g. */
-static void group_inputs(const recur *r, const step_rows *st, int64_t u)
+/* What the cell of unit block u sees, its products `span` groups side by side; next_block moves it on by n blocks. */
+static void next_block(const recur *r, cell_args *a, int64_t n)
 {
-    row_group rows = { st->m, st->x, st->g };
+    const cell_shape *sh = &r->sh;
+    a->p += n * sh->params;
+    if (a->v) a->v += n * LANES;
+    if (a->m) a->m += n * LANES;
+    for (int s = 0; s < sh->sections; s++) {
+        int64_t slots = n * sh->section_slots[s];
+        a->section[s] += slots * LANES, a->product[s] += slots * LANES, a->bias[s] += slots;
+    }
+    for (int k = 0; k < sh->states; k++) a->state[k] += n * LANES;
+}
+static void products_begin(const recur *r, cell_args *a, int64_t span)
+{
+    a->lz = span * r->z_row;
+    for (int s = 0; s < r->sh.sections; s++) a->product[s] = span * r->z_at[s];
+}
+INLINE void args_at(const recur *r, const step_rows *st, int64_t u, int64_t span, cell_args *a)
+{
+    *a = r->args;
+    a->rows = st->m, a->g = st->g, a->s = st->s, a->sn = st->sn, a->v = st->v, a->m = st->mid, a->z = st->z;
+    a->stats = st->stats ? st->stats + NORM_OF_C : NULL;
+    if (u) next_block(r, a, u);
+    products_begin(r, a, span);
+}
+
+/* The products of the inputs of the groups of unit blocks from..to, to their columns of g. */
+static void group_inputs(const recur *r, const step_rows *st, int64_t from, int64_t to, const left_rows *x)
+{
     for (int s = 0; s < r->sh.sections; s++) {
         if (!(r->sh.section_feeds[s] & FROM_X)) continue;
         int slots = r->sh.section_slots[s];
-        rows.c = st->g + r->col[s];
-        gemm_groups(&rows, 1, r->blocks * slots * LANES, r->I, st->ldx, r->W[s].to, r->lg, false, u * slots / NV,
-                    min64(r->W[s].panels, (u + r->group) * slots / NV));
+        int64_t panels = r->group * slots / NV;
+        panels_times(r, st->m, x, &r->W[s], r->blocks * slots * LANES, from * panels,
+                     min64(r->W[s].panels, to * panels), st->g + r->col[s], r->lg);
     }
 }
-/* The products of a group of unit blocks with the rows of `from`, into the group's buffer, for the sections of a feed.
- */
-static void group_products(const recur *r, const step_rows *st, int feed, int64_t u, const real *from, int64_t ld)
+/* The products of these groups with left rows, into a buffer for `span` groups, for the sections of a feed. */
+static void group_products(const recur *r, const step_rows *st, int feed, int64_t from, int64_t to, int64_t span,
+                           const left_rows *a)
 {
     for (int s = 0; s < r->sh.sections; s++) {
         if (!(r->sh.section_feeds[s] & feed)) continue;
         const packed *w = feed == FROM_H ? &r->U[s] : &r->V[s];
-        int slots = r->sh.section_slots[s];
-        int64_t p = u * slots / NV, end = min64(w->panels, (u + r->group) * slots / NV);
-        for (real *z = st->z + r->z_at[s]; p < end; p++, z += PANEL)
-            panel_product(st->m, feed == FROM_H ? r->depth[s][p] : w->K, from, ld, w->to + p * w->K * NV, z, r->z_row,
-                          false);
+        int64_t panels = r->group * r->sh.section_slots[s] / NV, p = from * panels, end = min64(w->panels, to * panels);
+        for (real *z = st->z + span * r->z_at[s]; p < end; p++, z += PANEL)
+            panel_times(r, st->m, feed == FROM_H ? r->depth[s][p] : w->K, a, w, p, z, span * r->z_row);
     }
+}
+/* The packed weights of a feed: of the first section that has them. */
+static const packed *fed_by(const recur *r, int feed)
+{
+    int s = 0;
+    while (s + 1 < r->sh.sections && !(r->sh.section_feeds[s] & feed)) s++;
+    return feed == FROM_X ? &r->W[s] : feed == FROM_H ? &r->U[s] : &r->V[s];
 }
 /* The groups of a member of the team: products, then at once the cells. */
 static void step_groups(const recur *r, const step_rows *st, const team *t, bool second)
@@ -209,16 +252,19 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
     cell_fn *fn = second ? r->sh.def->forward2 : r->sh.def->forward;
     team_share(t, r->groups, &from, &to);
     if (from == to) return;
-    cell_args a = args_at(r, st, from * r->group);
-    for (int64_t u = from * r->group; u < to * r->group; u += r->group) {
-        if (second)
-            group_products(r, st, FROM_V, u, st->v, r->lv);
-        else if (!r->sh.norm) {
-            if (st->x) group_inputs(r, st, u);
-            group_products(r, st, FROM_H, u, st->s, r->ls);
-        }
-        for (int64_t i = 0; i < r->group && u + i < r->blocks; i++, next_block(r, &a)) fn(&a);
-        for (int s = 0; s < r->sh.sections; s++) a.z[s] = st->z + r->z_at[s];
+    char *memory = st->left;
+    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, st->v, r->lv, memory)
+                               : left_of(r, fed_by(r, FROM_H), st->m, st->s, r->ls, memory);
+    if (memory) memory += left_bytes(r, st->m) / 3;
+    if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory);
+    int64_t span = span_of(r, st->m);
+    cell_args a;
+    args_at(r, st, from * r->group, span, &a);
+    for (int64_t k = from; k < to; k += span, products_begin(r, &a, span)) {
+        int64_t end = min64(to, k + span);
+        if (!second && !r->sh.norm && st->x) group_inputs(r, st, k, end, &x);
+        if (second || !r->sh.norm) group_products(r, st, second ? FROM_V : FROM_H, k, end, span, &left);
+        for (int64_t u = k * r->group; u < min64(r->blocks, end * r->group); u++, next_block(r, &a, 1)) fn(&a);
     }
 }
 static void project_rows(const recur *r, const step_rows *st, const team *t)
@@ -226,8 +272,9 @@ static void project_rows(const recur *r, const step_rows *st, const team *t)
     int act = r->sh.project_act;
     int64_t from, to, vectors = ceil_div(r->P, LANES);
     team_share(t, r->P_.panels, &from, &to);
+    left_rows left = left_of(r, &r->P_, st->m, st->mid, r->lm, st->left);
     for (int64_t p = from; p < to; p++) {
-        panel_product(st->m, r->P_.K, st->mid, r->lm, r->P_.to + p * r->P_.K * NV, st->z, PANEL, false);
+        panel_times(r, st->m, r->P_.K, &left, &r->P_, p, st->z, PANEL);
         for (int64_t i = 0; i < st->m; i++)
             for (int64_t v = 0; v < NV && p * NV + v < vectors; v++) {
                 vec y = load(st->z + i * PANEL + v * LANES) + r->project_bias[p * NV + v];
@@ -237,12 +284,14 @@ static void project_rows(const recur *r, const step_rows *st, const team *t)
 }
 /* With norm every product of the row must be known before the first cell: they go to the slots at once. Section 0 holds
    those of the inputs, section 1 those of the hidden state. */
-static void normed_products(const recur *r, const row_group *g, int64_t groups, int section, int64_t ld, team *t)
+static void normed_products(const recur *r, const step_rows *st, int section, const real *x, int64_t ld, team *t)
 {
     const packed *w = section ? &r->U[1] : &r->W[0];
     int64_t from, to;
+    left_rows left = left_of(r, w, st->m, x, ld, st->left);
     team_share(t, w->panels, &from, &to);
-    gemm_groups(g, groups, r->blocks * r->sh.section_slots[section] * LANES, w->K, ld, w->to, r->lg, false, from, to);
+    panels_times(r, st->m, &left, w, r->blocks * r->sh.section_slots[section] * LANES, from, to,
+                 st->g + r->col[section], r->lg);
     team_meet(t);
 }
 static void normed_rows(const recur *r, real *g, real *stats, int64_t m, int section, team *t)
@@ -257,10 +306,10 @@ static void normed_rows(const recur *r, real *g, real *stats, int64_t m, int sec
 static void normed_step(const recur *r, const step_rows *st, team *t)
 {
     if (st->x) {
-        normed_products(r, &(row_group){ st->m, st->x, st->g + r->col[0] }, 1, 0, st->ldx, t);
+        normed_products(r, st, 0, st->x, st->ldx, t);
         normed_rows(r, st->g, st->stats, st->m, 0, t);
     }
-    normed_products(r, &(row_group){ st->m, st->s, st->g + r->col[1] }, 1, 1, r->ls, t);
+    normed_products(r, st, 1, st->s, r->ls, t);
     normed_rows(r, st->g, st->stats, st->m, 1, t);
 }
 static void normed_cell_state(const recur *r, const step_rows *st, team *t)
@@ -289,7 +338,12 @@ static void step_forward(const recur *r, const step_rows *st, team *t)
 }
 
 /* ---- forward ---- */
-static step_rows rows_at(const recur *r, const walk *w, real *z)
+/* Where a thread makes rows narrow in the passes over a batch: there only bf16 has products. */
+static char *left_memory(const recur *r, int thread)
+{
+    return r->half ? r->left + (size_t)thread * r->left_per_thread : NULL;
+}
+static step_rows rows_at(const recur *r, const walk *w, real *z, char *left)
 {
     int64_t b0 = w->shard * r->shard;
     return (step_rows){ .m = w->m,
@@ -299,37 +353,69 @@ static step_rows rows_at(const recur *r, const walk *w, real *z)
                         .v = r->v ? r->v + w->row * r->lv : NULL,
                         .mid = r->m ? r->m + w->row * r->lm : NULL,
                         .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
-                        .z = z };
+                        .z = z,
+                        .left = left };
+}
+/* One more group of rows; rows that go on where the last group ends, on both sides, make it longer. */
+static int64_t add_group(row_group *g, int64_t n, int64_t m, const real *a, int64_t lda, real *c, int64_t ldc)
+{
+    row_group *last = g + n - 1;
+    if (n && last->a + last->m * lda == a && last->c + last->m * ldc == c) return last->m += m, n;
+    g[n] = (row_group){ m, a, c };
+    return n + 1;
 }
 /* Groups of rows of the steps from w on, as many as make a chunk; `next` is the step behind them. */
 static int64_t chunk_of(const recur *r, const walk *w, row_group g[CHUNK_ROWS], walk *next)
 {
     int64_t n = 0, rows = 0;
-    for (*next = *w; next->m && n < CHUNK_ROWS && (n == 0 || rows + next->m <= CHUNK_ROWS); walk_on(r, next)) {
-        g[n++] = (row_group){ next->m, r->x + (r->b.off[next->t] + w->shard * r->shard) * r->ldx,
-                              r->g + next->row * r->lg };
+    for (*next = *w; next->m && (n == 0 || rows + next->m <= CHUNK_ROWS); walk_on(r, next)) {
+        n = add_group(g, n, next->m, r->x + (r->b.off[next->t] + w->shard * r->shard) * r->ldx, r->ldx,
+                      r->g + next->row * r->lg, r->lg);
         rows += next->m;
     }
     return n;
 }
-static walk chunk_inputs(const recur *r, const walk *w, team *t)
+/* Products of a chunk: groups of rows times panels from..to, as floats or in bf16. */
+static void chunk_product(const recur *r, const row_group *g, int64_t groups, int64_t n, int64_t lda, const packed *w,
+                          int64_t ldc, bool add, int64_t from, int64_t to, char *memory)
+{
+    if (!r->half || !w->narrow) {
+        gemm_groups(g, groups, n, w->K, lda, w->to, ldc, add, from, to);
+        return;
+    }
+    int64_t ld = half_stride(w->K), row = 0;
+    real edge[CHUNK_ROWS * PANEL] __attribute__((aligned(64)));
+    uint32_t *half = (uint32_t *)memory;
+    for (int64_t i = 0; i < groups; row += g[i++].m) half_rows(g[i].m, w->K, g[i].a, lda, half + row * ld, ld);
+    for (int64_t p = from; p < to; p++) {
+        const words *panel = (const words *)(w->narrow + (size_t)p * w->panel_bytes);
+        int64_t width = min64(PANEL, n - p * PANEL);
+        row = 0;
+        for (int64_t i = 0; i < groups; row += g[i++].m) {
+            real *c = g[i].c + p * PANEL, *to_rows = width == PANEL ? c : edge;
+            half_panel_product(r->half, g[i].m, ceil_div(w->K, 2), half + row * ld, ld, panel, to_rows,
+                               width == PANEL ? ldc : PANEL, add && width == PANEL);
+            for (int64_t k = 0; width < PANEL && k < g[i].m; k++)
+                for (int64_t j = 0; j < width; j++)
+                    c[k * ldc + j] = (add ? c[k * ldc + j] : 0) + edge[k * PANEL + j];
+        }
+    }
+}
+static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
 {
     row_group g[CHUNK_ROWS], to[CHUNK_ROWS];
     walk next;
-    int64_t n = chunk_of(r, w, g, &next);
+    int64_t n = chunk_of(r, w, g, &next), from, end;
     for (int s = 0; s < r->sh.sections; s++) {
         if (!(r->sh.section_feeds[s] & FROM_X)) continue;
-        for (int64_t i = 0; i < n; i++) to[i] = g[i], to[i].c += r->col[s];
-        if (r->sh.norm) {
-            normed_products(r, to, n, s, r->ldx, t);
-            continue;
-        }
         int slots = r->sh.section_slots[s];
-        int64_t from, end;
+        for (int64_t i = 0; i < n; i++) to[i] = g[i], to[i].c += r->col[s];
         team_share(t, r->groups, &from, &end);
-        gemm_groups(to, n, r->blocks * slots * LANES, r->I, r->ldx, r->W[s].to, r->lg, false,
-                    from * r->group * slots / NV, min64(r->W[s].panels, end * r->group * slots / NV));
+        chunk_product(r, to, n, r->blocks * slots * LANES, r->ldx, &r->W[s], r->lg, false,
+                      from * r->group * slots / NV, min64(r->W[s].panels, end * r->group * slots / NV),
+                      left_memory(r, thread));
     }
+    if (r->sh.norm) team_meet(t);
     for (walk k = *w; r->sh.norm && k.t != next.t; walk_on(r, &k))
         normed_rows(r, r->g + k.row * r->lg, r->stats + k.row * NORM_STATS, k.m, 0, t);
     return next;
@@ -338,8 +424,8 @@ static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
     for (walk w = walk_begin(r, shard, false); w.m;)
-        for (walk end = chunk_inputs(r, &w, t); w.t != end.t; walk_on(r, &w)) {
-            step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread);
+        for (walk end = chunk_inputs(r, &w, t, thread); w.t != end.t; walk_on(r, &w)) {
+            step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread, left_memory(r, thread));
             step_forward(r, &st, t);
         }
 }

@@ -7,12 +7,25 @@
 #ifndef RECUR_LAYOUT_H
 #define RECUR_LAYOUT_H
 #include "cell/cell.h"
+#include "math/gemm.h"
+#include "math/narrow.h"
 
-/* A packed matrix: panels of PANEL columns, K deep. */
+/* A packed matrix: panels of PANEL columns, K deep; beside them the same weights made narrow, when asked for. */
 typedef struct packed {
     vec *to;
+    char *narrow; /* [panels] of panel_bytes; NULL: none */
+    size_t panel_bytes;
     int64_t panels, K;
 } packed;
+
+/* Left rows of a product: as they are, and what narrow weights are multiplied with. */
+typedef struct left_rows {
+    const real *x;
+    int64_t ld;
+    const uint32_t *half; /* pairs of bf16 (math/half.h), at a stride of half_stride(K); NULL: none */
+    const void *narrow;   /* of narrow_left; NULL: none */
+} left_rows;
+INLINE int64_t half_stride(int64_t K) { return ceil_div(K, 32) * 16; }
 
 struct recur {
     cell_shape sh;
@@ -27,14 +40,20 @@ struct recur {
     int64_t *depth[MAX_SECTIONS];                    /* [panels] of U: behind it a panel holds only zeros */
     vec *bias[MAX_SECTIONS], *params, *project_bias; /* [block][slot], [block][param], [block of outputs] */
     real clip[5];
+    weights_kind kind;       /* of the packed weights */
+    const half_kernel *half; /* products in bf16 over whole batches, when the kind is bf16; NULL: none */
     int64_t group, groups;                               /* unit blocks whose slots fill whole panels; how many */
-    int64_t lz[MAX_SECTIONS], z_at[MAX_SECTIONS], z_row; /* product buffer of a group, per row */
+    int64_t z_at[MAX_SECTIONS], z_row;                   /* product buffer of a group, per row */
+    cell_args args;                                      /* of unit block 0, but for what a step brings */
     real *scratch;                                       /* [thread][per_thread] */
     int64_t per_thread;
+    char *left; /* [thread][left_per_thread] rows made bf16 */
+    size_t left_per_thread;
     /* of the reserved size */
     int64_t cap_rows, cap_batch;
     bool train;
     real *g, *s, *v, *m, *dproject, *stats;
+    uint32_t *pairs;        /* [R / 2 + shards][lg] g as pairs of rows, with half */
     real *partial;          /* [parts - 1][parameters] weight gradients of all parts but the first */
     vec *dp;                /* [shard][block][param] */
     int64_t *prev, *source; /* [R] of each row of g: the row of the state before, the row of the input */
@@ -48,6 +67,23 @@ struct recur {
     bool add_dx;
 };
 enum { MAX_SHARD = 32, COLUMN_SUM = 8, CHUNK_ROWS = 96 };
+
+/* Groups whose products are made before their cells: one, but with few rows so many that the reading of the weights is
+   not held up by cells waiting for one another. */
+enum { SPAN_REALS = 2048 };
+INLINE int64_t span_of(const recur *r, int64_t m)
+{
+    return m > 2 ? 1 : max64(1, min64(r->groups, SPAN_REALS / (m * r->z_row + 1)));
+}
+static int64_t z_reals(const recur *r, int64_t m) { return m * max64(span_of(r, m) * r->z_row, PANEL) + PANEL; }
+
+/* What a thread needs beside the products of its step: rows made narrow. */
+static size_t left_bytes(const recur *r, int64_t m)
+{
+    int64_t K = max64(max64(r->I, r->source_depth), r->blocks * LANES);
+    if (r->kind == WEIGHTS_FLOAT) return 0;
+    return 3 * (narrow_left_bytes(r->kind, m, K) + 64);
+}
 
 static int first_slot(const cell_shape *sh, int section)
 {

@@ -61,6 +61,16 @@ static void pack_projection(const recur *r, int64_t p, bool transposed)
     pack_panel(M, lanes, r->H, r->H, dst);
 }
 
+/* Beside a float panel the same made narrow; bf16 also rounds the float one, so that products of either are alike. */
+static void pack_narrow(const recur *r, const packed *w, int64_t p)
+{
+    if (!w->narrow) return;
+    real *panel = (real *)(w->to + p * w->K * NV);
+    narrow_pack(r->kind, w->K, panel, w->narrow + (size_t)p * w->panel_bytes);
+    for (int64_t i = 0; r->kind == WEIGHTS_BF16 && i < w->K * PANEL; i += LANES)
+        store(panel + i, half_high(half_round(load(panel + i))));
+}
+
 /* Every packing in one list of tasks: calls the one that task i falls into. */
 static void load_task(void *ctx, int64_t i, int thread)
 {
@@ -73,6 +83,7 @@ static void load_task(void *ctx, int64_t i, int thread)
     do {                                                                                                               \
         if (i < (pack).panels) {                                                                                       \
             call;                                                                                                      \
+            pack_narrow(r, &(pack), i);                                                                                \
             return;                                                                                                    \
         }                                                                                                              \
         i -= (pack).panels;                                                                                            \

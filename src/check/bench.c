@@ -1,27 +1,26 @@
 #include "check/bench.h"
-#include "check/bench_probe.h"
-#include "check/bench_table.h"
+#include "check/bench_row.h"
 #include "check/bench_work.h"
 #include <math.h>
 #include <stdio.h>
 
 enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake up */ };
-#define PRODUCT_BAR 85  /* % of the peak of a core */
-#define TRAIN_BAR 75    /* % of the peak of a core */
-#define SCALING_BAR 0.9 /* of as many times one thread as there are threads */
-#define CELL_BAR 1.25   /* time per multiply-add, that of the plain LSTM being 1 */
-#define MEMORY_BAR 8    /* x 4 bytes x H x B x T */
+#define PRODUCT_BAR 85   /* % of the peak of a core */
+#define TRAIN_BAR 85     /* % of the peak of a core */
+#define SCALING_BAR 0.95 /* of as many times one thread as there are threads */
+#define CELL_BAR 1.25    /* time per multiply-add of a cell, that of the plain LSTM being 1 */
+#define VARIANT_BAR 1.15 /* of a variant, or of ragged batches, that of the same cell without it being 1 */
+#define NORM_BAR 1.3     /* of layer normalisation */
+#define MEMORY_BAR 8     /* x 4 bytes x H x B x T */
 
 typedef struct bench {
+    const bench_wish *wish;
     meter m;
     int threads;
     pool *pool[2]; /* of one thread; of `threads` */
     table t;
-    bool json;
     buf text;
     json_out j;
-    void (*out)(void *ctx, const char *bytes, size_t n);
-    void *ctx;
     int tables, met, missed;
     double worst; /* the smallest margin: 1 is a bar just met */
     char worst_row[160];
@@ -31,14 +30,14 @@ typedef struct bench {
 static laco_status hand_out(bench *b, laco_error *err)
 {
     if (b->t.failed || b->text.failed) return fail_memory(err, b->text.len);
-    if (b->out && b->text.len) b->out(b->ctx, b->text.data, b->text.len);
+    if (b->wish->out && b->text.len) b->wish->out(b->wish->ctx, b->text.data, b->text.len);
     b->text.len = 0;
     return LACO_OK;
 }
 static laco_status end_table(bench *b, laco_error *err)
 {
     b->tables++;
-    if (b->json) return table_json(&b->t, &b->j), LACO_OK;
+    if (b->wish->json) return table_json(&b->t, &b->j), LACO_OK;
     table_markdown(&b->t, &b->text);
     return hand_out(b, err);
 }
@@ -63,7 +62,7 @@ __attribute__((format(printf, 5, 6))) static void judge(bench *b, double value, 
 
 static void begin_report(bench *b)
 {
-    if (!b->json) return;
+    if (!b->wish->json) return;
     b->j.to = &b->text;
     json_begin(&b->j, '{');
     json_key(&b->j, "isa"), json_text(&b->j, b->m.k->isa);
@@ -72,7 +71,7 @@ static void begin_report(bench *b)
 }
 static laco_status end_report(bench *b, laco_error *err)
 {
-    if (b->json) {
+    if (b->wish->json) {
         json_key(&b->j, "met"), json_int(&b->j, b->met);
         json_key(&b->j, "not_met"), json_int(&b->j, b->missed);
         json_key(&b->j, "worst");
@@ -219,14 +218,23 @@ static const table_column train_columns[] = {
     { "spread_percent", "+- %", 1 },
     { "gflops", "GFLOP/s", 0 },
     { "percent", "% of peak", 1 },
-    { "bar", "bar 75 %", TABLE_TEXT },
+    { "bar", "bar 85 %", TABLE_TEXT },
     { "threads", "threads", 0 },
     { "threads_gflops", "GFLOP/s", 0 },
     { "scaling", "x one", 2 },
     { "cores", "cores free", 2 },
-    { "scaling_bar", "bar 0.9 x threads", TABLE_TEXT },
+    { "scaling_bar", "bar 0.95 x threads", TABLE_TEXT },
     { NULL, NULL, 0 },
 };
+/* A single row is bound by its steps, not by products: it has no bar. */
+static void train_bar(bench *b, const train_size *s, double value, double bar, const char *row, const char *cell,
+                      const char *size)
+{
+    if (s->B == 1)
+        table_text(&b->t, "-");
+    else
+        judge(b, value, bar, false, row, cell, size);
+}
 enum { ONE, MANY, CORES, TRAIN_PROBES }; /* on one thread; on all; multiply-adds on all: the cores that others leave */
 static void train_row(bench *b, const char *cell, const train_size *s, const probe p[TRAIN_PROBES])
 {
@@ -236,7 +244,7 @@ static void train_row(bench *b, const char *cell, const train_size *s, const pro
     table_text(&b->t, cell), table_text(&b->t, size);
     table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
     table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, 100 * p->share);
-    judge(b, 100 * p->share, TRAIN_BAR, false, "train %s %s, %% of peak", cell, size);
+    train_bar(b, s, 100 * p->share, TRAIN_BAR, "train %s %s, %% of peak", cell, size);
     if (b->threads == 1) {
         for (int i = 0; i < 4; i++) table_number(&b->t, NAN);
         table_text(&b->t, "-");
@@ -246,18 +254,18 @@ static void train_row(bench *b, const char *cell, const train_size *s, const pro
     table_number(&b->t, b->threads), table_number(&b->t, p[MANY].work / p[MANY].time * 1e-9),
         table_number(&b->t, times);
     table_number(&b->t, cores);
-    judge(b, times / b->threads, SCALING_BAR, false, "train %s %s, %d threads against one, per thread", cell, size,
-          b->threads);
+    train_bar(b, s, times / b->threads, SCALING_BAR, "train %s %s, threads against one, per thread", cell, size);
 }
 static laco_status train_cell(bench *b, const char *cell, const train_size *s, laco_error *err)
 {
     cell_spec spec = { .cell = cell, .inputs = s->I, .hidden = s->H, .biases = -1 };
+    const batch_shape shape = { .B = s->B, .T = s->T };
     training *t[2] = { NULL };
     peak_work cores = { b->m.k->measure, b->pool[1], b->m.sink };
     probe p[TRAIN_PROBES] = { [CORES] = { peak_run, &cores, .work = peak_work_of(&cores) } };
     laco_status st = LACO_OK;
     for (int i = 0; !st && i < (b->threads > 1 ? 2 : 1); i++) {
-        st = training_new(&t[i], b->m.k->recur, &spec, s->B, s->T, b->pool[i], err);
+        st = training_new(&t[i], b->m.k->recur, &spec, &shape, b->pool[i], err);
         if (!st) p[i] = (probe){ .run = training_run, .state = t[i], .work = training_work(t[i]) };
     }
     if (!st) st = probes_measure(&b->m, p, b->threads > 1 ? TRAIN_PROBES : 1, err);
@@ -273,8 +281,9 @@ static const table_column memory_columns[] = {
 static laco_status train_memory(bench *b, laco_error *err)
 {
     cell_spec spec = { .cell = "lstm", .inputs = 512, .hidden = 512, .biases = -1 };
+    const batch_shape shape = { .B = 64, .T = 35 };
     training *t = NULL;
-    laco_status st = training_new(&t, b->m.k->recur, &spec, 64, 35, b->pool[0], err);
+    laco_status st = training_new(&t, b->m.k->recur, &spec, &shape, b->pool[0], err);
     if (st) return st;
     double bytes = (double)training_bytes(t), ratio = bytes / (4.0 * 512 * 64 * 35);
     table_start(&b->t, "memory", "Memory of a layer in training, weights not counted", memory_columns);
@@ -287,7 +296,8 @@ static laco_status train_memory(bench *b, laco_error *err)
 static laco_status section_train(bench *b, laco_error *err)
 {
     static const train_size size[] = {
-        { 128, 128, 16, 64 }, { 256, 256, 32, 64 }, { 512, 512, 64, 35 }, { 1024, 1024, 64, 35 }
+        { 64, 128, 1, 100 },  { 128, 128, 16, 64 }, { 128, 128, 64, 64 },   { 256, 256, 32, 64 },
+        { 512, 512, 32, 64 }, { 512, 512, 64, 35 }, { 1024, 1024, 64, 35 },
     };
     static const char *const cell[] = { "lstm", "gru", "elman" };
     laco_status st = LACO_OK;
@@ -298,25 +308,29 @@ static laco_status section_train(bench *b, laco_error *err)
     return st ? st : train_memory(b, err);
 }
 
-/* ---- cells: every one, and every word of it alone ---- */
+/* ---- cells: every one, every word of it alone, and ragged batches ---- */
 enum { MOST_VARIANTS = 128 };
 typedef struct variant {
     char name[64];
+    const char *against; /* the cell that it is judged by */
     cell_spec spec;
+    bool ragged;
+    double bar;
 } variant;
 typedef struct variants {
     int n;
     variant of[MOST_VARIANTS];
 } variants;
 
-static void add_variant(variants *v, const cell_info *cell, const char *words, unsigned bits, int64_t project)
+static variant *add_variant(variants *v, const cell_info *cell, const char *words, unsigned bits)
 {
-    if (v->n == MOST_VARIANTS) return;
-    variant *to = &v->of[v->n++];
+    static variant none; /* where what has no room goes; nobody reads it */
+    variant *to = v->n < MOST_VARIANTS ? &v->of[v->n++] : &none;
     snprintf(to->name, sizeof to->name, "%s%s%s", cell->name, *words ? " " : "", words);
-    to->spec = (cell_spec){
-        .cell = cell->name, .inputs = 256, .hidden = 256, .words = bits, .project = project, .biases = -1
-    };
+    to->against = *words ? cell->name : !strcmp(cell->name, "gru-before") ? "gru" : "lstm";
+    to->bar = !strncmp(words, "norm", 4) ? NORM_BAR : *words || strcmp(to->against, "lstm") ? VARIANT_BAR : CELL_BAR;
+    to->spec = (cell_spec){ .cell = cell->name, .inputs = 256, .hidden = 256, .words = bits, .biases = -1 };
+    return to;
 }
 static unsigned bits_of(const cell_info *cell, const char *words)
 {
@@ -332,11 +346,12 @@ static void list_variants(const recur_ops *ops, variants *v)
 {
     const cell_info *cell;
     for (int i = 0; (cell = ops->cell(i)); i++) {
-        add_variant(v, cell, "", 0, 0);
-        for (const cell_word *w = cell->words; w && w->word; w++) add_variant(v, cell, w->word, w->bit, 0);
+        add_variant(v, cell, "", 0);
+        for (const cell_word *w = cell->words; w && w->word; w++) add_variant(v, cell, w->word, w->bit);
         for (const cell_alias *a = cell->aliases; a && a->word; a++)
-            if (strchr(a->means, ' ')) add_variant(v, cell, a->word, bits_of(cell, a->means), 0);
-        if (cell->projects) add_variant(v, cell, "project 128", 0, 128);
+            if (strchr(a->means, ' ')) add_variant(v, cell, a->word, bits_of(cell, a->means));
+        if (cell->projects) add_variant(v, cell, "project 128", 0)->spec.project = 128;
+        add_variant(v, cell, "ragged", 0)->ragged = true;
     }
 }
 /* A cell without a recurrent matrix does almost no multiply-adds in a step: its time is that of its units. */
@@ -356,30 +371,35 @@ static const table_column cell_columns[] = {
     { "spread_percent", "+- %", 1 },
     { "gflops", "GFLOP/s", 0 },
     { "per_unit", "ns per unit and step", 3 },
-    { "relative", "per multiply-add, LSTM = 1", 2 },
-    { "bar", "bar 1.25", TABLE_TEXT },
+    { "against", "against", TABLE_TEXT },
+    { "relative", "x its time per multiply-add", 2 },
+    { "limit", "bar", 2 },
+    { "bar", "", TABLE_TEXT },
     { NULL, NULL, 0 },
 };
-static void cell_row(bench *b, const variant *v, const training *t, const probe *p, const probe *lstm)
+static void cell_row(bench *b, const variant *v, const training *t, const probe *p, const probe *plain)
 {
-    double relative = lstm->share / p->share;
+    double relative = plain->share / p->share;
     table_text(&b->t, v->name), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
     table_number(&b->t, p->work / p->time * 1e-9);
-    table_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden)), table_number(&b->t, relative);
-    if (element_wise(b->m.k->recur, &v->spec))
+    table_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden));
+    table_text(&b->t, v->against), table_number(&b->t, relative), table_number(&b->t, v->bar);
+    if (!strcmp(v->against, "lstm") && element_wise(b->m.k->recur, &v->spec))
         table_text(&b->t, "element-wise");
     else
-        judge(b, relative, CELL_BAR, true, "cell %s, time per multiply-add", v->name);
+        judge(b, relative, v->bar, true, "cell %s, x %s's time per multiply-add", v->name, v->against);
 }
-/* Variants i .. i+n-1, each round beside a plain LSTM. */
+/* Variants i .. i+n-1, all judged by the same cell, each round beside it. */
 static laco_status cell_group(bench *b, const variants *v, int i, int n, laco_error *err)
 {
     training *t[MOST_PROBES] = { NULL };
     probe p[MOST_PROBES] = { { 0 } };
-    variant lstm = { .spec = { .cell = "lstm", .inputs = 256, .hidden = 256, .biases = -1 } };
+    variant plain = { .spec = { .cell = v->of[i].against, .inputs = 256, .hidden = 256, .biases = -1 } };
     laco_status st = LACO_OK;
     for (int k = 0; !st && k <= n; k++) {
-        st = training_new(&t[k], b->m.k->recur, k ? &v->of[i + k - 1].spec : &lstm.spec, 32, 64, b->pool[0], err);
+        const variant *what = k ? &v->of[i + k - 1] : &plain;
+        const batch_shape shape = { .B = 32, .T = 64, .ragged = what->ragged };
+        st = training_new(&t[k], b->m.k->recur, &what->spec, &shape, b->pool[0], err);
         if (!st) p[k] = (probe){ .run = training_run, .state = t[k], .work = training_work(t[k]) };
     }
     if (!st) st = probes_measure(&b->m, p, n + 1, err);
@@ -393,8 +413,10 @@ static laco_status section_cells(bench *b, laco_error *err)
     laco_status st = v ? LACO_OK : fail_memory(err, sizeof *v);
     table_start(&b->t, "cells", "Every cell in training at 256,256,32,64 on one core", cell_columns);
     if (v) list_variants(b->m.k->recur, v);
-    for (int i = 0; !st && i < v->n; i += MOST_PROBES - 1)
-        st = cell_group(b, v, i, (int)min64(MOST_PROBES - 1, v->n - i), err);
+    for (int i = 0, n; !st && i < v->n; i += n) {
+        for (n = 1; n < MOST_PROBES - 1 && i + n < v->n && !strcmp(v->of[i + n].against, v->of[i].against);) n++;
+        st = cell_group(b, v, i, n, err);
+    }
     mem_free(v);
     return st ? st : end_table(b, err);
 }
@@ -436,7 +458,17 @@ static laco_status section_stream(bench *b, laco_error *err)
     return st ? st : end_table(b, err);
 }
 
-/* ---- all ---- */
+/* ---- one row ---- */
+static laco_status section_row(bench *b, laco_error *err)
+{
+    bench_row r;
+    laco_status st = row_parse(&r, b->wish->row, b->m.k, err);
+    if (st) return st;
+    if (b->wish->repeat <= 0) return (st = row_measure(&r, &b->m, b->pool[1], &b->t, err)) ? st : end_table(b, err);
+    return row_repeat(&r, b->m.k, b->pool[1], b->wish->repeat, err);
+}
+
+/* ---- all ---- "row" is none of them */
 static const struct section {
     const char *name;
     laco_status (*run)(bench *b, laco_error *err);
@@ -445,15 +477,21 @@ static const struct section {
     { "cells", section_cells }, { "stream", section_stream },
 };
 
-static laco_status run_sections(bench *b, const char *what, laco_error *err)
+static laco_status run_sections(bench *b, laco_error *err)
 {
-    bool all = !strcmp(what, "all"), found = false;
+    const char *what = b->wish->what;
+    bool all = !strcmp(what, "all"), found = !strcmp(what, "row");
     laco_status st = LACO_OK;
+    if (!found && (b->wish->row || b->wish->repeat > 0))
+        return fail(err, LACO_EINVAL, -1, "--row and --repeat belong to laco bench row, not to laco bench %.40s", what);
     begin_report(b);
+    if (found) st = section_row(b, err);
     for (size_t i = 0; !st && i < sizeof sections / sizeof *sections; i++)
         if (all || !strcmp(what, sections[i].name)) found = true, st = sections[i].run(b, err);
     if (!found)
-        return fail(err, LACO_EINVAL, -1, "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream",
+        return fail(err, LACO_EINVAL, -1,
+                    "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, "
+                    "row",
                     what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
     return end_report(b, err);
@@ -468,16 +506,14 @@ static laco_status make_pools(bench *b, int threads, laco_error *err)
     pool_free(b->pool[1]), b->pool[1] = NULL, b->threads = 2;
     return pool_new(&b->pool[1], 2, err);
 }
-laco_status bench_run(const char *what, double seconds, int threads, bool as_json,
-                      void (*out)(void *ctx, const char *bytes, size_t n), void *ctx, const volatile int *stop,
-                      laco_error *err)
+laco_status bench_run(const bench_wish *w, laco_error *err)
 {
-    bench b = { .m = { .seconds = seconds, .stop = stop }, .json = as_json, .out = out, .ctx = ctx };
+    bench b = { .wish = w, .m = { .seconds = w->seconds, .stop = w->stop } };
     laco_status st = kernels_choose(&b.m.k, REAL_FLOAT, err);
-    if (!st) st = make_pools(&b, threads, err);
+    if (!st) st = make_pools(&b, w->threads, err);
     if (!st && !(b.m.sink = mem_new((size_t)b.threads, LANE_BYTES)))
         st = fail_memory(err, (size_t)b.threads * LANE_BYTES);
-    if (!st) st = run_sections(&b, what, err);
+    if (!st) st = run_sections(&b, err);
     pool_free(b.pool[0]), pool_free(b.pool[1]);
     mem_free(b.m.sink), table_free(&b.t), buf_free(&b.text);
     return st;

@@ -3,10 +3,17 @@
 #ifndef BENCH_H
 #define BENCH_H
 #include "base/base.h"
-/* what: all, peak, gemm, train, cells, stream. seconds: for each measurement. threads: beside one thread, so many; 0:
-   two where there are two cores. Writes Markdown table by table, or one JSON object at the end. Looks at *stop (NULL:
-   never) between measurements: the tables finished by then are kept; LACO_ESTOPPED when there is none. */
-laco_status bench_run(const char *what, double seconds, int threads, bool as_json,
-                      void (*out)(void *ctx, const char *bytes, size_t n), void *ctx, const volatile int *stop,
-                      laco_error *err);
+typedef struct bench_wish {
+    const char *what; /* all, peak, gemm, train, cells, stream; row: one row of src/check/bench_row.h */
+    const char *row;
+    double seconds; /* for each measurement */
+    int64_t repeat; /* of a row: > 0 runs it so often and measures nothing */
+    int threads;    /* beside one thread, so many, of a row these alone; 0: two where there are two cores */
+    bool json;      /* one object at the end, instead of Markdown table by table */
+    void (*out)(void *ctx, const char *bytes, size_t n);
+    void *ctx;
+    const volatile int *stop; /* looked at between measurements, NULL: never */
+} bench_wish;
+/* When stopped, the tables finished by then are kept; LACO_ESTOPPED when there is none. */
+laco_status bench_run(const bench_wish *w, laco_error *err);
 #endif

@@ -61,9 +61,10 @@ void product_run(void *state)
 }
 double product_work(const product *p) { return 2.0 * (double)p->m * (double)p->n * (double)p->K; }
 
-/* ---- training ---- */
-void training_free(training *t)
+/* ---- training and inference ---- */
+void training_free(void *state)
 {
+    training *t = state;
     if (!t) return;
     if (t->r) t->ops->free(t->r);
     void *all[] = { t->steps, t->w, t->dw, t->x, t->dx, t->dy, t->carry };
@@ -80,41 +81,61 @@ static laco_status weights_of(const recur_ops *ops, const cell_spec *spec, int64
     return st;
 }
 
-static bool full_batch(training *t, int64_t B, int64_t T)
+/* Row b takes part in the steps before its length. */
+static bool lay_out(training *t, const batch_shape *s)
 {
-    int64_t *active = t->steps = mem_new((size_t)(2 * T + 1), sizeof *active), *off = active + T;
-    for (int64_t i = 0; active && i <= T; i++) {
-        if (i < T) active[i] = B;
-        off[i] = i * B;
+    int64_t *active = t->steps = mem_new(2 * (size_t)s->T + 1, sizeof *active);
+    if (!active) return false;
+    int64_t *off = active + s->T;
+    for (int64_t b = 0; b < s->B; b++) { /* how many have this length */
+        double length = s->ragged ? rng_uniform(1, RNG_TEST, (uint64_t)b) * (double)s->T : (double)s->T - 1;
+        active[min64((int64_t)length, s->T - 1)]++;
     }
-    t->b = (ragged){ T, B, T * B, active, off };
-    return active;
+    for (int64_t i = s->T - 2; i >= 0; i--) active[i] += active[i + 1];
+    for (int64_t i = 0; i < s->T; i++) off[i + 1] = off[i] + active[i];
+    t->b = (ragged){ s->T, s->B, off[s->T], active, off };
+    while (t->b.T > 1 && !active[t->b.T - 1]) t->b.T--;
+    return true;
 }
-static laco_status training_take(training *t, const cell_spec *spec, int64_t B, int64_t T, laco_error *err)
+static laco_status training_take(training *t, const cell_spec *spec, const batch_shape *shape, laco_error *err)
 {
-    int64_t params = 0, R = B * T;
+    int64_t params = 0;
     laco_status st = weights_of(t->ops, spec, &params, err);
-    if (!st) st = t->ops->reserve(t->r, R, B, true, err);
     if (st) return st;
+    if (!lay_out(t, shape)) return fail_memory(err, (size_t)shape->T * 2 * sizeof(int64_t));
+    int64_t R = t->b.R;
+    if ((st = t->ops->reserve(t->r, R, shape->B, !t->infers, err))) return st;
     t->ldx = stride_of(spec->inputs), t->ldy = stride_of(t->ops->out_width(t->r));
-    t->carry_bytes = (size_t)(B * t->ops->state_stride(t->r)) * sizeof(float);
-    t->w = noise(params, 1 / sqrt((double)spec->hidden)), t->dw = noise(params, 0),
-    t->carry = mem_new(t->carry_bytes, 1);
-    t->x = noise(R * t->ldx, 0.5), t->dx = noise(R * t->ldx, 0), t->dy = noise(R * t->ldy, 0.01);
-    bool ok = full_batch(t, B, T) && t->w && t->dw && t->carry && t->x && t->dx && t->dy;
+    t->carry_bytes = (size_t)(shape->B * t->ops->state_stride(t->r)) * sizeof(float);
+    t->w = noise(params, 1 / sqrt((double)spec->hidden)), t->x = noise(R * t->ldx, 0.5);
+    bool ok = t->w && t->x;
+    if (ok && t->infers) return t->ops->load(t->r, t->w, false), LACO_OK;
+    t->dw = noise(params, 0), t->carry = mem_new(t->carry_bytes, 1);
+    t->dx = noise(R * t->ldx, 0), t->dy = noise(R * t->ldy, 0.01);
+    ok = ok && t->dw && t->carry && t->dx && t->dy;
     return ok ? LACO_OK : fail_memory(err, (size_t)(2 * params + R * (2 * t->ldx + t->ldy)) * sizeof(float));
 }
-laco_status training_new(training **out, const recur_ops *ops, const cell_spec *spec, int64_t B, int64_t T, pool *p,
-                         laco_error *err)
+static laco_status layer_new(training **out, const recur_ops *ops, const cell_spec *spec, const batch_shape *shape,
+                             bool infers, pool *p, laco_error *err)
 {
     training *t = mem_new(1, sizeof *t);
     if (!t) return fail_memory(err, sizeof *t);
-    t->ops = ops;
+    t->ops = ops, t->infers = infers;
     laco_status st = ops->make(&t->r, spec, p, err);
-    if (!st) st = training_take(t, spec, B, T, err);
+    if (!st) st = training_take(t, spec, shape, err);
     if (st) return training_free(t), st;
     *out = t;
     return LACO_OK;
+}
+laco_status training_new(training **out, const recur_ops *ops, const cell_spec *spec, const batch_shape *shape, pool *p,
+                         laco_error *err)
+{
+    return layer_new(out, ops, spec, shape, false, p, err);
+}
+laco_status inference_new(training **out, const recur_ops *ops, const cell_spec *spec, const batch_shape *shape,
+                          pool *p, laco_error *err)
+{
+    return layer_new(out, ops, spec, shape, true, p, err);
 }
 void training_run(void *state)
 {
@@ -124,18 +145,27 @@ void training_run(void *state)
     t->ops->forward(t->r, &t->b, t->x, t->ldx, NULL);
     t->ops->backward(t->r, t->dy, t->ldy, t->carry, t->dw, t->dx, t->ldx, false);
 }
-double training_work(const training *t) { return 6.0 * (double)t->ops->work_per_row(t->r) * (double)t->b.R; }
+void inference_run(void *state)
+{
+    training *t = state;
+    t->ops->forward(t->r, &t->b, t->x, t->ldx, NULL);
+}
+double training_work(const training *t)
+{
+    return (t->infers ? 2.0 : 6.0) * (double)t->ops->work_per_row(t->r) * (double)t->b.R;
+}
 size_t training_bytes(const training *t)
 {
-    return t->ops->bytes(t->r, t->b.R, t->b.B, true) + (size_t)(t->b.R * t->ldy) * sizeof(float);
+    return t->ops->bytes(t->r, t->b.R, t->b.B, !t->infers) + (size_t)(t->b.R * t->ldy) * sizeof(float);
 }
 
 /* ---- streaming ---- */
-void stream_free(stream *s)
+void stream_free(void *state)
 {
+    stream *s = state;
     if (!s) return;
     if (s->r) s->ops->free(s->r);
-    mem_free(s->w), mem_free(s->x), mem_free(s->state), mem_free(s->scratch), mem_free(s);
+    mem_free(s->w), mem_free(s->x), mem_free(s->state), mem_free(s->scratch), mem_free(s->own), mem_free(s);
 }
 static laco_status stream_take(stream *s, const cell_spec *spec, laco_error *err)
 {
@@ -143,8 +173,10 @@ static laco_status stream_take(stream *s, const cell_spec *spec, laco_error *err
     laco_status st = weights_of(s->ops, spec, &params, err);
     if (st) return st;
     s->w = noise(params, 1 / sqrt((double)spec->hidden)), s->x = noise(spec->inputs, 0.5);
-    s->state = noise(s->ops->state_stride(s->r), 0), s->scratch = noise(s->ops->step_scratch(s->r), 0);
-    if (!s->w || !s->x || !s->state || !s->scratch) return fail_memory(err, (size_t)params * sizeof(float));
+    s->state = noise(2 * s->ops->state_stride(s->r), 0), s->scratch = noise(s->ops->step_scratch(s->r, 1), 0);
+    s->own = noise(s->ops->step_own(s->r, 1), 0);
+    s->half = s->ops->state_stride(s->r) * (int64_t)sizeof(float);
+    if (!s->w || !s->x || !s->state || !s->scratch || !s->own) return fail_memory(err, (size_t)params * sizeof(float));
     s->ops->load(s->r, s->w, false);
     return LACO_OK;
 }
@@ -162,5 +194,7 @@ laco_status stream_new(stream **out, const recur_ops *ops, const cell_spec *spec
 void stream_run(void *state)
 {
     stream *s = state;
-    s->ops->step(s->r, s->x, s->state, s->scratch);
+    char *from = (char *)s->state + s->turn * s->half, *to = (char *)s->state + (1 - s->turn) * s->half;
+    s->ops->step(s->r, 1, s->x, 0, from, to, s->scratch, s->own, &(team){ .members = 1 });
+    s->turn = 1 - s->turn;
 }

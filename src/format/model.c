@@ -83,10 +83,21 @@ laco_status model_ready(laco_model *m, laco_error *err)
     return st;
 }
 
+laco_status weights_parse(const char *name, weights_kind *kind, laco_error *err)
+{
+    static const char *const names[] = { "float", "bf16", "int8" };
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(name, names[i])) return *kind = (weights_kind)i, LACO_OK;
+    return fail(err, LACO_EINVAL, -1, "weights cannot be \"%.40s\"; there is float, bf16, int8", name);
+}
 laco_status model_weights(laco_model *m, const char *kind, laco_error *err)
 {
-    if (strcmp(kind, "float"))
-        return fail(err, LACO_EINVAL, -1, "laco_model_weights: \"%.40s\"; there is float, bf16, int8", kind);
+    weights_kind k = WEIGHTS_FLOAT;
+    laco_status st = weights_parse(kind, &k, err);
+    if (st) return st;
+    m->ready = false;
+    st = net_weights(m->net, k, err);
+    if (st) return net_weights(m->net, WEIGHTS_FLOAT, NULL), st;
     return model_ready(m, err);
 }
 

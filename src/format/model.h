@@ -26,6 +26,7 @@ laco_status model_parse(laco_model **out, const void *bytes, size_t n, int threa
 laco_status model_load(laco_model **out, const char *path, int threads, laco_error *err);
 laco_status model_save(const laco_model *m, const char *path, laco_error *err);
 laco_status model_ready(laco_model *m, laco_error *err); /* packs the weights */
+laco_status weights_parse(const char *name, weights_kind *kind, laco_error *err);
 laco_status model_weights(laco_model *m, const char *kind, laco_error *err); /* of that kind from now on */
 laco_status model_set(laco_model *m, const char *key, const char *value, laco_error *err); /* metadata, replaced */
 const char *model_get(const laco_model *m, const char *key);

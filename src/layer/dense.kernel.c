@@ -2,10 +2,14 @@
    dz = dy f'(y);  dW = dz^T x;  db = column sums of dz;  dx = dz W */
 #include "layer/layer_kernel.h"
 #include "math/activation.h"
+#include "math/narrow.h"
 
 struct layer {
     layer_head h;
-    vec *W, *WT; /* packed: columns are outputs, columns are inputs */
+    vec *W, *WT;  /* packed: columns are outputs, columns are inputs */
+    char *narrow; /* [panels of W][panel_bytes] for streaming, when the weights are not float */
+    size_t panel_bytes;
+    weights_kind kind;
     real *dz;    /* [R][ldy], when f is not linear */
     int64_t cap_dz, row_block;
     const real *x, *dz_in;
@@ -37,7 +41,7 @@ static laco_status dense_describe(layer_spec *s, param_tensor *t, int *count, la
 }
 static void dense_free(layer *l)
 {
-    if (l) mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch);
+    if (l) mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch), mem_free(l->narrow);
     mem_free(l);
 }
 static laco_status dense_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
@@ -69,6 +73,15 @@ static void dense_pack_task(void *ctx, int64_t i, int thread)
         M[v] = o < out ? l->h.w + o * in : NULL, lanes[v] = out - o;
     }
     pack_panel(M, lanes, in, in, (real *)(l->W + i * in * NV));
+    if (l->narrow) narrow_pack(l->kind, in, (real *)(l->W + i * in * NV), l->narrow + (size_t)i * l->panel_bytes);
+}
+static laco_status dense_weights(layer *l, weights_kind kind, laco_error *err)
+{
+    size_t panels = (size_t)ceil_div(l->h.s.out, PANEL);
+    mem_free(l->narrow), l->narrow = NULL;
+    l->kind = kind, l->panel_bytes = narrow_panel_bytes(kind, l->h.s.in);
+    if (kind == WEIGHTS_FLOAT || (l->narrow = mem_new(panels, l->panel_bytes))) return LACO_OK;
+    return fail_memory(err, panels * l->panel_bytes);
 }
 static void dense_load(layer *l, const void *w, bool train)
 {
@@ -86,23 +99,27 @@ static laco_status dense_reserve(layer *l, int64_t rows, int64_t batch, bool tra
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
     return st || !train || l->h.s.act == ACT_LINEAR ? st : reserve_rows(&l->dz, &l->cap_dz, rows, l->h.ldy, err);
 }
-/* m rows, the panels of outputs from `from` to `to` */
-static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy, int64_t from,
-                       int64_t to_panel)
+/* y = f(y + bias) in m rows, columns from `from` to `end` */
+static void dense_finish(const layer *l, int64_t m, real *y, int64_t ldy, int64_t from, int64_t end)
 {
-    int64_t out = l->h.s.out, end = min64(out, to_panel * PANEL);
-    const real *bias = l->h.w + out * l->h.s.in;
-    gemm_groups(&(row_group){ m, x, y }, 1, out, l->h.s.in, ldx, l->W, ldy, false, from, to_panel);
+    const real *bias = l->h.w + l->h.s.out * l->h.s.in;
     for (int64_t r = 0; r < m; r++)
-        for (int64_t j = from * PANEL; j < end; j += LANES) {
+        for (int64_t j = from; j < end; j += LANES) {
             real *to = y + r * ldy + j;
-            int64_t n = min64(LANES, out - j);
+            int64_t n = min64(LANES, end - j);
             vec v = splat(0);
             memcpy(&v, to, (size_t)n * sizeof(real));
             for (int64_t i = 0; l->h.s.bias && i < n; i++) v[i] += bias[j + i];
             v = activate(l->h.s.act, v);
             memcpy(to, &v, (size_t)n * sizeof(real));
         }
+}
+/* The panels of outputs from `from` to `to`. */
+static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy, int64_t from,
+                       int64_t to)
+{
+    gemm_groups(&(row_group){ m, x, y }, 1, l->h.s.out, l->h.s.in, ldx, l->W, ldy, false, from, to);
+    dense_finish(l, m, y, ldy, from * PANEL, min64(l->h.s.out, to * PANEL));
 }
 static void dense_forward_task(void *ctx, int64_t i, int thread)
 {
@@ -166,21 +183,48 @@ static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy,
     pool_run(l->h.pool, ceil_div(l->h.s.in, PANEL) + (dx ? ceil_div(l->R, ROWS_PER_TASK) : 0) + l->h.s.bias,
              dense_back_task, l);
 }
+/* Room for rows of any kind, and one panel of outputs. */
+static int64_t dense_own(const layer *l, int64_t m)
+{
+    int64_t bytes = 0;
+    m = min64(m, ROW_BLOCK);
+    for (int kind = WEIGHTS_BF16; kind <= WEIGHTS_INT8; kind++)
+        bytes = max64(bytes, (int64_t)narrow_left_bytes(kind, m, l->h.s.in));
+    return row_stride(m * PANEL) + row_stride(bytes / (int64_t)sizeof(real));
+}
+static void narrow_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy, int64_t from,
+                        int64_t to, real *memory)
+{
+    real *z = memory;
+    void *left = memory + row_stride(m * PANEL);
+    narrow_left(l->kind, m, l->h.s.in, x, ldx, left);
+    for (int64_t p = from; p < to; p++) {
+        narrow_product(l->kind, m, l->h.s.in, left, l->narrow + (size_t)p * l->panel_bytes, z, PANEL);
+        for (int64_t i = 0; i < m; i++)
+            memcpy(y + i * ldy + p * PANEL, z + i * PANEL,
+                   (size_t)min64(PANEL, l->h.s.out - p * PANEL) * sizeof(real));
+    }
+    dense_finish(l, m, y, ldy, from * PANEL, min64(l->h.s.out, to * PANEL));
+}
 static void dense_step(const layer *l, const step_call *c)
 {
     int64_t from, to;
     team_share(c->t, ceil_div(l->h.s.out, PANEL), &from, &to);
     for (int64_t i = 0; i < c->m; i += ROW_BLOCK)
-        dense_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to);
+        if (l->narrow)
+            narrow_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to,
+                        c->own);
+        else
+            dense_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to);
 }
 static int64_t dense_work(const layer *l) { return l->h.s.in * l->h.s.out; }
 extern const layer_kind N(dense_layer);
 const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an activation",
                                     dense_describe, dense_make,
-                                    dense_free,     dense_load,
+                                    dense_free,     dense_weights,  dense_load,
                                     dense_bytes,    dense_reserve,
                                     dense_forward,  dense_output,
                                     dense_backward, no_state,
                                     no_states,      no_init,
-                                    no_scratch,     dense_step,
+                                    no_scratch,     dense_own,      dense_step,
                                     dense_work };

@@ -110,10 +110,10 @@ static void dropout_step(const layer *l, const step_call *c)
 extern const layer_kind N(dropout_layer);
 const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at random while training",
                                       dropout_describe, dropout_make,
-                                      dropout_free,     dropout_load,
+                                      dropout_free,     no_weights,       dropout_load,
                                       dropout_bytes,    dropout_reserve,
                                       dropout_forward,  dropout_output,
                                       dropout_backward, no_state,
                                       no_states,        no_init,
-                                      no_scratch,       dropout_step,
+                                      no_scratch,       no_scratch,       dropout_step,
                                       no_state };

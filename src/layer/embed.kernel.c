@@ -88,10 +88,10 @@ static void embed_step(const layer *l, const step_call *c)
 extern const layer_kind N(embed_layer);
 const layer_kind N(embed_layer) = { "embed",        "a learned vector for every symbol, found by look-up",
                                     embed_describe, embed_make,
-                                    embed_free,     embed_load,
+                                    embed_free,     no_weights,     embed_load,
                                     embed_bytes,    embed_reserve,
                                     embed_forward,  embed_output,
                                     embed_backward, no_state,
                                     no_states,      no_init,
-                                    no_scratch,     embed_step,
+                                    no_scratch,     no_scratch,     embed_step,
                                     no_state };

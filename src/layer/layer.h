@@ -33,7 +33,7 @@ typedef struct step_call {
     void *y;       /* [m][ldy] */
     const void *s; /* states before and after, [m][state_stride] */
     void *sn;
-    void *scratch;
+    void *scratch, *own;
     team *t;
 } step_call;
 
@@ -42,6 +42,7 @@ typedef struct layer_kind {
     laco_status (*describe)(layer_spec *s, param_tensor *tensors, int *count, laco_error *err); /* sets s->out */
     laco_status (*make)(layer **out, const layer_spec *s, pool *p, laco_error *err);
     void (*free)(layer *l);
+    laco_status (*weights)(layer *l, weights_kind kind, laco_error *err); /* what load packs; before reserve */
     void (*load)(layer *l, const void *params, bool train);
     size_t (*bytes)(const layer *l, int64_t rows, int64_t batch, bool train);
     laco_status (*reserve)(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err);
@@ -55,7 +56,8 @@ typedef struct layer_kind {
     /* Where state k lies in a row, and how many numbers it is; returns how many there are. */
     int (*states)(const layer *l, int64_t *at, int64_t *width);
     void (*step_init)(const layer *l, void *row); /* the state of one stream before its first step */
-    int64_t (*step_scratch)(const layer *l, int64_t m, int threads); /* reals; -1: cannot step */
+    int64_t (*step_scratch)(const layer *l, int64_t m); /* reals for all; -1: cannot step */
+    int64_t (*step_own)(const layer *l, int64_t m);     /* reals for each member of the team */
     void (*step)(const layer *l, const step_call *c);
     int64_t (*work)(const layer *l); /* multiply-adds of one row of one step */
 } layer_kind;

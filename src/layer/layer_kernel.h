@@ -17,7 +17,12 @@ enum { ROWS_PER_TASK = 64 };
 static inline int64_t no_state(const layer *l) { return (void)l, 0; }
 static inline int no_states(const layer *l, int64_t *at, int64_t *width) { return (void)l, (void)at, (void)width, 0; }
 static inline void no_init(const layer *l, void *row) { (void)l, (void)row; }
-static inline int64_t no_scratch(const layer *l, int64_t m, int threads) { return (void)l, (void)m, (void)threads, 0; }
+static inline int64_t no_scratch(const layer *l, int64_t m) { return (void)l, (void)m, 0; }
+/* of a layer without a matrix */
+static inline laco_status no_weights(layer *l, weights_kind kind, laco_error *err)
+{
+    return (void)l, (void)kind, (void)err, LACO_OK;
+}
 static inline bool first_member(const step_call *c) { return c->t->member == 0; }
 static inline const real *row_in(const step_call *c, int64_t i) { return (const real *)c->x + i * c->ldx; }
 static inline real *row_out(const step_call *c, int64_t i) { return (real *)c->y + i * c->ldy; }

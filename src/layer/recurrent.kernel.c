@@ -87,6 +87,12 @@ static laco_status recurrent_make(layer **out, const layer_spec *s, pool *p, lac
     *out = l;
     return LACO_OK;
 }
+static laco_status recurrent_weights(layer *l, weights_kind kind, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    for (int d = 0; !st && d < l->dirs; d++) st = ops.weights(l->dir[d], kind, err);
+    return st;
+}
 static void recurrent_load(layer *l, const void *w, bool train)
 {
     l->h.w = w;
@@ -207,14 +213,15 @@ static void recurrent_step_init(const layer *l, void *row)
     memset(row, 0, (size_t)l->ls * sizeof(real));
     if (l->h.s.learned_state) learned_row(l, 0, row);
 }
-static int64_t recurrent_scratch(const layer *l, int64_t m, int threads)
+static int64_t recurrent_scratch(const layer *l, int64_t m)
 {
-    return l->dirs == 2 || l->h.s.cell.reverse ? -1 : ops.step_scratch(l->dir[0], m, threads);
+    return l->dirs == 2 || l->h.s.cell.reverse ? -1 : ops.step_scratch(l->dir[0], m);
 }
+static int64_t recurrent_own(const layer *l, int64_t m) { return ops.step_own(l->dir[0], m); }
 static void recurrent_step(const layer *l, const step_call *c)
 {
     int64_t from, to;
-    ops.step(l->dir[0], c->m, c->x, c->ldx, c->s, c->sn, c->scratch, c->t);
+    ops.step(l->dir[0], c->m, c->x, c->ldx, c->s, c->sn, c->scratch, c->own, c->t);
     team_share(c->t, l->P, &from, &to);
     for (int64_t i = 0; i < c->m; i++) {
         real *y = row_out(c, i);
@@ -227,10 +234,10 @@ static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_ro
 extern const layer_kind N(recurrent_layer);
 const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `lstm 256 x2`, see `laco help cells`",
                                         recurrent_describe, recurrent_make,
-                                        recurrent_free,     recurrent_load,
+                                        recurrent_free,     recurrent_weights,  recurrent_load,
                                         recurrent_bytes,    recurrent_reserve,
                                         recurrent_forward,  recurrent_output,
                                         recurrent_backward, recurrent_state,
                                         recurrent_states,   recurrent_step_init,
-                                        recurrent_scratch,  recurrent_step,
+                                        recurrent_scratch,  recurrent_own,      recurrent_step,
                                         recurrent_work };

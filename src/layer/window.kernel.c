@@ -123,10 +123,10 @@ extern const layer_kind N(window_layer);
 const layer_kind
     N(window_layer) = { "window",        "the inputs of the last N steps side by side: memory without recurrence",
                         window_describe, window_make,
-                        window_free,     window_load,
+                        window_free,     no_weights,      window_load,
                         window_bytes,    window_reserve,
                         window_forward,  window_output,
                         window_backward, window_state,
                         window_states,   window_step_init,
-                        no_scratch,      window_step,
+                        no_scratch,      no_scratch,      window_step,
                         no_state };

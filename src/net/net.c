@@ -98,6 +98,13 @@ const param_tensor *net_find(const net *n, const char *name)
 }
 
 /* ---- memory ---- */
+laco_status net_weights(net *n, weights_kind kind, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    n->cap_rows = n->cap_batch = 0;
+    for (int i = 0; !st && i < n->d.layers; i++) st = n->kind[i]->weights(n->layer[i], kind, err);
+    return st;
+}
 laco_status net_load(net *n, bool train, bool run, laco_error *err)
 {
     int last = n->d.layers - 1;
@@ -228,7 +235,7 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
 bool net_steps(const net *n)
 {
     for (int i = 0; i < n->d.layers; i++)
-        if (n->kind[i]->step_scratch(n->layer[i], 1, 1) < 0) return false;
+        if (n->kind[i]->step_scratch(n->layer[i], 1) < 0) return false;
     return true;
 }
 static int64_t whole_lines(const net *n, int64_t reals) { return ceil_div(reals * n->k->real_size, 64) * 64; }
@@ -242,20 +249,31 @@ static int64_t all_states(const net *n, int64_t streams)
     for (int i = 0; i < n->d.layers; i++) sum += 2 * states_of(n, i, streams);
     return sum;
 }
+static int64_t step_scratch(const net *n, int64_t streams)
+{
+    int64_t most = 0;
+    for (int i = 0; i < n->d.layers; i++) most = max64(most, n->kind[i]->step_scratch(n->layer[i], streams));
+    return whole_lines(n, most);
+}
 size_t net_state_bytes(const net *n, int64_t streams)
 {
-    int64_t scratch = 0, most = ((int64_t)1 << 40) / (n->wide + net_state_numbers(n, 1) + 64);
+    int64_t most = ((int64_t)1 << 40) / (n->wide + net_state_numbers(n, 1) + 64);
     if (streams < 1 || streams > most) return 0;
-    for (int i = 0; i < n->d.layers; i++)
-        scratch = max64(scratch, n->kind[i]->step_scratch(n->layer[i], streams, STREAM_THREADS));
     return sizeof(net_state) + (size_t)(all_states(n, streams) + 2 * whole_lines(n, n->wide * streams) +
-                                        whole_lines(n, scratch));
+                                        step_scratch(n, streams)) + net_helper_bytes(n, streams);
+}
+size_t net_helper_bytes(const net *n, int64_t streams)
+{
+    int64_t most = 0;
+    for (int i = 0; i < n->d.layers; i++) most = max64(most, n->kind[i]->step_own(n->layer[i], streams));
+    return (size_t)whole_lines(n, most);
 }
 
 void net_state_init(const net *n, net_state *s, int64_t streams)
 {
     *s = (net_state){ .magic = STATE_MAGIC, .network = n->fingerprint, .k = n->k, .streams = streams };
     s->between = all_states(n, streams), s->wide = whole_lines(n, n->wide * streams);
+    s->scratch = step_scratch(n, streams), s->own = (int64_t)net_helper_bytes(n, streams);
     memset(s->rest, 0, net_state_bytes(n, streams) - sizeof *s);
     for (int64_t i = 0; i < streams; i++) net_state_reset(n, s, i);
 }
@@ -319,6 +337,7 @@ static void one_step(const net *n, net_state *s, unsigned turn, const void *x, v
 {
     char *at = s->rest, *rows = at + s->between;
     step_call c = { .m = s->m, .x = x, .ldx = n->symbols ? 1 : n->inputs, .scratch = rows + 2 * s->wide, .t = t };
+    c.own = t->member ? s->helpers + (t->member - 1) * s->own : rows + 2 * s->wide + s->scratch;
     for (int i = 0; i < n->d.layers; i++) {
         int64_t size = states_of(n, i, s->streams);
         c.ldy = n->d.layer[i].out, c.y = i + 1 == n->d.layers ? y : rows + i % 2 * s->wide;

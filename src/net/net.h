@@ -42,6 +42,8 @@ double net_get(const net *n, int64_t i); /* a parameter, whatever the real type 
 void net_set(net *n, int64_t i, double x);
 const param_tensor *net_find(const net *n, const char *name);
 
+/* What the packed weights are from the next load on; before reserve. */
+laco_status net_weights(net *n, weights_kind kind, laco_error *err);
 /* Packs the weights. run: also the last layer, which a loss does without. */
 laco_status net_load(net *n, bool train, bool run, laco_error *err);
 size_t net_bytes(const net *n, int64_t rows, int64_t batch, bool train); /* what reserve takes */
@@ -69,12 +71,14 @@ typedef struct net_state {
     const void *x;
     void *y;
     int64_t steps, m;
-    int64_t between, wide; /* where in rest the rows between layers begin; bytes of such rows */
+    int64_t between, wide, scratch, own; /* where in rest the rows between layers begin; bytes of such rows, … */
+    char *helpers; /* memory of the other members of a team: own bytes each */
     _Alignas(64) char rest[];
 } net_state;
-enum { STATE_MAGIC = 0x0ac057a7, STREAM_THREADS = 8 };
+enum { STATE_MAGIC = 0x0ac057a7 };
 bool net_steps(const net *n); /* false: bidirectional or reverse */
 size_t net_state_bytes(const net *n, int64_t streams); /* 0: too many */
+size_t net_helper_bytes(const net *n, int64_t streams); /* for each thread beyond the first */
 void net_state_init(const net *n, net_state *s, int64_t streams);
 void net_state_copy(net_state *to, const net_state *from); /* of as many streams */
 void net_state_reset(const net *n, net_state *s, int64_t stream);

@@ -15,18 +15,29 @@
 #define RATE "Learning rate"
 #define GENERATION "Generation"
 #define GENERAL "General"
-#define ANY_JOB "train sample eval score info selftest bench"
+#define ANY_JOB "train sample eval score stream info selftest bench"
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
-    { "model-file", "sample eval score info", DATA, 'p', NULL, 0, 0, NULL, NULL,
+    { "model-file", "sample eval score stream info", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
-    { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream", NULL,
-      "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time." },
+    { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream|row", NULL,
+      "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, or one "
+      "--row." },
 
     { "data", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The text to judge, plain or .gz; - is standard input." },
+    { "data", "stream", DATA, 'p', "-", 0, 0, NULL, NULL,
+      "What the network reads, as it comes; - is standard input. Numbers, or for a language model text." },
+    { "format", "stream", DATA, 'e', "text", 0, 0, "text|f32|s16", NULL,
+      "How numbers are written, in and out: a line of text for a step, or raw and little-endian, floats or integers of "
+      "16 bits." },
+    { "streams", "stream", DATA, 'i', "1", 1, 65536, NULL, "streams",
+      "Independent streams, whose numbers lie side by side in every step." },
+    { "restore", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL, "Goes on from this file of --save." },
+    { "save", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Where the state goes at the end, so that the stream can go on another day." },
     { "valid", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text to validate on, instead of the end of --data." },
     { "test", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text that is looked at once, when training is over." },
     { "split", "train", DATA, 'f', "0.1", 0, 0.9, NULL, "of the text",
@@ -118,6 +129,19 @@ static const laco_option option_rows[] = {
     { "golden", "selftest", GENERAL, 'p', NULL, 0, 0, NULL, NULL,
       "A folder of stored outputs and gradients of other programs to compare with." },
     { "seconds", "bench", GENERAL, 'f', "1", 0.01, 3600, NULL, "seconds", "Time given to each measurement." },
+    { "row", "bench", GENERAL, 's', NULL, 0, 0, NULL, NULL,
+      "What laco bench row measures: \"train CELL I,H,B,T\", \"infer CELL I,H,B,T\", \"stream CELL H [bf16|int8]\" or "
+      "\"lm char|word|tiny\", such as \"train lstm 64,128,1,100\"." },
+    { "repeat", "bench", GENERAL, 'i', "0", 0, 1e9, NULL, "times",
+      "Runs the --row so often without measuring, for tools that count instructions. 0: measures." },
+    { "rate", "stream", GENERAL, 'f', "0", 0, 1e12, NULL, "steps a second",
+      "How fast the signal comes; at the end is said how much of that time was used. 0: not known." },
+    { "block", "stream", GENERAL, 'i', "0", 0, 1000000, NULL, "steps",
+      "Steps handed to the network at once, when so many have arrived. 0: 1 of text, 64 of raw numbers." },
+    { "weights", "stream", GENERAL, 'e', "float", 0, 0, "float|bf16|int8", NULL,
+      "What the weights are rounded to: bf16 halves the memory to read, int8 quarters it." },
+    { "threads", "stream", GENERAL, 'i', "1", 0, 8, NULL, "threads",
+      "Threads that share a step, worth it from about 256 units. 0: the cores that may be used." },
     { "seed", "train sample", GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
     { "threads", "train sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",

@@ -1,0 +1,909 @@
+/* Streaming, as laco.h promises it: for every cell and layer, streams side by side, forks, saved states, threads,
+   narrow weights, and every wrong call; no allocation and no system call; denormals; and ten million steps beside the
+   same network in double precision. */
+#include "base/pool.h"
+#include "base/rng.h"
+#include "net/net.h"
+#include <fenv.h>
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+#ifdef __linux__
+#include <linux/seccomp.h>
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static int64_t allocations; /* by the library */
+static void *counting_resize(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    __atomic_add_fetch(&allocations, n > 0, __ATOMIC_RELAXED);
+    if (n) return realloc(p, n);
+    free(p);
+    return NULL;
+}
+
+/* ---- models, states, inputs ---- */
+static const struct network {
+    const char *text;
+    int64_t inputs;
+} networks[] = {
+    { "elman 5", 3 },
+    { "elman 17 x2 relu; dense 2", 3 },
+    { "elman 4 linear clip 0.5 bias-none", 2 },
+    { "elman 6 sigmoid project 3 learned-state; dense 4 tanh", 2 },
+    { "elman 33 residual; dense 1", 33 },
+    { "jordan 5 tanh-output project 3; dense 2 relu no-bias", 3 },
+    { "jordan 20; dense 2", 4 },
+    { "lstm 9; dense 3", 4 },
+    { "lstm 64; dense 3", 64 },
+    { "lstm 7 peephole coupled bias-one; dense 3 sigmoid", 4 },
+    { "lstm 6 peephole-full norm; dense 1", 4 },
+    { "lstm 8 norm-gates project 3 residual; dense 2", 3 },
+    { "lstm 5 gate-recurrence learned-state; dense 2", 3 },
+    { "lstm 4 no-forget no-output-gate linear-input linear-output; dense 2", 3 },
+    { "lstm 18 no-input-gate project 5; lstm 7; dense 2", 3 },
+    { "gru 9 residual; dense 3", 9 },
+    { "gru 40 x2 learned-state; dense 3", 6 },
+    { "gru-before 9; dense 3", 4 },
+    { "gru-before 34 learned-state; dense 3", 4 },
+    { "mgu 5; dense 2", 2 },
+    { "mgu 21 x2 residual; dense 2", 21 },
+    { "indrnn 5 x2 tanh; dense 2", 2 },
+    { "indrnn 19; dense 2", 2 },
+    { "window 4; dense 6 tanh; dropout 0.25; dense 2", 3 },
+    { "dense 30 tanh; window 3", 2 },
+    { "dense 5 relu", 4 },
+    { "dropout 0.5; gru 6", 3 },
+    { "embed 6; lstm 6 x2; dropout 0.5; dense 11", 11 },
+    { "embed 8; lstm 5 project 8; dense 11 tied", 11 },
+    { "embed 8; gru 8; dense 11 tied no-bias", 11 },
+    { "embed 3; window 3; elman 4; dense", 7 },
+    { "embed 4", 5 },
+};
+enum { MOST_STREAMS = 20, MOST_STEPS = 32, WIDE = 96, BLOCK = MOST_STREAMS * MOST_STEPS * WIDE };
+static float x[BLOCK], y[BLOCK], z[BLOCK];
+
+static void must(laco_status st, const laco_error *e)
+{
+    if (st) print_error("%s\n", e->msg);
+    assert_int_equal(st, LACO_OK);
+}
+static bool has_symbols(const laco_model *m) { return !strncmp(laco_model_description(m), "embed", 5); }
+static laco_model *make(const char *text, int64_t inputs)
+{
+    laco_model *m;
+    laco_error e;
+    must(laco_model_new(&m, text, inputs, 7, &e), &e);
+    for (int i = 0; i < laco_model_tensors(m); i++) { /* what is drawn alike (gains, zeros) differs too */
+        laco_tensor t;
+        int64_t n = 1;
+        must(laco_model_tensor(m, i, &t, &e), &e);
+        for (int k = 0; k < t.rank; k++) n *= t.shape[k];
+        for (int64_t k = 0; k < n; k++)
+            t.data[k] += (float)(0.2 * rng_uniform(3, RNG_TEST, (uint64_t)(i << 20 | k)) - 0.1);
+    }
+    must(laco_model_ready(m, &e), &e);
+    assert_true(laco_model_inputs(m) <= WIDE && laco_model_outputs(m) <= WIDE);
+    return m;
+}
+static int64_t words_of(const laco_model *m) { return has_symbols(m) ? 1 : laco_model_inputs(m); }
+static void *state_of(const laco_model *m, int64_t streams)
+{
+    laco_error e;
+    size_t bytes = laco_state_size(m, streams);
+    assert_true(bytes > 0 && bytes % 64 == 0);
+    void *state = aligned_alloc(64, bytes);
+    assert_non_null(state);
+    memset(state, 0xAA, bytes); /* nothing in it may count on zeros */
+    must(laco_state_init(m, state, bytes, streams, &e), &e);
+    return state;
+}
+/* Input number i of a series: a symbol or a real. */
+static void fill(const laco_model *m, float *to, int64_t words, uint64_t series)
+{
+    for (int64_t i = 0; i < words; i++) {
+        double u = rng_uniform(series, RNG_TEST, (uint64_t)i);
+        int32_t symbol = (int32_t)(u * (double)laco_model_inputs(m));
+        float real = (float)(2 * u - 1);
+        has_symbols(m) ? memcpy(to + i, &symbol, 4) : memcpy(to + i, &real, 4);
+    }
+}
+static void step(const laco_model *m, void *state, int64_t steps, int64_t streams, const float *in, float *out)
+{
+    laco_error e;
+    must(laco_steps(m, state, steps, streams, in, out, &e), &e);
+}
+static void assert_near(const float *got, const float *want, int64_t n, double tolerance, const char *what)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(fabs((double)got[i] - want[i]) <= tolerance * fmax(1, fabs(want[i]))))
+            fail_msg("%s: output %lld is %.9g, not %.9g", what, (long long)i, got[i], want[i]);
+}
+static void assert_same(const float *got, const float *want, int64_t n, const char *what)
+{
+    if (!memcmp(got, want, (size_t)n * sizeof *got)) return;
+    assert_near(got, want, n, 0, what);
+    fail_msg("%s: bits differ", what);
+}
+static double largest(const float *a, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(a[i]));
+    return most;
+}
+/* A saved state, in test_malloc. */
+static unsigned char *saved(const laco_model *m, const void *state, int64_t streams, size_t *bytes)
+{
+    laco_error e;
+    *bytes = laco_state_saved_size(m, streams);
+    assert_true(*bytes > 0);
+    unsigned char *to = test_malloc(*bytes);
+    must(laco_state_save(m, state, to, *bytes, &e), &e);
+    return to;
+}
+static void each_network(void (*check)(const laco_model *m, const char *text))
+{
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        laco_model *m = make(networks[i].text, networks[i].inputs);
+        check(m, networks[i].text);
+        laco_model_free(m);
+    }
+}
+
+/* ---- streams side by side ---- */
+static void check_many(const laco_model *m, const char *text)
+{
+    static const int64_t streams[] = { 2, 3, 5, 8, 13, MOST_STREAMS };
+    const int64_t T = 7, in = words_of(m), out = laco_model_outputs(m);
+    for (size_t k = 0; k < COUNT(streams); k++) {
+        const int64_t S = streams[k];
+        void *many = state_of(m, S);
+        fill(m, x, T * S * in, 1);
+        step(m, many, T, S, x, y);
+        for (int64_t s = 0; s < S; s++) {
+            void *one = state_of(m, 1);
+            for (int64_t t = 0; t < T; t++) {
+                step(m, one, 1, 1, x + (t * S + s) * in, z);
+                assert_near(y + (t * S + s) * out, z, out, 1e-6, text);
+            }
+            free(one);
+        }
+        free(many);
+    }
+}
+static void many_streams_are_single_ones(void **state)
+{
+    (void)state;
+    each_network(check_many);
+}
+
+static void check_blocks(const laco_model *m, const char *text)
+{
+    const int64_t in = words_of(m), out = laco_model_outputs(m);
+    for (int64_t S = 1; S <= 3; S += 2) {
+        void *a = state_of(m, S), *b = state_of(m, S);
+        laco_error e;
+        fill(m, x, MOST_STEPS * S * in, 2);
+        step(m, a, MOST_STEPS, S, x, y);
+        for (int64_t t = 0; t < MOST_STEPS; t++) {
+            const float *from = x + t * S * in;
+            int32_t symbol;
+            memcpy(&symbol, from, 4);
+            if (S > 1)
+                step(m, b, 1, S, from, z + t * S * out);
+            else if (has_symbols(m))
+                must(laco_step_symbol(m, b, symbol, z + t * out, &e), &e);
+            else
+                must(laco_step(m, b, from, z + t * out, &e), &e);
+        }
+        assert_same(y, z, MOST_STEPS * S * out, text);
+        step(m, a, 0, S, x, y); /* no step changes nothing */
+        step(m, a, 3, S, x, y), step(m, b, 3, S, x, z);
+        assert_same(y, z, 3 * S * out, text);
+        free(a), free(b);
+    }
+}
+static void blocks_are_steps(void **state)
+{
+    (void)state;
+    each_network(check_blocks);
+}
+
+static bool remembers(const char *text) /* does its output depend on inputs before the last? */
+{
+    return strcmp(text, "embed 4") && strcmp(text, "dense 5 relu");
+}
+static void check_fork(const laco_model *m, const char *text)
+{
+    const int64_t S = 3, T = 6, in = words_of(m), out = laco_model_outputs(m);
+    void *a = state_of(m, S), *b = state_of(m, S), *alone = state_of(m, S);
+    float *other = x + BLOCK / 2, *later = z + BLOCK / 2;
+    laco_error e;
+    for (int64_t before = 1; before < 4; before++) { /* even and odd */
+        fill(m, x, T * S * in, 3), fill(m, other, T * S * in, 4);
+        step(m, a, before, S, x, y), step(m, alone, before, S, x, y);
+        must(laco_state_copy(m, b, a, &e), &e);
+        step(m, b, T, S, other, later); /* the copy goes another way */
+        step(m, a, T, S, x, y), step(m, alone, T, S, x, z);
+        assert_same(y, z, T * S * out, text); /* which the first does not feel */
+        assert_true(memcmp(later, y, (size_t)(T * S * out) * 4) != 0);
+        must(laco_state_copy(m, b, a, &e), &e);
+        step(m, a, T, S, x, y), step(m, b, T, S, x, later), step(m, alone, T, S, x, z);
+        assert_same(later, y, T * S * out, text);
+        must(laco_state_copy(m, a, a, &e), &e);
+    }
+    free(a), free(b), free(alone);
+}
+static void forks_differ_by_their_input(void **state)
+{
+    (void)state;
+    each_network(check_fork);
+}
+
+static void check_reset(const laco_model *m, const char *text)
+{
+    const int64_t S = 4, T = 5, in = words_of(m), out = laco_model_outputs(m);
+    void *a = state_of(m, S), *b = state_of(m, S), *fresh = state_of(m, S);
+    laco_error e;
+    fill(m, x, T * S * in, 5);
+    step(m, a, T, S, x, y), step(m, b, T, S, x, y);
+    must(laco_state_reset(m, a, 2, &e), &e);
+    step(m, a, T, S, x, y), step(m, b, T, S, x, z);
+    float *begun = z + BLOCK / 2;
+    step(m, fresh, T, S, x, begun);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t s = 0; s < S; s++) {
+            int64_t at = (t * S + s) * out;
+            assert_same(y + at, (s == 2 ? begun : z) + at, out, text);
+        }
+    if (remembers(text)) assert_true(memcmp(y, begun, (size_t)(T * S * out) * 4) != 0);
+    free(a), free(b), free(fresh);
+}
+static void reset_of_one_stream(void **state)
+{
+    (void)state;
+    each_network(check_reset);
+}
+
+static void check_fewer(const laco_model *m, const char *text)
+{
+    const int64_t S = 5, few = 3, in = words_of(m), out = laco_model_outputs(m);
+    for (int64_t T = 1; T < 5; T++) {
+        void *a = state_of(m, S), *b = state_of(m, S), *c = state_of(m, few);
+        size_t n;
+        fill(m, x, MOST_STEPS * S * in, 6);
+        step(m, a, 3, S, x, y), step(m, b, 3, S, x, y);
+        unsigned char *before = saved(m, a, S, &n);
+        step(m, a, T, few, x, y);
+        unsigned char *after = saved(m, a, S, &n);
+        size_t one = (n - 32) / (size_t)S; /* bytes of a stream behind the head */
+        assert_memory_equal(before + 32 + few * (int64_t)one, after + 32 + few * (int64_t)one, (S - few) * (int64_t)one);
+        step(m, a, 2, S, x, y), step(m, b, 2, S, x, z);
+        for (int64_t t = 0; t < 2; t++) /* the others go on as if nothing had been */
+            assert_same(y + (t * S + few) * out, z + (t * S + few) * out, (S - few) * out, text);
+        for (int64_t t = 0; t < 3; t++) step(m, c, 1, few, x + t * S * in, z);
+        step(m, c, T, few, x, z); /* and the few as if they had been alone */
+        for (int64_t t = 0; t < 2; t++) {
+            step(m, c, 1, few, x + t * S * in, z);
+            assert_near(y + t * S * out, z, few * out, 1e-6, text);
+        }
+        test_free(before), test_free(after), free(a), free(b), free(c);
+    }
+}
+static void fewer_streams_leave_the_others(void **state)
+{
+    (void)state;
+    each_network(check_fewer);
+}
+
+/* ---- saved states ---- */
+static void check_saved(const laco_model *m, const char *text)
+{
+    const int64_t S = 3, T = 4, in = words_of(m), out = laco_model_outputs(m);
+    laco_error e;
+    for (int64_t before = 0; before < 3; before++) {
+        void *a = state_of(m, S), *b = state_of(m, S);
+        size_t n, again;
+        fill(m, x, T * S * in, 8);
+        step(m, a, before, S, x, y), step(m, b, 1, S, x, y);
+        unsigned char *bytes = saved(m, a, S, &n);
+        must(laco_state_restore(m, b, bytes, n, &e), &e);
+        unsigned char *twice = saved(m, b, S, &again);
+        assert_int_equal(n, again);
+        assert_memory_equal(bytes, twice, n);
+        step(m, a, T, S, x, y), step(m, b, T, S, x, z);
+        assert_same(y, z, T * S * out, text);
+        test_free(bytes), test_free(twice), free(a), free(b);
+    }
+}
+static void saved_states_go_on(void **state)
+{
+    (void)state;
+    each_network(check_saved);
+}
+
+static void other_instruction_set(void **state)
+{
+    (void)state;
+    const char *before = getenv("LACO_ISA");
+    char kept[32] = "";
+    laco_error e;
+    if (before) snprintf(kept, sizeof kept, "%s", before);
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        laco_model *m = make(networks[i].text, networks[i].inputs);
+        setenv("LACO_ISA", "portable", 1);
+        laco_model *p = make(networks[i].text, networks[i].inputs);
+        kept[0] ? setenv("LACO_ISA", kept, 1) : unsetenv("LACO_ISA");
+        const int64_t S = 2, T = 6, in = words_of(m), out = laco_model_outputs(m);
+        void *a = state_of(m, S), *b = state_of(p, S);
+        size_t n;
+        fill(m, x, T * S * in, 9);
+        step(m, a, T, S, x, y);
+        unsigned char *bytes = saved(m, a, S, &n);
+        assert_int_equal(laco_state_saved_size(p, S), n);
+        must(laco_state_restore(p, b, bytes, n, &e), &e);
+        step(m, a, T, S, x, y), step(p, b, T, S, x, z);
+        assert_near(z, y, T * S * out, 1e-5, networks[i].text);
+        test_free(bytes), free(a), free(b), laco_model_free(m), laco_model_free(p);
+    }
+}
+
+static void damaged_states_are_refused(void **state)
+{
+    (void)state;
+    laco_error e;
+    for (size_t i = 0; i < COUNT(networks); i += 5) {
+        laco_model *m = make(networks[i].text, networks[i].inputs);
+        void *a = state_of(m, 2);
+        size_t n, size = laco_state_size(m, 2);
+        fill(m, x, 10 * words_of(m), 10);
+        step(m, a, 5, 2, x, y);
+        unsigned char *bytes = saved(m, a, 2, &n), *whole = test_malloc(size);
+        memcpy(whole, a, size);
+        for (size_t k = 0; k < n; k++) {
+            unsigned char *cut = test_malloc(k + !k); /* of its own, so that a byte read behind it is seen */
+            memcpy(cut, bytes, k);
+            assert_int_equal(laco_state_restore(m, a, cut, k, &e), LACO_EFORMAT);
+            test_free(cut);
+        }
+        assert_int_equal(laco_state_restore(m, a, bytes, n + 1, &e), LACO_EFORMAT);
+        for (size_t bit = 0; bit < 32 * 8; bit++) {
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            assert_int_equal(laco_state_restore(m, a, bytes, n, &e), LACO_EFORMAT);
+            bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        assert_memory_equal(whole, a, size);
+        must(laco_state_restore(m, a, bytes, n, &e), &e);
+        test_free(bytes), test_free(whole), free(a), laco_model_free(m);
+    }
+}
+
+/* ---- threads ---- */
+static const struct network large[] = {
+    { "elman 256; dense 3", 40 },   { "lstm 256; dense 3", 40 },        { "lstm 256 peephole-full; dense 3", 40 },
+    { "gru 256 x2; dense 3", 40 },  { "gru-before 256; dense 3", 40 },  { "mgu 256; dense 3", 40 },
+    { "indrnn 256; dense 3", 40 },  { "jordan 256; dense 3", 40 },      { "lstm 256 norm project 65; dense 3", 40 },
+    { "embed 64; gru 300; dense", 40 }, { "window 9; dense 300; dense 3", 40 }, { "lstm 16; dense 3", 40 },
+    { "gru 5 residual; dense 2", 5 },
+};
+static void threads_give_the_same_bits(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "float", "bf16", "int8" };
+    laco_threads *threads[3] = { NULL };
+    laco_error e;
+    for (size_t i = 0; i < COUNT(large) * COUNT(kinds); i++) {
+        const struct network *w = &large[i / COUNT(kinds)];
+        laco_model *m = make(w->text, w->inputs);
+        must(laco_model_weights(m, kinds[i % COUNT(kinds)], &e), &e);
+        for (int k = 1; k < 3; k++) must(laco_threads_new(&threads[k], m, 9, k + 1, &e), &e);
+        for (int64_t S = 1; S <= 9; S += 4) {
+            const int64_t T = MOST_STEPS, in = words_of(m), out = laco_model_outputs(m);
+            fill(m, x, T * S * in, 11);
+            for (int k = 0; k < 3; k++) {
+                void *a = state_of(m, S);
+                must(laco_state_threads(m, a, threads[k], &e), &e);
+                step(m, a, 1, S, x, k ? z : y); /* a call of one step, and a call of many */
+                step(m, a, T - 1, S, x + S * in, (k ? z : y) + S * out);
+                if (k) assert_same(z, y, T * S * out, w->text);
+                must(laco_state_threads(m, a, NULL, &e), &e);
+                step(m, a, 1, S, x, z);
+                free(a);
+            }
+        }
+        laco_threads_free(threads[1]), laco_threads_free(threads[2]), laco_threads_free(NULL);
+        laco_model_free(m);
+    }
+}
+
+typedef struct sharer {
+    const laco_model *m;
+    const float *in;
+    float *out;
+    int64_t steps;
+    laco_status st;
+} sharer;
+static void *share(void *arg)
+{
+    sharer *s = arg;
+    size_t bytes = laco_state_size(s->m, 1);
+    void *a = aligned_alloc(64, bytes);
+    s->st = laco_state_init(s->m, a, bytes, 1, NULL);
+    for (int64_t round = 0; !s->st && round < 50; round++) s->st = laco_steps(s->m, a, s->steps, 1, s->in, s->out, NULL);
+    free(a);
+    return NULL;
+}
+static void programs_share_a_model(const laco_model *m, const char *text)
+{
+    pthread_t thread[2];
+    fill(m, x, MOST_STEPS * words_of(m), 12);
+    sharer s[3];
+    for (int i = 0; i < 3; i++) s[i] = (sharer){ m, x, i < 2 ? y + i * BLOCK / 2 : z, MOST_STEPS, LACO_EINVAL };
+    share(&s[2]);
+    for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&thread[i], NULL, share, &s[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(thread[i], NULL);
+        assert_int_equal(s[i].st, LACO_OK);
+    }
+    for (int i = 0; i < 2; i++) assert_same(s[i].out, z, MOST_STEPS * laco_model_outputs(m), text);
+}
+static void two_threads_step_one_model(void **state)
+{
+    (void)state;
+    each_network(programs_share_a_model);
+}
+
+/* ---- narrow weights ---- bf16 has 8 bits of mantissa, so a weight is off by 2^-9 at most; int8 by 1/254 of the largest
+   of its row, and so is what it is multiplied with. Over sums of some tens of terms of either sign, with saturating
+   units behind them, outputs are off by a few such steps of the largest output. Networks whose outputs are not bounded
+   by a saturating unit add errors up over the steps, and are left out here. */
+static const struct network narrow[] = {
+    { "lstm 32; dense 3", 16 },        { "lstm 40 peephole; dense 3", 5 }, { "gru 32 x2; dense 3", 16 },
+    { "gru-before 33; dense 3", 7 },   { "mgu 48; dense 3", 16 },          { "elman 37; dense 3", 16 },
+    { "jordan 32 tanh-output; dense 3", 8 }, { "lstm 32 norm; dense 3", 8 }, { "lstm 40 project 16; dense 3", 8 },
+    { "window 4; dense 40 tanh; dense 3", 8 }, { "embed 24; gru 32; dense", 20 }, { "embed 24; lstm 24; dense 20 tied", 20 },
+};
+static void narrow_weights(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind;
+        double tolerance;
+    } kinds[] = { { "bf16", 0.02 }, { "int8", 0.06 } };
+    laco_error e;
+    for (size_t i = 0; i < COUNT(narrow); i++) {
+        laco_model *m = make(narrow[i].text, narrow[i].inputs);
+        const int64_t S = 2, T = MOST_STEPS, in = words_of(m), n = T * S * laco_model_outputs(m);
+        void *a = state_of(m, S);
+        fill(m, x, T * S * in, 13);
+        step(m, a, T, S, x, y);
+        for (size_t k = 0; k < COUNT(kinds); k++) {
+            double off = 0;
+            must(laco_model_weights(m, kinds[k].kind, &e), &e);
+            free(a), a = state_of(m, S);
+            step(m, a, T, S, x, z);
+            for (int64_t j = 0; j < n; j++) off = fmax(off, fabs((double)z[j] - y[j]));
+            if (!(off > 1e-6 && off <= kinds[k].tolerance * fmax(1, largest(y, n))))
+                fail_msg("%s as %s is off by %.3g of %.3g", narrow[i].text, kinds[k].kind, off, largest(y, n));
+        }
+        assert_int_equal(laco_model_weights(m, "int4", &e), LACO_EINVAL);
+        assert_non_null(strstr(e.msg, "int4"));
+        must(laco_model_weights(m, "float", &e), &e);
+        free(a), a = state_of(m, S);
+        step(m, a, T, S, x, z);
+        assert_same(z, y, n, narrow[i].text);
+        free(a), laco_model_free(m);
+    }
+}
+
+/* ---- wrong calls ---- */
+#define REFUSED(call, status, part)                                                                                    \
+    do {                                                                                                               \
+        laco_error e_ = { .msg = "" };                                                                                 \
+        laco_error *err = &e_;                                                                                         \
+        assert_int_equal(call, status);                                                                                \
+        if (!strstr(e_.msg, part)) fail_msg("\"%s\" lacks \"%s\"", e_.msg, part);                                      \
+        assert_int_equal(e_.code, status);                                                                             \
+        err = NULL; /* and again without a place for the sentence */                                                   \
+        assert_int_equal(call, status);                                                                                \
+    } while (0)
+
+static void wrong_states(void **state)
+{
+    (void)state;
+    laco_model *m = make("gru 6; dense 2", 3), *other = make("gru 7; dense 2", 3), *both = make("dense 3", 3);
+    laco_model *two = NULL;
+    laco_error e;
+    must(laco_model_new(&two, "gru 4 bidirectional; dense 2", 3, 1, &e), &e), must(laco_model_ready(two, &e), &e);
+    const size_t size = laco_state_size(m, 2);
+    char *a = state_of(m, 2), *b = state_of(m, 3), *space = aligned_alloc(64, 1 << 16);
+    float in[6] = { 0 }, out[6];
+    memset(space, 0, 1 << 16);
+    assert_int_equal(laco_state_size(NULL, 1), 0);
+    assert_int_equal(laco_state_size(m, 0), 0);
+    assert_int_equal(laco_state_size(m, -1), 0);
+    assert_int_equal(laco_state_size(m, INT64_MAX), 0);
+    assert_int_equal(laco_state_size(m, INT64_MAX / 64), 0);
+    assert_int_equal(laco_state_saved_size(NULL, 1), 0);
+    assert_int_equal(laco_state_saved_size(m, -5), 0);
+    assert_int_equal(laco_state_size(two, 1), 0);
+    assert_int_equal(laco_state_saved_size(two, 1), 0);
+    REFUSED(laco_state_init(two, space, 1 << 16, 1, err), LACO_EINVAL, "laco_model_run");
+    REFUSED(laco_step(two, space, in, out, err), LACO_EINVAL, "laco_model_run");
+    REFUSED(laco_state_init(NULL, space, 1 << 16, 1, err), LACO_EINVAL, "m is NULL");
+    REFUSED(laco_state_init(m, NULL, 1 << 16, 1, err), LACO_EINVAL, "state is NULL");
+    REFUSED(laco_state_init(m, space + 8, size, 2, err), LACO_EINVAL, "multiple of 64");
+    REFUSED(laco_state_init(m, space, size - 1, 2, err), LACO_EINVAL, "too few");
+    REFUSED(laco_state_init(m, space, 1 << 16, 0, err), LACO_EINVAL, "at least one");
+    REFUSED(laco_state_init(m, space, SIZE_MAX, INT64_MAX, err), LACO_EINVAL, "streams");
+    for (int i = 0; i < 1 << 16; i++) assert_int_equal(space[i], 0);
+    REFUSED(laco_step(m, space, in, out, err), LACO_EINVAL, "not one of this model"); /* never initialised */
+    REFUSED(laco_step(other, a, in, out, err), LACO_EINVAL, "not one of this model");
+    REFUSED(laco_step(both, a, in, out, err), LACO_EINVAL, "not one of this model");
+    REFUSED(laco_state_reset(m, a, 2, err), LACO_EINVAL, "0 to 1");
+    REFUSED(laco_state_reset(m, a, -1, err), LACO_EINVAL, "stream -1");
+    REFUSED(laco_state_reset(other, a, 0, err), LACO_EINVAL, "not one of this model");
+    REFUSED(laco_state_reset(m, NULL, 0, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_state_copy(m, b, a, err), LACO_EINVAL, "3 and 2");
+    REFUSED(laco_state_copy(m, b, NULL, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_state_copy(m, NULL, a, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_state_copy(m, space, a, err), LACO_EINVAL, "not one of this model");
+    REFUSED(laco_state_copy(other, a, a, err), LACO_EINVAL, "not one of this model");
+    size_t n;
+    unsigned char *bytes = saved(m, a, 2, &n);
+    REFUSED(laco_state_save(m, a, bytes, n - 1, err), LACO_EINVAL, "too few");
+    REFUSED(laco_state_save(m, a, NULL, n, err), LACO_EINVAL, "to is NULL");
+    REFUSED(laco_state_save(m, NULL, bytes, n, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_state_save(other, a, bytes, n, err), LACO_EINVAL, "not one of this model");
+    REFUSED(laco_state_restore(m, b, bytes, n, err), LACO_EFORMAT, "2 streams");
+    REFUSED(laco_state_restore(m, a, NULL, n, err), LACO_EINVAL, "from is NULL");
+    REFUSED(laco_state_restore(other, a, bytes, n, err), LACO_EINVAL, "not one of this model");
+    void *c = state_of(other, 2);
+    REFUSED(laco_state_restore(other, c, bytes, n, err), LACO_EFORMAT, "another model");
+    REFUSED(laco_state_threads(m, NULL, NULL, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_state_threads(m, c, NULL, err), LACO_EINVAL, "not one of this model");
+    test_free(bytes), free(a), free(b), free(c), free(space);
+    laco_model_free(m), laco_model_free(other), laco_model_free(both), laco_model_free(two);
+}
+
+static void wrong_steps(void **state)
+{
+    (void)state;
+    laco_model *m = make("gru 6; dense 2", 3), *s = make("embed 4; gru 6; dense", 5), *raw;
+    laco_error e;
+    char *a = state_of(m, 2), *b = state_of(s, 2);
+    float in[12] = { 0 }, out[12];
+    int32_t symbols[] = { 0, 4, 1, 5 };
+    REFUSED(laco_step(NULL, a, in, out, err), LACO_EINVAL, "m is NULL");
+    REFUSED(laco_step(m, NULL, in, out, err), LACO_EINVAL, "state is NULL");
+    REFUSED(laco_step(m, a, NULL, out, err), LACO_EINVAL, "in is NULL");
+    REFUSED(laco_step(m, a, in, NULL, err), LACO_EINVAL, "out is NULL");
+    REFUSED(laco_step(m, a + 4, in, out, err), LACO_EINVAL, "multiple of 64");
+    REFUSED(laco_step(s, b, in, out, err), LACO_EINVAL, "laco_step_symbol");
+    REFUSED(laco_step_symbol(m, a, 0, out, err), LACO_EINVAL, "laco_step");
+    REFUSED(laco_step_symbol(s, b, -1, out, err), LACO_EINVAL, "symbol -1");
+    REFUSED(laco_step_symbol(s, b, 5, out, err), LACO_EINVAL, "0 to 4");
+    REFUSED(laco_step_symbol(s, b, INT32_MIN, out, err), LACO_EINVAL, "0 to 4");
+    REFUSED(laco_step_symbol(s, b, 0, NULL, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_steps(m, a, 1, 3, in, out, err), LACO_EINVAL, "holds 2");
+    REFUSED(laco_steps(m, a, 1, 0, in, out, err), LACO_EINVAL, "holds 2");
+    REFUSED(laco_steps(m, a, 1, -1, in, out, err), LACO_EINVAL, "holds 2");
+    REFUSED(laco_steps(m, a, -1, 1, in, out, err), LACO_EINVAL, "-1 steps");
+    REFUSED(laco_steps(m, a, INT64_MAX, 2, in, out, err), LACO_EINVAL, "steps");
+    REFUSED(laco_steps(m, a, INT64_MAX / 8, 2, in, out, err), LACO_EINVAL, "steps");
+    REFUSED(laco_steps(s, b, 2, 2, symbols, out, err), LACO_EINVAL, "symbol 5");
+    assert_int_equal(laco_steps(s, b, 2, 2, symbols, out, &e), LACO_EINVAL);
+    assert_int_equal(e.at, 3);
+    size_t n;
+    unsigned char *now = saved(s, b, 2, &n), *fresh = saved(s, b, 2, &n);
+    void *begun = state_of(s, 2);
+    must(laco_state_save(s, begun, fresh, n, &e), &e);
+    assert_memory_equal(now, fresh, n); /* no step was made of the good ones before the bad one */
+    must(laco_model_new(&raw, "gru 6; dense 2", 3, 7, &e), &e);
+    void *c = state_of(raw, 1);
+    REFUSED(laco_step(raw, c, in, out, err), LACO_EINVAL, "laco_model_ready");
+    must(laco_model_ready(raw, &e), &e), must(laco_step(raw, c, in, out, &e), &e);
+    laco_tensor t;
+    must(laco_model_tensor(raw, 0, &t, &e), &e);
+    REFUSED(laco_step(raw, c, in, out, err), LACO_EINVAL, "laco_model_ready");
+    REFUSED(laco_model_ready(NULL, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_model_weights(NULL, "float", err), LACO_EINVAL, "NULL");
+    REFUSED(laco_model_weights(raw, NULL, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_model_weights(raw, "", err), LACO_EINVAL, "int8");
+    test_free(now), test_free(fresh), free(a), free(b), free(c), free(begun);
+    laco_model_free(m), laco_model_free(s), laco_model_free(raw);
+}
+
+static void wrong_machines(void **state)
+{
+    (void)state;
+    laco_threads *t = (laco_threads *)&t;
+    laco_error e;
+    laco_model *one = make("lstm 30; dense 2", 3), *other = make("gru 30; dense 2", 3);
+    REFUSED(laco_threads_new(NULL, one, 1, 1, err), LACO_EINVAL, "NULL");
+    REFUSED(laco_threads_new(&t, NULL, 1, 1, err), LACO_EINVAL, "NULL");
+    assert_null(t);
+    REFUSED(laco_threads_new(&t, one, 0, 1, err), LACO_EINVAL, "0 streams");
+    REFUSED(laco_threads_new(&t, one, 1, -1, err), LACO_EINVAL, "threads");
+    must(laco_threads_new(&t, one, 1, 2, &e), &e);
+    void *two = state_of(one, 2), *foreign = state_of(other, 1);
+    REFUSED(laco_state_threads(one, two, t, err), LACO_EINVAL, "1 streams");
+    REFUSED(laco_state_threads(other, foreign, t, err), LACO_EINVAL, "another");
+    free(two), free(foreign), laco_model_free(one), laco_model_free(other), laco_threads_free(t);
+    static const int good[] = { 0, 1, 8 }; /* 8 are more than many a machine has cores */
+    for (size_t i = 0; i < COUNT(good); i++) {
+        laco_model *m = make("lstm 30; dense 2", 3);
+        void *a = state_of(m, 1), *b = state_of(m, 1);
+        must(laco_threads_new(&t, m, 1, good[i], &e), &e);
+        must(laco_state_threads(m, a, t, &e), &e);
+        fill(m, x, 3 * MOST_STEPS, 14);
+        step(m, a, MOST_STEPS, 1, x, y), step(m, b, MOST_STEPS, 1, x, z);
+        assert_same(y, z, 2 * MOST_STEPS, "threads");
+        free(a), free(b), laco_model_free(m), laco_threads_free(t);
+    }
+    laco_model *m;
+    const char *before = getenv("LACO_ISA");
+    char kept[32] = "";
+    if (before) snprintf(kept, sizeof kept, "%s", before);
+#if defined(__x86_64__)
+    setenv("LACO_ISA", "neon", 1);
+#else
+    setenv("LACO_ISA", "avx512", 1);
+#endif
+    REFUSED(laco_model_new(&m, "elman 3", 2, 1, err), LACO_EINVAL, "LACO_ISA=");
+    assert_null(m);
+    kept[0] ? setenv("LACO_ISA", kept, 1) : unsetenv("LACO_ISA");
+}
+
+/* ---- denormals ---- */
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+/* The best of many calls of MOST_STEPS steps with every input the same number. */
+static double step_seconds(const laco_model *m, float input)
+{
+    void *a = state_of(m, 1);
+    double best = INFINITY;
+    for (int64_t i = 0; i < MOST_STEPS * laco_model_inputs(m); i++) x[i] = input;
+    for (int round = 0; round < 60; round++) {
+        double start = seconds_now();
+        step(m, a, MOST_STEPS, 1, x, y);
+        best = fmin(best, seconds_now() - start);
+    }
+    free(a);
+    return best;
+}
+static void denormals_cost_nothing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "elman 90 linear bias-none", "indrnn 90 bias-none", "dense 90 no-bias" };
+    const float small = 1e-40f; /* times weights below 1: a denormal, and so is all that comes of it */
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        laco_model *m;
+        laco_error e;
+        must(laco_model_new(&m, texts[i], 90, 5, &e), &e), must(laco_model_ready(m, &e), &e);
+        double usual = step_seconds(m, 0.01f), tiny = step_seconds(m, small);
+        if (!SANITIZED && !(tiny <= 3 * usual)) fail_msg("%s: %.3g s, with denormals %.3g s", texts[i], usual, tiny);
+        assert_true(largest(y, 90) == 0); /* they count as zero */
+        laco_model_free(m);
+    }
+}
+static bool keeps_denormals(void)
+{
+    volatile float tiny = 1e-40f, half = 0.5f;
+    return tiny * half > 0;
+}
+static void mode_of_the_caller_stays(void **state)
+{
+    (void)state;
+    laco_model *m = make("lstm 20; dense 2", 3);
+    laco_threads *t;
+    laco_error e;
+    must(laco_threads_new(&t, m, 1, 2, &e), &e);
+    for (int threaded = 0; threaded < 2; threaded++) {
+        void *a = state_of(m, 1);
+        must(laco_state_threads(m, a, threaded ? t : NULL, &e), &e);
+        assert_true(keeps_denormals());
+        fesetround(FE_UPWARD);
+        fill(m, x, 3 * MOST_STEPS, 15);
+        step(m, a, MOST_STEPS, 1, x, y);
+        int round = fegetround();
+        fesetround(FE_TONEAREST);
+        assert_int_equal(round, FE_UPWARD);
+        assert_true(keeps_denormals());
+        assert_int_equal(laco_step(m, a, NULL, y, NULL), LACO_EINVAL);
+        assert_true(keeps_denormals());
+        uint64_t mode = flush_denormals(); /* a caller that flushes goes on to */
+        step(m, a, MOST_STEPS, 1, x, y);
+        bool kept = keeps_denormals();
+        restore_denormals(mode);
+        assert_false(kept);
+        free(a);
+    }
+    laco_threads_free(t), laco_model_free(m);
+}
+
+/* ---- no allocation, no system call ---- */
+/* Everything of the interface that promises it, a thousand steps, and an error. False when something failed. */
+static bool use_all(const laco_model *m, void *a, void *b, unsigned char *bytes, size_t n)
+{
+    laco_error e;
+    const size_t size = laco_state_size(m, 2);
+    int32_t symbol = 0;
+    bool good = !laco_state_init(m, a, size, 2, &e) && !laco_state_init(m, b, size, 2, &e);
+    for (int i = 0; i < 1000; i++) {
+        good &= !laco_steps(m, a, 2, 2, x, y, &e);
+        good &= has_symbols(m) ? !laco_step_symbol(m, a, symbol, y, &e) : !laco_step(m, a, x, y, &e);
+        good &= !laco_state_copy(m, b, a, &e) && !laco_state_reset(m, a, i % 2, &e);
+        good &= !laco_state_save(m, b, bytes, n, &e) && !laco_state_restore(m, a, bytes, n, &e);
+        good &= laco_steps(m, a, 1, 3, x, y, &e) == LACO_EINVAL && laco_state_saved_size(m, 2) == n;
+        good &= !laco_state_threads(m, a, NULL, &e);
+    }
+    return good;
+}
+#ifdef __linux__
+/* In a child that the system kills at any call but read, write and exit. */
+static int locked_up(const laco_model *m, void *a, void *b, unsigned char *bytes, size_t n, bool cheat)
+{
+    int status = -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT)) _exit(9);
+        if (cheat) (void)syscall(SYS_getppid);
+        syscall(SYS_exit, use_all(m, a, b, bytes, n) ? 0 : 1);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+#endif
+static void no_allocation(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "float", "bf16", "int8" };
+    laco_error e;
+    for (size_t i = 0; i < COUNT(networks) * COUNT(kinds); i++) {
+        laco_model *m = make(networks[i / 3].text, networks[i / 3].inputs);
+        must(laco_model_weights(m, kinds[i % 3], &e), &e);
+        void *a = state_of(m, 2), *b = state_of(m, 2);
+        size_t n;
+        unsigned char *bytes = saved(m, a, 2, &n);
+        fill(m, x, 4 * words_of(m), 16);
+        int64_t before = allocations;
+        assert_true(before > 0);
+        assert_true(use_all(m, a, b, bytes, n));
+        assert_int_equal(allocations, before);
+        test_free(bytes), free(a), free(b), laco_model_free(m);
+    }
+}
+static void no_system_call(void **state)
+{
+    (void)state;
+#ifdef __linux__
+    static const char *const kinds[] = { "float", "bf16", "int8" };
+    laco_error e;
+    for (size_t i = 0; !SANITIZED && i < COUNT(networks) * COUNT(kinds); i++) {
+        laco_model *m = make(networks[i / 3].text, networks[i / 3].inputs);
+        must(laco_model_weights(m, kinds[i % 3], &e), &e);
+        void *a = state_of(m, 2), *b = state_of(m, 2);
+        size_t n;
+        unsigned char *bytes = saved(m, a, 2, &n);
+        fill(m, x, 4 * words_of(m), 16);
+        int caught = i ? 0 : locked_up(m, a, b, bytes, n, true), code = locked_up(m, a, b, bytes, n, false);
+        test_free(bytes), free(a), free(b), laco_model_free(m);
+        if (code == 9) {
+            print_message("prctl does not let a process give up its system calls here\n");
+            skip();
+        }
+        if (!i) assert_int_equal(caught, 100 + 9); /* that a call would be seen */
+        if (code) fail_msg("%s, %s: ended with %d", networks[i / 3].text, kinds[i % 3], code);
+    }
+#endif
+    if (!SANITIZED) return;
+    print_message("a sanitizer makes system calls of its own\n");
+    skip();
+}
+
+/* ---- ten million steps ---- */
+typedef struct marathon {
+    net *n[2]; /* float, double */
+    net_state *s[2];
+    pool *p;
+} marathon;
+static void marathon_begin(marathon *r, const char *text, int64_t inputs)
+{
+    laco_error e;
+    must(pool_new(&r->p, 1, &e), &e);
+    for (int real = REAL_FLOAT; real <= REAL_DOUBLE; real++) {
+        const kernels *k;
+        net_description d;
+        int i = real == REAL_DOUBLE;
+        must(kernels_choose(&k, real, &e), &e);
+        must(describe_parse(&d, text, inputs, 0, k, &e), &e);
+        must(net_new(&r->n[i], &d, inputs, k, r->p, &e), &e);
+        must(net_init(r->n[i], "default", 1, 11, &e), &e);
+        for (int64_t w = 0; i && w < r->n[1]->params; w++) net_set(r->n[1], w, net_get(r->n[0], w));
+        must(net_load(r->n[i], false, true, &e), &e);
+        r->s[i] = aligned_alloc(64, net_state_bytes(r->n[i], 1));
+        net_state_init(r->n[i], r->s[i], 1);
+    }
+}
+static void marathon_end(marathon *r)
+{
+    for (int i = 0; i < 2; i++) net_free(r->n[i]), free(r->s[i]);
+    pool_free(r->p);
+}
+static void no_drift(void **state)
+{
+    (void)state;
+    enum { STEPS = 1000, INPUTS = 2, OUT = 2 };
+    static const char *const texts[] = { "lstm 8; dense 2", "gru 8; dense 2", "elman 8; dense 2", "indrnn 8; dense 2" };
+    static float in[STEPS * INPUTS], out[STEPS * OUT];
+    static double in_double[STEPS * INPUTS], out_double[STEPS * OUT];
+    const int64_t blocks = SANITIZED ? 20 : 10000;
+    for (size_t k = 0; k < COUNT(texts); k++) {
+        marathon r = { 0 };
+        double off = 0, most = 0;
+        marathon_begin(&r, texts[k], INPUTS);
+        for (int64_t b = 0; b < blocks; b++) {
+            uint32_t four[4];
+            for (int i = 0; i < STEPS * INPUTS; i++) {
+                if (i % 4 == 0) rng_block(17, RNG_TEST, (uint64_t)(b * STEPS * INPUTS + i), four);
+                in_double[i] = in[i] = (float)((int32_t)four[i % 4] >> 8) / 8388608;
+            }
+            net_step(r.n[0], r.s[0], STEPS, 1, in, out), net_step(r.n[1], r.s[1], STEPS, 1, in_double, out_double);
+            for (int i = 0; i < STEPS * OUT; i++)
+                off = fmax(off, fabs(out[i] - out_double[i])), most = fmax(most, fabs(out_double[i]));
+        }
+        assert_true(most > 0.1 && most < 100);
+        if (!(off <= 1e-4)) fail_msg("%s: off by %.3g of %.3g", texts[k], off, most);
+        marathon_end(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_streams_are_single_ones),
+        cmocka_unit_test(blocks_are_steps),
+        cmocka_unit_test(forks_differ_by_their_input),
+        cmocka_unit_test(reset_of_one_stream),
+        cmocka_unit_test(fewer_streams_leave_the_others),
+        cmocka_unit_test(saved_states_go_on),
+        cmocka_unit_test(other_instruction_set),
+        cmocka_unit_test(damaged_states_are_refused),
+        cmocka_unit_test(threads_give_the_same_bits),
+        cmocka_unit_test(two_threads_step_one_model),
+        cmocka_unit_test(narrow_weights),
+        cmocka_unit_test(wrong_states),
+        cmocka_unit_test(wrong_steps),
+        cmocka_unit_test(wrong_machines),
+        cmocka_unit_test(denormals_cost_nothing),
+        cmocka_unit_test(mode_of_the_caller_stays),
+        cmocka_unit_test(no_allocation),
+        cmocka_unit_test(no_system_call),
+        cmocka_unit_test(no_drift),
+    };
+    laco_set_allocator(counting_resize, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
