@@ -5,8 +5,8 @@
        h' = x / 4 + 3/4 h
 
    A trained network of any size goes in its place; nothing else changes. Left and right are two streams of one state:
-   they share the weights, which are read once for both, and hear nothing of each other. Frames of stereo sound, L R L R,
-   are already what laco_steps takes: [steps][streams][inputs].
+   they share the weights, which are read once for both, and hear nothing of each other. Frames of stereo sound, L R
+   L R, are already what laco_steps takes: [steps][streams][inputs].
 
    `process` is what an audio program calls from its real-time thread. It allocates nothing, locks nothing and makes no
    system call; everything else is done before the sound starts.

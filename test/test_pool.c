@@ -215,9 +215,9 @@ static void short_rounds_stay_with_the_caller(void **state)
     static atomic_int others, done;
     pool *p = new_pool(2);
     pool_always_share(p, false);
-    for (int i = 0; i < 64; i++) pool_run(p, 2, note_thread, &others);
+    for (int i = 0; i < 100; i++) pool_run(p, 2, note_thread, &others);
     atomic_store(&others, 0);
-    for (int i = 0; i < 50; i++) pool_run(p, 2, note_thread, &others); /* below the 128 rounds until another try */
+    for (int i = 0; i < 100; i++) pool_run(p, 2, note_thread, &others); /* below the 256 rounds until another try */
     assert_int_equal(others, 0);
     for (int i = 1; i <= 4; i++) pool_run(p, 4, slow, &done);
     assert_int_equal(done, 16);

@@ -281,6 +281,36 @@ static void reset_of_one_stream(void **state)
     each_network(check_reset);
 }
 
+/* A stream that was fed what is no number spoils neither the others nor, once reset, itself. */
+static void check_no_number(const laco_model *m, const char *text)
+{
+    const int64_t S = 3, T = 4, in = words_of(m), out = laco_model_outputs(m);
+    static const char *const kinds[] = { "float", "bf16", "int8" };
+    laco_error e;
+    if (has_symbols(m)) return;
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        laco_model *copy = make(text, in);
+        must(laco_model_weights(copy, kinds[k], &e), &e);
+        void *a = state_of(copy, S), *b = state_of(copy, S), *fresh = state_of(copy, S);
+        fill(m, x, T * S * in, 18);
+        step(copy, b, T, S, x, z);
+        for (int64_t i = 0; i < in; i++) x[(S + 1) * in + i] = i % 2 ? NAN : INFINITY; /* step 1, stream 1 */
+        step(copy, a, T, S, x, y);
+        for (int64_t t = 0; t < T; t++)
+            for (int64_t s = 0; s < S; s += 2) assert_same(y + (t * S + s) * out, z + (t * S + s) * out, out, text);
+        must(laco_state_reset(copy, a, 1, &e), &e);
+        fill(m, x, T * S * in, 18);
+        step(copy, a, T, S, x, y), step(copy, fresh, T, S, x, z);
+        for (int64_t t = 0; t < T; t++) assert_same(y + (t * S + 1) * out, z + (t * S + 1) * out, out, text);
+        free(a), free(b), free(fresh), laco_model_free(copy);
+    }
+}
+static void no_number_stays_in_its_stream(void **state)
+{
+    (void)state;
+    each_network(check_no_number);
+}
+
 static void check_fewer(const laco_model *m, const char *text)
 {
     const int64_t S = 5, few = 3, in = words_of(m), out = laco_model_outputs(m);
@@ -293,7 +323,8 @@ static void check_fewer(const laco_model *m, const char *text)
         step(m, a, T, few, x, y);
         unsigned char *after = saved(m, a, S, &n);
         size_t one = (n - 32) / (size_t)S; /* bytes of a stream behind the head */
-        assert_memory_equal(before + 32 + few * (int64_t)one, after + 32 + few * (int64_t)one, (S - few) * (int64_t)one);
+        assert_memory_equal(before + 32 + few * (int64_t)one, after + 32 + few * (int64_t)one,
+                            (S - few) * (int64_t)one);
         step(m, a, 2, S, x, y), step(m, b, 2, S, x, z);
         for (int64_t t = 0; t < 2; t++) /* the others go on as if nothing had been */
             assert_same(y + (t * S + few) * out, z + (t * S + few) * out, (S - few) * out, text);
@@ -396,10 +427,18 @@ static void damaged_states_are_refused(void **state)
 
 /* ---- threads ---- */
 static const struct network large[] = {
-    { "elman 256; dense 3", 40 },   { "lstm 256; dense 3", 40 },        { "lstm 256 peephole-full; dense 3", 40 },
-    { "gru 256 x2; dense 3", 40 },  { "gru-before 256; dense 3", 40 },  { "mgu 256; dense 3", 40 },
-    { "indrnn 256; dense 3", 40 },  { "jordan 256; dense 3", 40 },      { "lstm 256 norm project 65; dense 3", 40 },
-    { "embed 64; gru 300; dense", 40 }, { "window 9; dense 300; dense 3", 40 }, { "lstm 16; dense 3", 40 },
+    { "elman 256; dense 3", 40 },
+    { "lstm 256; dense 3", 40 },
+    { "lstm 256 peephole-full; dense 3", 40 },
+    { "gru 256 x2; dense 3", 40 },
+    { "gru-before 256; dense 3", 40 },
+    { "mgu 256; dense 3", 40 },
+    { "indrnn 256; dense 3", 40 },
+    { "jordan 256; dense 3", 40 },
+    { "lstm 256 norm project 65; dense 3", 40 },
+    { "embed 64; gru 300; dense", 40 },
+    { "window 9; dense 300; dense 3", 40 },
+    { "lstm 16; dense 3", 40 },
     { "gru 5 residual; dense 2", 5 },
 };
 static void threads_give_the_same_bits(void **state)
@@ -445,7 +484,8 @@ static void *share(void *arg)
     size_t bytes = laco_state_size(s->m, 1);
     void *a = aligned_alloc(64, bytes);
     s->st = laco_state_init(s->m, a, bytes, 1, NULL);
-    for (int64_t round = 0; !s->st && round < 50; round++) s->st = laco_steps(s->m, a, s->steps, 1, s->in, s->out, NULL);
+    for (int64_t round = 0; !s->st && round < 50; round++)
+        s->st = laco_steps(s->m, a, s->steps, 1, s->in, s->out, NULL);
     free(a);
     return NULL;
 }
@@ -469,15 +509,23 @@ static void two_threads_step_one_model(void **state)
     each_network(programs_share_a_model);
 }
 
-/* ---- narrow weights ---- bf16 has 8 bits of mantissa, so a weight is off by 2^-9 at most; int8 by 1/254 of the largest
-   of its row, and so is what it is multiplied with. Over sums of some tens of terms of either sign, with saturating
-   units behind them, outputs are off by a few such steps of the largest output. Networks whose outputs are not bounded
-   by a saturating unit add errors up over the steps, and are left out here. */
+/* ---- narrow weights ---- bf16 has 8 bits of mantissa, so a weight is off by 2^-9 at most; int8 by 1/254 of the
+   largest of its row, and so is what it is multiplied with. Over sums of some tens of terms of either sign, with
+   saturating units behind them, outputs are off by a few such steps of the largest output. Networks whose outputs are
+   not bounded by a saturating unit add errors up over the steps, and are left out here. */
 static const struct network narrow[] = {
-    { "lstm 32; dense 3", 16 },        { "lstm 40 peephole; dense 3", 5 }, { "gru 32 x2; dense 3", 16 },
-    { "gru-before 33; dense 3", 7 },   { "mgu 48; dense 3", 16 },          { "elman 37; dense 3", 16 },
-    { "jordan 32 tanh-output; dense 3", 8 }, { "lstm 32 norm; dense 3", 8 }, { "lstm 40 project 16; dense 3", 8 },
-    { "window 4; dense 40 tanh; dense 3", 8 }, { "embed 24; gru 32; dense", 20 }, { "embed 24; lstm 24; dense 20 tied", 20 },
+    { "lstm 32; dense 3", 16 },
+    { "lstm 40 peephole; dense 3", 5 },
+    { "gru 32 x2; dense 3", 16 },
+    { "gru-before 33; dense 3", 7 },
+    { "mgu 48; dense 3", 16 },
+    { "elman 37; dense 3", 16 },
+    { "jordan 32 tanh-output; dense 3", 8 },
+    { "lstm 32 norm; dense 3", 8 },
+    { "lstm 40 project 16; dense 3", 8 },
+    { "window 4; dense 40 tanh; dense 3", 8 },
+    { "embed 24; gru 32; dense", 20 },
+    { "embed 24; lstm 24; dense 20 tied", 20 },
 };
 static void narrow_weights(void **state)
 {
@@ -881,6 +929,61 @@ static void no_drift(void **state)
     }
 }
 
+/* ---- laco stream ---- as a job; test/cli/stream.case has the command */
+static void on_out(void *ctx, const char *bytes, size_t n) { buf_add(ctx, bytes, n); }
+static laco_status run_job(const char *path, const char *format, const char *weights, const void *bytes, size_t n,
+                           buf *out, char figures[1024], laco_error *e)
+{
+    laco_job *job;
+    laco_watch watch = { .size = sizeof watch, .ctx = out, .out = on_out };
+    must(laco_job_new(&job, "stream", e), e);
+    must(laco_job_set(job, "model-file", path, e), e), must(laco_job_set(job, "format", format, e), e);
+    must(laco_job_set(job, "streams", "2", e), e), must(laco_job_set(job, "weights", weights, e), e);
+    must(laco_job_set(job, "block", "5", e), e), must(laco_job_set(job, "rate", "1e-3", e), e);
+    must(laco_job_text(job, "data", bytes, n, e), e);
+    laco_status st = laco_job_run(job, &watch, e);
+    snprintf(figures, 1024, "%s", laco_job_result(job));
+    laco_job_free(job);
+    return st;
+}
+static void stream_as_a_job(void **state)
+{
+    (void)state;
+    const char *folder = getenv("TMPDIR");
+    char path[300], text[BLOCK / 16], figures[1024];
+    size_t at = 0;
+    laco_error e;
+    laco_model *m = make("lstm 12; dense 3", 4);
+    const int64_t S = 2, T = 17, in = 4, out = 3;
+    snprintf(path, sizeof path, "%s/laco-stream-%ld", folder && *folder ? folder : "/tmp", (long)getpid());
+    must(laco_model_save(m, path, &e), &e);
+    fill(m, x, T * S * in, 19);
+    for (int64_t i = 0; i < T * S * in; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.9g%c", (double)x[i], (i + 1) % (S * in) ? ',' : '\n');
+    static const char *const kinds[] = { "float", "bf16", "int8" };
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        buf raw = { 0 }, lines = { 0 };
+        must(laco_model_weights(m, kinds[k], &e), &e);
+        void *a = state_of(m, S);
+        step(m, a, T, S, x, y);
+        must(run_job(path, "f32", kinds[k], x, (size_t)(T * S * in) * 4, &raw, figures, &e), &e);
+        assert_int_equal(raw.len, T * S * out * 4);
+        assert_memory_equal(raw.data, y, raw.len);
+        must(run_job(path, "text", kinds[k], text, at, &lines, figures, &e), &e);
+        char *p = lines.data;
+        for (int64_t i = 0; i < T * S * out; i++) assert_true(strtof(p, &p) == y[i]);
+        assert_string_equal(p, "\n");
+        assert_non_null(strstr(figures, "\"task\":\"stream\",\"network\":\"lstm 12; dense 3\""));
+        assert_non_null(strstr(figures, "\"streams\":2,\"block\":5,\"steps\":17,"));
+        assert_non_null(strstr(figures, "\"rate\":0.001,")), assert_non_null(strstr(figures, "\"late\":0}"));
+        free(a), buf_free(&raw), buf_free(&lines);
+    }
+    buf none = { 0 };
+    assert_int_equal(run_job(path, "f32", "float", x, 35, &none, figures, &e), LACO_EFORMAT);
+    assert_int_equal(e.at, 2); /* of 32 bytes each */
+    unlink(path), buf_free(&none), laco_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -888,6 +991,7 @@ int main(void)
         cmocka_unit_test(blocks_are_steps),
         cmocka_unit_test(forks_differ_by_their_input),
         cmocka_unit_test(reset_of_one_stream),
+        cmocka_unit_test(no_number_stays_in_its_stream),
         cmocka_unit_test(fewer_streams_leave_the_others),
         cmocka_unit_test(saved_states_go_on),
         cmocka_unit_test(other_instruction_set),
@@ -903,6 +1007,7 @@ int main(void)
         cmocka_unit_test(no_allocation),
         cmocka_unit_test(no_system_call),
         cmocka_unit_test(no_drift),
+        cmocka_unit_test(stream_as_a_job),
     };
     laco_set_allocator(counting_resize, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,8 +207,9 @@ laco_status laco_steps(const laco_model *m, void *state, int64_t steps, int64_t 
 /* ---- threads ---- */
 laco_status laco_threads_new(laco_threads **out, const laco_model *m, int64_t streams, int threads, laco_error *err)
 {
-    if (!out || !m) return null_argument(err, "laco_threads_new", out ? "m" : "out");
+    if (!out) return null_argument(err, "laco_threads_new", "out");
     *out = NULL;
+    if (!m) return null_argument(err, "laco_threads_new", "m");
     if (!laco_state_size(m, streams))
         return fail(err, LACO_EINVAL, -1, "laco_threads_new: this network has no state of %lld streams",
                     (long long)streams);

@@ -57,10 +57,11 @@ enum { ALONE, SHARED, TEAMS, MODES };
 typedef struct pool_site {
     const void *task, *ctx;
     int64_t tasks;
-    double ns[MODES]; /* 0: not tried yet */
+    double ns[MODES];   /* 0: not tried yet */
+    int mode, tries;    /* being tried, so many times more */
     unsigned rounds;
 } pool_site;
-enum { POOL_SITES = 128, POOL_TRY_AGAIN = 128, POOL_LONG_NS = 1000 * 1000 };
+enum { POOL_SITES = 128, POOL_TRIES = 4, POOL_TRY_AGAIN = 256, POOL_LONG_NS = 1000 * 1000 };
 
 struct pool {
     int threads;     /* with the caller */
@@ -289,20 +290,25 @@ static pool_site *pool_site_of(pool *p, const void *task, const void *ctx, int64
         *s = (pool_site){ .task = task, .ctx = ctx, .tasks = tasks };
     return s;
 }
-/* A way not tried yet; else the fastest, and every now and then another, since moments differ. Sharing tasks out costs
-   some microseconds, so a long round does without trying it alone. */
+/* A way not tried yet; else the fastest, and every now and then another, since moments differ. A way is tried several
+   times in a row: workers must wake up first. Sharing tasks out costs some microseconds, so a long round does without
+   trying it alone. */
 static int pool_mode_for(pool_site *s, bool teams, bool always)
 {
     bool several = s->tasks > 1, is_long = s->ns[SHARED] > POOL_LONG_NS;
     const bool may[MODES] = { !several || !is_long, several, teams };
-    int best = -1;
     static const int order[MODES] = { TEAMS, SHARED, ALONE };
-    s->rounds++;
+    int best = -1;
+    if (s->tries && may[s->mode]) return s->tries--, s->mode;
+    bool again = ++s->rounds % POOL_TRY_AGAIN == 0;
     for (int i = 0; i < MODES; i++) {
         int m = order[i];
         if (!may[m]) continue;
-        if (s->ns[m] == 0 || always || (s->rounds % POOL_TRY_AGAIN == 0 && s->rounds / POOL_TRY_AGAIN % MODES == (unsigned)i))
+        if (always) return m;
+        if (s->ns[m] == 0 || (again && s->rounds / POOL_TRY_AGAIN % MODES == (unsigned)i)) {
+            s->mode = m, s->tries = POOL_TRIES - 1;
             return m;
+        }
         if (best < 0 || s->ns[m] < s->ns[best]) best = m;
     }
     return best;

@@ -176,6 +176,12 @@ static void panels_times(const recur *r, int64_t m, const left_rows *a, const pa
                          int64_t to, real *c, int64_t ldc)
 {
     real edge[MAX_SHARD * PANEL] __attribute__((aligned(64)));
+    int64_t whole = min64(to, n / PANEL);
+    if (m == 1 && a->narrow && from < whole) {
+        narrow_row(r->kind, w->K, a->narrow, w->narrow + (size_t)from * w->panel_bytes, w->panel_bytes, whole - from,
+                   c + from * PANEL);
+        from = whole;
+    }
     for (int64_t p = from; p < to; p++) {
         int64_t width = min64(PANEL, n - p * PANEL);
         if (width == PANEL) {
@@ -234,7 +240,10 @@ static void group_products(const recur *r, const step_rows *st, int feed, int64_
         if (!(r->sh.section_feeds[s] & feed)) continue;
         const packed *w = feed == FROM_H ? &r->U[s] : &r->V[s];
         int64_t panels = r->group * r->sh.section_slots[s] / NV, p = from * panels, end = min64(w->panels, to * panels);
-        for (real *z = st->z + span * r->z_at[s]; p < end; p++, z += PANEL)
+        real *z = st->z + span * r->z_at[s];
+        if (st->m == 1 && a->narrow)
+            narrow_row(r->kind, w->K, a->narrow, w->narrow + (size_t)p * w->panel_bytes, w->panel_bytes, end - p, z);
+        for (; p < end && !(st->m == 1 && a->narrow); p++, z += PANEL)
             panel_times(r, st->m, feed == FROM_H ? r->depth[s][p] : w->K, a, w, p, z, span * r->z_row);
     }
 }

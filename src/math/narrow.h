@@ -84,17 +84,45 @@ WORD_TILES(int8_slow, , words, uint32_t, BY_ROWS, int8_slow)
 #ifdef INT8_FAST
 WORD_TILES(int8_fast, INT8_TARGET, words, uint32_t, BY_ROWS, INT8_FAST)
 #endif
+
+/* One row through n panels that follow each other: the usual step of a stream. z[n][PANEL] */
+typedef void int8_row(int64_t K4, const uint32_t *a, const char *panels, size_t bytes, int64_t n, real step, real *z);
+#define INT8_ROW(name, TARGET, DOT)                                                                                    \
+    TARGET static void name(int64_t K4, const uint32_t *a, const char *panels, size_t bytes, int64_t n, real step,     \
+                            real *z)                                                                                   \
+    {                                                                                                                  \
+        for (int64_t p = 0; p < n; p++, panels += bytes, z += PANEL) {                                                 \
+            const vec *scale = (const vec *)panels;                                                                    \
+            const words *b = (const words *)(scale + NV);                                                              \
+            words s[4][NV] = { 0 };                                                                                    \
+            int64_t k = 0;                                                                                             \
+            for (int v = 0; v < NV; v++) s[0][v] = *b++;                                                               \
+            for (; k + 4 <= K4; k += 4, b += 4 * NV)                                                                   \
+                _Pragma("GCC unroll 4") for (int u = 0; u < 4; u++) for (int v = 0; v < NV; v++) s[u][v] =             \
+                    DOT(s[u][v], b[u * NV + v], a[k + u]);                                                             \
+            for (; k < K4; k++, b += NV)                                                                               \
+                for (int v = 0; v < NV; v++) s[0][v] = DOT(s[0][v], b[v], a[k]);                                       \
+            for (int v = 0; v < NV; v++)                                                                               \
+                store(z + v * LANES,                                                                                   \
+                      __builtin_convertvector((ints)(s[0][v] + s[1][v] + s[2][v] + s[3][v]), vec) * scale[v] * step);  \
+        }                                                                                                              \
+    }
+INT8_ROW(int8_slow_row, , int8_slow)
+#ifdef INT8_FAST
+INT8_ROW(int8_fast_row, INT8_TARGET, INT8_FAST)
+#endif
 /* clang-format on */
 typedef struct int8_kernel {
     bool (*usable)(void);
+    int8_row *row;
     int8_tile *tiles[FEW + 1];
 } int8_kernel;
 /* best first; the last is always usable */
 static const int8_kernel int8_kernels[] = {
 #ifdef INT8_FAST
-    { int8_has_fast, { NULL, int8_fast1, int8_fast2, int8_fast3, int8_fast4 } },
+    { int8_has_fast, int8_fast_row, { NULL, int8_fast1, int8_fast2, int8_fast3, int8_fast4 } },
 #endif
-    { always, { NULL, int8_slow1, int8_slow2, int8_slow3, int8_slow4 } },
+    { always, int8_slow_row, { NULL, int8_slow1, int8_slow2, int8_slow3, int8_slow4 } },
 };
 enum { INT8_KERNELS = sizeof int8_kernels / sizeof *int8_kernels };
 
@@ -294,5 +322,16 @@ INLINE void narrow_product(weights_kind kind, int64_t m, int64_t K, const void *
     if (kind == WEIGHTS_FLOAT) panel_product(m, K, q, narrow_stride(K), panel, z, ldz, false);
     if (kind == WEIGHTS_BF16) bf16_product(m, K, q, panel, z, ldz);
     if (kind == WEIGHTS_INT8) int8_product(int8_best(), m, K, q, panel, z, ldz);
+}
+
+/* One left row times n panels that follow each other in memory: z[n][PANEL]. */
+INLINE void narrow_row(weights_kind kind, int64_t K, const void *q, const char *panels, size_t bytes, int64_t n, real *z)
+{
+    if (kind == WEIGHTS_INT8 && K <= INT8_CHUNK) {
+        const uint32_t *left = (const uint32_t *)((const uint8_t *)q + int8_head(1));
+        int8_best()->row(ceil_div(K, 4), left, panels, bytes, n, *(const real *)q, z);
+        return;
+    }
+    for (int64_t p = 0; p < n; p++) narrow_product(kind, 1, K, q, panels + (size_t)p * bytes, z + p * PANEL, PANEL);
 }
 #endif

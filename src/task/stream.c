@@ -43,7 +43,7 @@ struct stream {
     /* input */
     const char *name;
     int fd;
-    char *bytes; /* [room]: those from `at` to `have` are not used yet */
+    char *bytes;                  /* [room]: those from `at` to `have` are not used yet */
     size_t room, at, have, given; /* given: how far the text from memory has been read */
     bool ended;
     int64_t line;
@@ -95,8 +95,9 @@ static laco_status read_more(stream *s, laco_error *err)
     memmove(s->bytes, s->bytes + s->at, s->have - s->at);
     s->have -= s->at, s->at = 0;
     if (s->have == s->room)
-        return fail(err, LACO_EFORMAT, s->line + 1, "%s, line %lld: longer than %zu bytes, which %lld numbers never need",
-                    s->name, (long long)s->line + 1, s->room, (long long)s->in);
+        return fail(err, LACO_EFORMAT, s->line + 1,
+                    "%s, line %lld: longer than %zu bytes, far too long for %lld numbers", s->name,
+                    (long long)s->line + 1, s->room, (long long)s->in);
     laco_status st = read_some(s, s->bytes + s->have, s->room - s->have, &got, err);
     s->have += got, s->ended = got == 0;
     return st;
@@ -223,8 +224,9 @@ static laco_status take_symbols(stream *s, const char *from, size_t n, size_t *u
     if (memchr(from, 0, bad)) bad = (size_t)((const char *)memchr(from, 0, bad) - from);
     for (size_t i = 0; i < bad; i++) s->line += from[i] == '\n';
     if (bad < *used && vocab_unit(s->v) != UNIT_BYTE)
-        return fail(err, LACO_EFORMAT, s->line + 1, "%s, line %lld: the byte 0x%02X is no text in UTF-8; convert it "
-                    "with iconv", s->name, (long long)s->line + 1, (unsigned char)from[bad]);
+        return fail(err, LACO_EFORMAT, s->line + 1,
+                    "%s, line %lld: the byte 0x%02X is no text in UTF-8; convert it with iconv", s->name,
+                    (long long)s->line + 1, (unsigned char)from[bad]);
     mem_free(s->ids), s->ids = NULL;
     laco_status st = vocab_encode(s->v, from, *used, s->name, false, true, &s->ids, &s->steps, &skipped, err);
     s->skipped += skipped;
@@ -327,20 +329,26 @@ static laco_status load_model(stream *s, laco_error *err)
     if (st) return st;
     s->streams = options_int(o, "streams");
     if (!laco_state_size(s->m, 1))
-        return fail(err, LACO_EUNSUPPORTED, -1, "%s reads its input from the end too, and cannot go step by step; "
-                    "laco_model_run takes whole sequences", path);
+        return fail(err, LACO_EUNSUPPORTED, -1,
+                    "%s reads its input from the end too, and cannot go step by step; laco_model_run takes whole "
+                    "sequences",
+                    path);
     if (s->m->net->symbols) {
         if (!(words = model_get(s->m, "vocabulary")))
-            return fail(err, LACO_EUNSUPPORTED, -1, "%s reads symbols, but has no vocabulary to make them from text; "
-                        "laco sample and laco score take what laco train lm makes", path);
+            return fail(err, LACO_EUNSUPPORTED, -1,
+                        "%s reads symbols, but has no vocabulary to make them from text; laco stream, like laco sample "
+                        "and laco score, takes what laco train lm makes",
+                        path);
         if (strcmp(options_text(o, "format"), "text") || s->streams > 1 || options_given(o, "block"))
-            return fail(err, LACO_EINVAL, -1, "%s is a language model: it reads one text, symbol by symbol, without "
-                        "--format, --block or --streams", path);
+            return fail(err, LACO_EINVAL, -1,
+                        "%s is a language model: it reads one text, symbol by symbol, without --format, --block or "
+                        "--streams",
+                        path);
         if ((st = vocab_from_json(&s->v, words, strlen(words), err))) return st;
         if (vocab_size(s->v) != laco_model_outputs(s->m) || vocab_size(s->v) != laco_model_inputs(s->m))
-            return fail(err, LACO_EFORMAT, -1, "%s: its vocabulary has %d symbols, its network %lld inputs and %lld "
-                        "outputs", path, vocab_size(s->v), (long long)laco_model_inputs(s->m),
-                        (long long)laco_model_outputs(s->m));
+            return fail(err, LACO_EFORMAT, -1,
+                        "%s: its vocabulary has %d symbols, its network %lld inputs and %lld outputs", path,
+                        vocab_size(s->v), (long long)laco_model_inputs(s->m), (long long)laco_model_outputs(s->m));
     }
     return laco_model_weights(s->m, options_text(o, "weights"), err);
 }
