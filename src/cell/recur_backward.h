@@ -169,6 +169,16 @@ static void make_pairs(recur *r, int64_t shard, const team *t)
     half_pairs(min64(rows, 2 * to) - 2 * from, r->cols, r->g + (r->start[shard] + 2 * from) * r->lg, r->lg,
                r->pairs + (pair_row(r, shard) + from) * r->lg, r->lg);
 }
+/* Asks for what the step after w reads, where a shard does not fit the cache. */
+static void fetch_back(const recur *r, walk w)
+{
+    walk_on(r, &w);
+    if (!w.m || !large_shard(r)) return;
+    int64_t b0 = w.shard * r->shard;
+    fetch(r->g + w.row * r->lg, w.m * r->lg);
+    fetch(r->dy + (r->b.off[w.t] + b0) * r->ldy, w.m * r->ldy);
+    fetch(r->s + (block_before(r, w.t) + b0) * r->ls, w.m * r->ls);
+}
 static void backward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
@@ -176,6 +186,7 @@ static void backward_shard(void *ctx, int64_t shard, team *t, int thread)
     walk chunk = b.w;
     int64_t rows = 0;
     for (; b.w.m; walk_on(r, &b.w)) {
+        fetch_back(r, b.w);
         if (rows + b.w.m > CHUNK_ROWS) {
             if (r->dx) chunk_dx(r, chunk, b.w.t, &b);
             chunk = b.w, rows = 0;
@@ -208,11 +219,14 @@ enum { TASK_PANELS = 4, TASK_WIDTH = TASK_PANELS * PANEL };
 /* n rows from k on of the panel that begins at column j */
 static void copy_rows(const right_operand *o, int64_t j, int64_t k, int64_t n, vec *block)
 {
-    int64_t w = min64(PANEL, o->width - j);
+    int64_t w = min64(PANEL, o->width - j), ahead = j == o->j ? min64(TASK_WIDTH, o->width - j) : 0;
     if (!o->row)
         copy_block(n, w, o->x + k * o->ld + j, o->ld, block);
     else
-        for (int64_t i = 0; i < n; i++) copy_block(1, w, o->x + o->row[k + i] * o->ld + j, o->ld, block + i * NV);
+        for (int64_t i = 0; i < n; i++) {
+            if (i + ROWS_AHEAD < n) fetch(o->x + o->row[k + i + ROWS_AHEAD] * o->ld + j, ahead);
+            copy_block(1, w, o->x + o->row[k + i] * o->ld + j, o->ld, block + i * NV);
+        }
 }
 /* n rows of g from row k on, transposed, times a block of the operand: the columns from `col` on, m of them. */
 static void across_rows(const recur *r, int64_t shard, int64_t k, int64_t n, int64_t col, int64_t m, const vec *block,

@@ -384,6 +384,14 @@ static int64_t chunk_of(const recur *r, const walk *w, row_group g[CHUNK_ROWS], 
     }
     return n;
 }
+/* Asks for n reals; in a shard that does not fit the cache, long enough before they are used. */
+INLINE void fetch(const real *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 64 / (int64_t)sizeof(real)) __builtin_prefetch(p + i, 0, 2);
+}
+enum { ROWS_AHEAD = 16, CACHE_REALS = 512 * 1024 / (int)sizeof(real) };
+static bool large_shard(const recur *r) { return r->shard * r->b.T * r->lg > CACHE_REALS; }
+
 /* Products of a chunk: groups of rows times panels from..to, as floats or in bf16. */
 static void chunk_product(const recur *r, const row_group *g, int64_t groups, int64_t n, int64_t lda, const packed *w,
                           int64_t ldc, bool add, int64_t from, int64_t to, char *memory)
@@ -424,6 +432,8 @@ static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
                       from * r->group * slots / NV, min64(r->W[s].panels, end * r->group * slots / NV),
                       left_memory(r, thread));
     }
+    if (large_shard(r))
+        for (int64_t i = 0, last = chunk_of(r, &next, g, &(walk){ 0 }); i < last; i++) fetch(g[i].a, g[i].m * r->ldx);
     if (r->sh.norm) team_meet(t);
     for (walk k = *w; r->sh.norm && k.t != next.t; walk_on(r, &k))
         normed_rows(r, r->g + k.row * r->lg, r->stats + k.row * NORM_STATS, k.m, 0, t);
