@@ -122,8 +122,9 @@ LACO_API laco_status laco_model_tensor(laco_model *m, int index, laco_tensor *ou
 LACO_API laco_status laco_model_find(laco_model *m, const char *name, laco_tensor *out, laco_error *err);
 
 /* ---- streaming ---- step by step, for any number of independent streams. Made for real-time threads: no function of
-   this part but laco_model_ready and laco_threads_new allocates, locks, or calls the system; a step takes the same time
-   for any values (denormal numbers are flushed to zero, and the mode of the processor put back).
+   this part allocates, locks, or calls the system but laco_model_ready, laco_model_weights, laco_threads_new and _free;
+   a step takes the same time for any values (denormal numbers are flushed to zero, and the mode of the processor put
+   back).
    Call laco_model_ready once after weights were set by hand (laco_model_load has done it): it packs them. The model is
    then const, and any number of threads may step it, each with states of its own.
 

@@ -209,15 +209,21 @@ static void note_thread(void *ctx, int64_t task, int thread)
     (void)task;
     if (thread) atomic_fetch_add(others, 1);
 }
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 static void short_rounds_stay_with_the_caller(void **state)
 {
     (void)state;
     static atomic_int others, done;
     pool *p = new_pool(2);
     pool_always_share(p, false);
-    for (int i = 0; i < 100; i++) pool_run(p, 2, note_thread, &others);
+    for (int64_t end = clock_ms() + 20; clock_ms() < end;) pool_run(p, 2, note_thread, &others); /* it learns */
     atomic_store(&others, 0);
-    for (int i = 0; i < 100; i++) pool_run(p, 2, note_thread, &others); /* below the 256 rounds until another try */
+    for (int64_t end = clock_ms() + 50; clock_ms() < end;) pool_run(p, 2, note_thread, &others);
     assert_int_equal(others, 0);
     for (int i = 1; i <= 4; i++) pool_run(p, 4, slow, &done);
     assert_int_equal(done, 16);

@@ -163,7 +163,7 @@ laco_status laco_state_restore(const laco_model *m, void *state, const void *fro
         return fail(err, LACO_EFORMAT, 8, "laco_state_restore: the state was saved with another model than \"%.200s\"",
                     m->description);
     if (get_number(head + 16, 8) != (uint64_t)s->streams)
-        return fail(err, LACO_EFORMAT, 16, "laco_state_restore: %llu streams were saved, but the state holds %lld",
+        return fail(err, LACO_EFORMAT, 16, "laco_state_restore: saved streams: %llu, but the state holds %lld",
                     (unsigned long long)get_number(head + 16, 8), (long long)s->streams);
     if (bytes != laco_state_saved_size(m, s->streams))
         return fail(err, LACO_EFORMAT, -1, "laco_state_restore: %zu bytes, but the saved state has %zu", bytes,

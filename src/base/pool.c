@@ -26,12 +26,13 @@
 
 enum {
     POOL_MOST = 1024,
+    POOL_CPU_SETS = 8,         /* 8192 cores: the kernel refuses a mask that is smaller than its own */
     POOL_PAUSES = 32,          /* between two looks at the clock */
     POOL_SPIN_NS = 10 * 1000,  /* polling at full speed */
     POOL_YIELD_NS = 50 * 1000, /* then polling that lets others run; behind it sleep */
     POOL_PATIENT_NS = 2 * 1000 * 1000,
     POOL_NAP_NS = 50 * 1000,
-    POOL_GATHER_NS = 30 * 1000,          /* a round of teams begins with those who are there by then */
+    POOL_GATHER_NS = 300 * 1000,         /* a round of teams begins with those who are there by then: time to wake up */
     POOL_GATHER_ALWAYS_NS = 5 * 1000 * 1000,
     POOL_MEET_PAUSES = 2000,             /* polling at full speed for another member, then with a yield */
     POOL_DOOR = 1 << 30                  /* the bit of `gathered` that says: closed */
@@ -57,11 +58,19 @@ enum { ALONE, SHARED, TEAMS, MODES };
 typedef struct pool_site {
     const void *task, *ctx;
     int64_t tasks;
-    double ns[MODES];   /* 0: not tried yet */
-    int mode, tries;    /* being tried, so many times more */
-    unsigned rounds;
+    double ns[MODES];               /* 0: not tried yet */
+    int trying, rounds;             /* the mode that is being tried, plus 1, for so many rounds; 0: none */
+    int64_t began, mode_began, again; /* when trying began; and this mode; when to try again */
 } pool_site;
-enum { POOL_SITES = 128, POOL_TRIES = 4, POOL_TRY_AGAIN = 256, POOL_LONG_NS = 1000 * 1000 };
+enum {
+    POOL_SITES = 128,
+    POOL_LONG_NS = 1000 * 1000,
+    POOL_TRIES = 3,
+    POOL_MOST_TRIES = 5000,
+    POOL_TRY_NS = 400 * 1000,
+    POOL_AGAIN_NS = 200 * 1000 * 1000,
+    POOL_SELDOM = 50 /* trying takes at most a fiftieth of the time */
+};
 
 struct pool {
     int threads;     /* with the caller */
@@ -290,27 +299,25 @@ static pool_site *pool_site_of(pool *p, const void *task, const void *ctx, int64
         *s = (pool_site){ .task = task, .ctx = ctx, .tasks = tasks };
     return s;
 }
-/* A way not tried yet; else the fastest, and every now and then another, since moments differ. A way is tried several
-   times in a row: workers must wake up first. Sharing tasks out costs some microseconds, so a long round does without
-   trying it alone. */
-static int pool_mode_for(pool_site *s, bool teams, bool always)
+/* The fastest way known. Ways not tried yet, and now and then the others again, are tried first, each for some rounds and
+   for long enough that sleeping workers are there. Sharing tasks out costs some microseconds, so a long round does
+   without trying it alone. */
+static int pool_mode_for(pool_site *s, bool teams, bool always, int64_t now)
 {
     bool several = s->tasks > 1, is_long = s->ns[SHARED] > POOL_LONG_NS;
     const bool may[MODES] = { !several || !is_long, several, teams };
-    static const int order[MODES] = { TEAMS, SHARED, ALONE };
     int best = -1;
-    if (s->tries && may[s->mode]) return s->tries--, s->mode;
-    bool again = ++s->rounds % POOL_TRY_AGAIN == 0;
-    for (int i = 0; i < MODES; i++) {
-        int m = order[i];
-        if (!may[m]) continue;
-        if (always) return m;
-        if (s->ns[m] == 0 || (again && s->rounds / POOL_TRY_AGAIN % MODES == (unsigned)i)) {
-            s->mode = m, s->tries = POOL_TRIES - 1;
+    if (always) return teams ? TEAMS : several ? SHARED : ALONE;
+    if (s->trying == 0 && now >= s->again) s->trying = MODES, s->began = s->mode_began = now, s->rounds = 0;
+    while (s->trying) {
+        int m = s->trying - 1;
+        if (may[m] && (s->rounds < POOL_TRIES || now - s->mode_began < POOL_TRY_NS) && s->rounds++ < POOL_MOST_TRIES)
             return m;
-        }
-        if (best < 0 || s->ns[m] < s->ns[best]) best = m;
+        s->trying--, s->rounds = 0, s->mode_began = now;
+        if (!s->trying) s->again = now + POOL_AGAIN_NS + POOL_SELDOM * (now - s->began);
     }
+    for (int m = 0; m < MODES; m++)
+        if (may[m] && s->ns[m] > 0 && (best < 0 || s->ns[m] < s->ns[best])) best = m;
     return best;
 }
 /* Disturbances only make a round slower: less counts at once, more bit by bit. */
@@ -338,8 +345,8 @@ static void pool_any(pool *p, int64_t tasks, pool_task *task, team_task *shared,
         pool_alone(p);
     else {
         pool_site *site = pool_site_of(p, shared ? (void *)shared : (void *)task, ctx, tasks);
-        int way = pool_mode_for(site, teams, p->always);
         int64_t start = pool_now();
+        int way = pool_mode_for(site, teams, p->always, start);
         way == ALONE ? pool_alone(p) : pool_round(p, way);
         pool_learn(site, way, (double)(pool_now() - start));
     }
@@ -350,9 +357,19 @@ void pool_teams(pool *p, int64_t tasks, team_task *task, void *ctx) { pool_any(p
 void pool_always_share(pool *p, bool always) { p->always = always; }
 
 /* ---- making one ---- */
+/* A woken worker is likely to be put on the processor of whoever woke it, and then waits behind a caller that polls for
+   it, for milliseconds. Where there are enough processors, workers stay off the one where the pool was made. */
+static void pool_keep_off(pthread_t worker)
+{
+    cpu_set_t set[POOL_CPU_SETS];
+    int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof set, set)) return;
+    CPU_CLR_S((size_t)here, sizeof set, set);
+    if (CPU_COUNT_S(sizeof set, set) > 0) pthread_setaffinity_np(worker, sizeof set, set);
+}
 static int pool_cores(void)
 {
-    cpu_set_t set[8]; /* 8192 cores: the kernel refuses a mask that is smaller than its own */
+    cpu_set_t set[POOL_CPU_SETS];
     memset(set, 0, sizeof set);
     bool known = sched_getaffinity(0, sizeof set, set) == 0;
     int n = known ? CPU_COUNT_S(sizeof set, set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -415,6 +432,7 @@ laco_status pool_new(pool **out, int threads, laco_error *err)
             return fail(err, LACO_ENOMEM, -1, "thread %d of %d could not be started (%m); use fewer threads", i,
                         threads);
         }
+        if (threads <= cores) pool_keep_off(p->worker[i].thread);
         p->threads++;
     }
     *out = p;

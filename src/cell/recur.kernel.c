@@ -272,7 +272,8 @@ static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, co
                          .mid = r->sh.project != NO_TENSOR ? mid : NULL,
                          .stats = r->sh.norm ? stats : NULL,
                          .z = own };
-        if (r->kind != WEIGHTS_FLOAT) st.left = line_after(st.z + z_reals(r, m));
+        /* float panels hold what bf16 has; from three rows on their products are faster */
+        if (r->kind == WEIGHTS_INT8 || (r->kind == WEIGHTS_BF16 && m < 3)) st.left = line_after(st.z + z_reals(r, m));
         step_forward(r, &st, t);
     }
 }

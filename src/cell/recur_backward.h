@@ -133,7 +133,7 @@ static void back_norm(recur *r, const back_rows *b, bool cell_state)
 static void back_step(recur *r, back_rows *b)
 {
     int64_t from, to;
-    b->dg = left_of(r, &r->UT[0], b->mz, r->g + b->next * r->lg + r->first[1], r->lg, left_memory(r, b->thread));
+    b->dg = left_of(r, &r->UT[0], b->mz, r->g + b->next * r->lg + r->first[1], r->lg, left_memory(r, b->thread), true);
     if (r->sh.project != NO_TENSOR) {
         back_projection(r, b);
         team_meet(b->t);
@@ -212,14 +212,22 @@ typedef struct right_operand { /* rows of activations that a weight gradient mul
     const real *x;
     int64_t ld, width, j; /* the panels begin at column j */
     const int64_t *row;   /* where row i of g has its operand; NULL: at i */
+    int64_t task;         /* columns of a task */
 } right_operand;
-/* Panels of one task: while they pass, a strip of g stays in the first-level cache. */
-enum { TASK_PANELS = 4, TASK_WIDTH = TASK_PANELS * PANEL };
+/* Panels of one task, at most: while they pass, a strip of g stays in the first-level cache. Fewer where there would not
+   be enough tasks for the threads; no sum depends on it. */
+enum { TASK_PANELS = 4 };
+static int64_t task_width(const recur *r)
+{
+    int64_t panels = ceil_div(r->I, PANEL) + (r->count[2] ? ceil_div(r->H, PANEL) : 0);
+    for (int k = 0; k < r->sh.sources; k++) panels += ceil_div(r->width[k], PANEL);
+    return PANEL * max64(1, min64(TASK_PANELS, panels * r->parts / (4 * pool_threads(r->pool))));
+}
 
 /* n rows from k on of the panel that begins at column j */
 static void copy_rows(const right_operand *o, int64_t j, int64_t k, int64_t n, vec *block)
 {
-    int64_t w = min64(PANEL, o->width - j), ahead = j == o->j ? min64(TASK_WIDTH, o->width - j) : 0;
+    int64_t w = min64(PANEL, o->width - j), ahead = j == o->j ? min64(o->task, o->width - j) : 0;
     if (!o->row)
         copy_block(n, w, o->x + k * o->ld + j, o->ld, block);
     else
@@ -243,7 +251,7 @@ static void across_rows(const recur *r, int64_t shard, int64_t k, int64_t n, int
 static void weight_block(const recur *r, const part_rows *p, int64_t shard, int64_t k, int64_t n, int feed,
                          const right_operand *o, const int64_t *offset)
 {
-    int64_t width = min64(TASK_WIDTH, o->width - o->j);
+    int64_t width = min64(o->task, o->width - o->j);
     vec *rows = p->block + TASK_PANELS * KC * NV;
     for (int64_t j = 0; j < width; j += PANEL) {
         vec *block = p->block + j / PANEL * KC * NV;
@@ -269,7 +277,7 @@ static void weight_panels(const recur *r, const part_rows *p, int feed, const ri
 }
 static void project_panel(recur *r, const part_rows *p, int64_t j)
 {
-    right_operand o = { r->m, r->lm, r->H, j, NULL };
+    right_operand o = { r->m, r->lm, r->H, j, NULL, PANEL };
     for (int64_t k = p->from; k < p->to; k += KC) {
         int64_t n = min64(KC, p->to - k);
         copy_rows(&o, j, k, n, p->block);
@@ -317,7 +325,7 @@ static int64_t part_tasks(recur *r, const part_rows *p, int64_t i)
 {
     const cell_shape *sh = &r->sh;
     bool run = i >= 0;
-    int64_t total = 0, n;
+    int64_t total = 0, n, task = task_width(r);
 #define TAKE(count, call)                                                                                              \
     do {                                                                                                               \
         n = (count), total += n;                                                                                       \
@@ -328,14 +336,14 @@ static int64_t part_tasks(recur *r, const part_rows *p, int64_t i)
         i -= run ? n : 0;                                                                                              \
     } while (0)
     for (int k = 0; k < sh->sources; k++)
-        TAKE(ceil_div(r->width[k], TASK_WIDTH),
+        TAKE(ceil_div(r->width[k], task),
              weight_panels(r, p, FROM_H,
-                           &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * TASK_WIDTH, r->prev }, sh->h[k]));
-    TAKE(ceil_div(r->I, TASK_WIDTH),
-         weight_panels(r, p, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * TASK_WIDTH, r->source }, sh->x));
+                           &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * task, r->prev, task }, sh->h[k]));
+    TAKE(ceil_div(r->I, task),
+         weight_panels(r, p, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * task, r->source, task }, sh->x));
     if (r->count[2])
-        TAKE(ceil_div(r->H, TASK_WIDTH),
-             weight_panels(r, p, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * TASK_WIDTH, NULL }, sh->v));
+        TAKE(ceil_div(r->H, task),
+             weight_panels(r, p, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * task, NULL, task }, sh->v));
     if (sh->project != NO_TENSOR) TAKE(ceil_div(r->H, PANEL), project_panel(r, p, i * PANEL));
     TAKE(ceil_div(r->cols / LANES, COLUMN_SUM), bias_columns(r, p, i * COLUMN_SUM));
     if (sh->project_bias != NO_TENSOR)

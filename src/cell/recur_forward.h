@@ -31,7 +31,7 @@ static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need o
     int64_t most = 2 * ceil_div(batch, 2 * MAX_SHARD);
     /* reads of whole vectors and tiles may touch a little past the last row */
     need n[NEEDS] = {
-        { (void **)&r->g, rows * r->lg + PANEL, sizeof(real) },
+        { (void **)&r->g, (train ? rows : min64(rows, most * CHUNK_ROWS)) * r->lg + PANEL, sizeof(real) },
         { (void **)&r->s, (batch + rows) * r->ls + PANEL, sizeof(real) },
         { (void **)&r->v, two ? rows * r->lv + PANEL : 0, sizeof(real) },
         { (void **)&r->m, project ? rows * r->lm + PANEL : 0, sizeof(real) },
@@ -94,9 +94,10 @@ static int64_t shard_rows(const recur *r, int64_t shard, int64_t t)
     return max64(0, min64(r->shard, active_at(r, t) - shard * r->shard));
 }
 
-/* The steps of a shard in the order of the direction (or against it) and its rows of g. */
+/* The steps of a shard in the order of the direction (or against it) and its rows. */
 typedef struct walk {
     int64_t shard, t, m, row; /* m: rows of step t, the first of them at row; 0: the walk is over */
+    int64_t shift;            /* g has row i at row i - shift */
     bool down;                /* t falls */
 } walk;
 static void walk_on(const recur *r, walk *w)
@@ -142,14 +143,15 @@ typedef struct step_rows {
     real *g, *sn, *v, *mid, *stats, *z;
     const real *s;
     char *left; /* memory for rows made narrow; NULL: the products are float */
+    bool batch; /* of a batch: bf16 on both sides */
 } step_rows;
 
-/* Rows for products with w, narrow where w is: for streaming of the kind of the weights, for batches as bf16. */
-static left_rows left_of(const recur *r, const packed *w, int64_t m, const real *x, int64_t ld, char *memory)
+/* Rows for products with w, narrow where w is: for batches as bf16, for streaming of the kind of the weights. */
+static left_rows left_of(const recur *r, const packed *w, int64_t m, const real *x, int64_t ld, char *memory, bool batch)
 {
     left_rows a = { x, ld, NULL, NULL };
     if (!memory || !w->narrow) return a;
-    if (r->half) {
+    if (batch) {
         half_rows(m, w->K, x, ld, (uint32_t *)memory, half_stride(w->K));
         a.half = (uint32_t *)memory;
     } else {
@@ -262,10 +264,10 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
     team_share(t, r->groups, &from, &to);
     if (from == to) return;
     char *memory = st->left;
-    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, st->v, r->lv, memory)
-                               : left_of(r, fed_by(r, FROM_H), st->m, st->s, r->ls, memory);
+    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, st->v, r->lv, memory, st->batch)
+                               : left_of(r, fed_by(r, FROM_H), st->m, st->s, r->ls, memory, st->batch);
     if (memory) memory += left_bytes(r, st->m) / 3;
-    if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory);
+    if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory, false);
     int64_t span = span_of(r, st->m);
     cell_args a;
     args_at(r, st, from * r->group, span, &a);
@@ -281,7 +283,7 @@ static void project_rows(const recur *r, const step_rows *st, const team *t)
     int act = r->sh.project_act;
     int64_t from, to, vectors = ceil_div(r->P, LANES);
     team_share(t, r->P_.panels, &from, &to);
-    left_rows left = left_of(r, &r->P_, st->m, st->mid, r->lm, st->left);
+    left_rows left = left_of(r, &r->P_, st->m, st->mid, r->lm, st->left, st->batch);
     for (int64_t p = from; p < to; p++) {
         panel_times(r, st->m, r->P_.K, &left, &r->P_, p, st->z, PANEL);
         for (int64_t i = 0; i < st->m; i++)
@@ -297,7 +299,7 @@ static void normed_products(const recur *r, const step_rows *st, int section, co
 {
     const packed *w = section ? &r->U[1] : &r->W[0];
     int64_t from, to;
-    left_rows left = left_of(r, w, st->m, x, ld, st->left);
+    left_rows left = left_of(r, w, st->m, x, ld, st->left, st->batch);
     team_share(t, w->panels, &from, &to);
     panels_times(r, st->m, &left, w, r->blocks * r->sh.section_slots[section] * LANES, from, to,
                  st->g + r->col[section], r->lg);
@@ -356,14 +358,15 @@ static step_rows rows_at(const recur *r, const walk *w, real *z, char *left)
 {
     int64_t b0 = w->shard * r->shard;
     return (step_rows){ .m = w->m,
-                        .g = r->g + w->row * r->lg,
+                        .g = r->g + (w->row - w->shift) * r->lg,
                         .s = r->s + (block_before(r, w->t) + b0) * r->ls,
                         .sn = r->s + (block_after(r, w->t) + b0) * r->ls,
                         .v = r->v ? r->v + w->row * r->lv : NULL,
                         .mid = r->m ? r->m + w->row * r->lm : NULL,
                         .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
                         .z = z,
-                        .left = left };
+                        .left = left,
+                        .batch = true };
 }
 /* One more group of rows; rows that go on where the last group ends, on both sides, make it longer. */
 static int64_t add_group(row_group *g, int64_t n, int64_t m, const real *a, int64_t lda, real *c, int64_t ldc)
@@ -379,7 +382,7 @@ static int64_t chunk_of(const recur *r, const walk *w, row_group g[CHUNK_ROWS], 
     int64_t n = 0, rows = 0;
     for (*next = *w; next->m && (n == 0 || rows + next->m <= CHUNK_ROWS); walk_on(r, next)) {
         n = add_group(g, n, next->m, r->x + (r->b.off[next->t] + w->shard * r->shard) * r->ldx, r->ldx,
-                      r->g + next->row * r->lg, r->lg);
+                      r->g + (next->row - next->shift) * r->lg, r->lg);
         rows += next->m;
     }
     return n;
@@ -418,6 +421,14 @@ static void chunk_product(const recur *r, const row_group *g, int64_t groups, in
         }
     }
 }
+/* Without a way back nothing of g outlives its chunk, which has a place of its own for every shard. */
+static void place_chunk(const recur *r, walk *w)
+{
+    if (r->train) return;
+    int64_t rows = min64(CHUNK_ROWS, r->start[w->shard + 1] - r->start[w->shard]);
+    int64_t first = r->b.R <= r->shards * CHUNK_ROWS ? r->start[w->shard] : w->shard * CHUNK_ROWS;
+    w->shift = w->row - first - (w->down ? rows - w->m : 0);
+}
 static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
 {
     row_group g[CHUNK_ROWS], to[CHUNK_ROWS];
@@ -436,17 +447,19 @@ static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
         for (int64_t i = 0, last = chunk_of(r, &next, g, &(walk){ 0 }); i < last; i++) fetch(g[i].a, g[i].m * r->ldx);
     if (r->sh.norm) team_meet(t);
     for (walk k = *w; r->sh.norm && k.t != next.t; walk_on(r, &k))
-        normed_rows(r, r->g + k.row * r->lg, r->stats + k.row * NORM_STATS, k.m, 0, t);
+        normed_rows(r, r->g + (k.row - k.shift) * r->lg, r->stats + k.row * NORM_STATS, k.m, 0, t);
     return next;
 }
 static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
-    for (walk w = walk_begin(r, shard, false); w.m;)
+    for (walk w = walk_begin(r, shard, false); w.m;) {
+        place_chunk(r, &w);
         for (walk end = chunk_inputs(r, &w, t, thread); w.t != end.t; walk_on(r, &w)) {
             step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread, left_memory(r, thread));
             step_forward(r, &st, t);
         }
+    }
 }
 static void N(forward)(recur *r, const ragged *b, const void *x, int64_t ldx, const void *initial)
 {
