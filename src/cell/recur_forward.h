@@ -164,12 +164,10 @@ static left_rows left_of(const recur *r, const packed *w, int64_t m, const real 
 INLINE void panel_times(const recur *r, int64_t m, int64_t K, const left_rows *a, const packed *w, int64_t p, real *c,
                         int64_t ldc)
 {
-    const char *narrow = w->narrow + (size_t)p * w->panel_bytes;
     if (a->half)
-        half_panel_product(r->half, m, ceil_div(w->K, 2), a->half, half_stride(w->K), (const words *)narrow, c, ldc,
-                           false);
+        half_panel_product(r->half, m, ceil_div(w->K, 2), a->half, half_stride(w->K), narrow_panel(w, p), c, ldc, false);
     else if (a->narrow)
-        narrow_product(r->kind, m, w->K, a->narrow, narrow, c, ldc);
+        narrow_product(r->kind, m, w->K, a->narrow, narrow_panel(w, p), c, ldc);
     else
         panel_product(m, K, a->x, a->ld, w->to + p * w->K * NV, c, ldc, false);
 }
@@ -180,8 +178,7 @@ static void panels_times(const recur *r, int64_t m, const left_rows *a, const pa
     real edge[MAX_SHARD * PANEL] __attribute__((aligned(64)));
     int64_t whole = min64(to, n / PANEL);
     if (m == 1 && a->narrow && from < whole) {
-        narrow_row(r->kind, w->K, a->narrow, w->narrow + (size_t)from * w->panel_bytes, w->panel_bytes, whole - from,
-                   c + from * PANEL);
+        narrow_row(r->kind, w->K, a->narrow, narrow_panel(w, from), w->panel_bytes, whole - from, c + from * PANEL);
         from = whole;
     }
     for (int64_t p = from; p < to; p++) {
@@ -243,9 +240,11 @@ static void group_products(const recur *r, const step_rows *st, int feed, int64_
         const packed *w = feed == FROM_H ? &r->U[s] : &r->V[s];
         int64_t panels = r->group * r->sh.section_slots[s] / NV, p = from * panels, end = min64(w->panels, to * panels);
         real *z = st->z + span * r->z_at[s];
-        if (st->m == 1 && a->narrow)
-            narrow_row(r->kind, w->K, a->narrow, w->narrow + (size_t)p * w->panel_bytes, w->panel_bytes, end - p, z);
-        for (; p < end && !(st->m == 1 && a->narrow); p++, z += PANEL)
+        if (st->m == 1 && a->narrow) {
+            narrow_row(r->kind, w->K, a->narrow, narrow_panel(w, p), w->panel_bytes, end - p, z);
+            continue;
+        }
+        for (; p < end; p++, z += PANEL)
             panel_times(r, st->m, feed == FROM_H ? r->depth[s][p] : w->K, a, w, p, z, span * r->z_row);
     }
 }
@@ -408,7 +407,7 @@ static void chunk_product(const recur *r, const row_group *g, int64_t groups, in
     uint32_t *half = (uint32_t *)memory;
     for (int64_t i = 0; i < groups; row += g[i++].m) half_rows(g[i].m, w->K, g[i].a, lda, half + row * ld, ld);
     for (int64_t p = from; p < to; p++) {
-        const words *panel = (const words *)(w->narrow + (size_t)p * w->panel_bytes);
+        const words *panel = narrow_panel(w, p);
         int64_t width = min64(PANEL, n - p * PANEL);
         row = 0;
         for (int64_t i = 0; i < groups; row += g[i++].m) {

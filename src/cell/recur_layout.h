@@ -18,6 +18,8 @@ typedef struct packed {
     int64_t panels, K;
 } packed;
 
+INLINE const void *narrow_panel(const packed *w, int64_t p) { return w->narrow + (size_t)p * w->panel_bytes; }
+
 /* Left rows of a product: as they are, and what narrow weights are multiplied with. */
 typedef struct left_rows {
     const real *x;
