@@ -619,7 +619,7 @@ static void wrong_states(void **state)
     REFUSED(laco_state_save(m, a, NULL, n, err), LACO_EINVAL, "to is NULL");
     REFUSED(laco_state_save(m, NULL, bytes, n, err), LACO_EINVAL, "NULL");
     REFUSED(laco_state_save(other, a, bytes, n, err), LACO_EINVAL, "not one of this model");
-    REFUSED(laco_state_restore(m, b, bytes, n, err), LACO_EFORMAT, "2 streams");
+    REFUSED(laco_state_restore(m, b, bytes, n, err), LACO_EFORMAT, "saved streams: 2");
     REFUSED(laco_state_restore(m, a, NULL, n, err), LACO_EINVAL, "from is NULL");
     REFUSED(laco_state_restore(other, a, bytes, n, err), LACO_EINVAL, "not one of this model");
     void *c = state_of(other, 2);
