@@ -97,7 +97,7 @@ demo: all
 # BENCH="--quick --rows lstm": options of bench/run
 bench: all
 	$(Q)tools/setup bench
-	$(Q)if command -v python3 >/dev/null; then BUILD=$(BUILD) bench/run $(BENCH); \
+	$(Q)if command -v python3 >/dev/null; then BUILD=$(BUILD) bench/run $(BENCH) && $(BUILD)/laco bench cells --seconds 0.3; \
 	  else echo "no python3, so no peers: laco alone"; $(BUILD)/laco bench; fi
 bench-check: all
 	$(Q)tools/setup bench

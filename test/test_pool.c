@@ -174,9 +174,9 @@ static void team_work(void *ctx, int64_t task, team *t, int thread)
     team_share(t, PLACES, &from, &to);
     for (int s = 0; s < STEPS; s++, team_meet(t))
         for (int64_t i = from; i < to; i++)
-            w->place[task][1 - s % 2][i] =
-                (w->place[task][s % 2][(i + PLACES - 1) % PLACES] + w->place[task][s % 2][(i + 1) % PLACES] + task + i) %
-                1000003;
+            w->place[task][1 - s % 2][i] = (w->place[task][s % 2][(i + PLACES - 1) % PLACES] +
+                                            w->place[task][s % 2][(i + 1) % PLACES] + task + i) %
+                                           1000003;
 }
 static void teams_go_step_by_step(void **state)
 {

@@ -9,10 +9,20 @@
 
 enum { T = 13, B = 21, INPUTS = 9, MOST_OUT = 64, LD_IN = 16 };
 static const char *const networks[] = {
-    "lstm 37; dense 3", "lstm 16 peephole coupled; dense 3", "lstm 20 peephole-full; dense 3", "lstm 33 norm; dense 3",
-    "gru 40; dense 3", "gru-before 19 x2; dense 3", "mgu 24; dense 3", "elman 35; dense 3", "jordan 18; dense 3",
-    "indrnn 30; dense 3", "lstm 21 project 11 clip 2; dense 3", "gru 18 bidirectional; dense 3",
-    "elman 17 reverse; lstm 17 residual; dense 3", "window 3; lstm 50 gate-recurrence; dense 3",
+    "lstm 37; dense 3",
+    "lstm 16 peephole coupled; dense 3",
+    "lstm 20 peephole-full; dense 3",
+    "lstm 33 norm; dense 3",
+    "gru 40; dense 3",
+    "gru-before 19 x2; dense 3",
+    "mgu 24; dense 3",
+    "elman 35; dense 3",
+    "jordan 18; dense 3",
+    "indrnn 30; dense 3",
+    "lstm 21 project 11 clip 2; dense 3",
+    "gru 18 bidirectional; dense 3",
+    "elman 17 reverse; lstm 17 residual; dense 3",
+    "window 3; lstm 50 gate-recurrence; dense 3",
 };
 static int64_t active[T], off[T + 1];
 static float x[T * B * LD_IN], dy[T * B * MOST_OUT];
@@ -49,7 +59,8 @@ static int64_t gradients(const char *text, const kernels *k, int threads, int64_
     int64_t act[T], offs[T + 1] = { 0 };
     for (int64_t t = 0; t < T; t++) act[t] = active[t] < rows ? active[t] : rows, offs[t + 1] = offs[t] + act[t];
     all.b.active = act, all.b.off = offs, all.b.R = offs[T];
-    if (describe_parse(&d, text, INPUTS, 0, k, &e) || net_new(&n, &d, INPUTS, k, pools[threads], &e)) fail_msg("%s", e.msg);
+    if (describe_parse(&d, text, INPUTS, 0, k, &e) || net_new(&n, &d, INPUTS, k, pools[threads], &e))
+        fail_msg("%s", e.msg);
     assert_int_equal(net_init(n, "default", 1, 7, &e), LACO_OK);
     assert_int_equal(net_weights(n, WEIGHTS_INT8, &e), LACO_OK); /* whatever was before does not count */
     assert_int_equal(net_weights(n, kind, &e), LACO_OK);

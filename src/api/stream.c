@@ -84,11 +84,15 @@ laco_status laco_state_init(const laco_model *m, void *state, size_t bytes, int6
     if (st) return st;
     size_t needed = laco_state_size(m, streams);
     if (!needed)
-        return fail(err, LACO_EINVAL, -1, "laco_state_init: %lld streams; there must be at least one, and not more "
-                    "than memory could hold", (long long)streams);
+        return fail(err, LACO_EINVAL, -1,
+                    "laco_state_init: %lld streams; there must be at least one, and not more "
+                    "than memory could hold",
+                    (long long)streams);
     if (bytes < needed)
-        return fail(err, LACO_EINVAL, -1, "laco_state_init: %zu bytes are too few for %lld streams, which need %zu: "
-                    "laco_state_size tells", bytes, (long long)streams, needed);
+        return fail(err, LACO_EINVAL, -1,
+                    "laco_state_init: %zu bytes are too few for %lld streams, which need %zu: "
+                    "laco_state_size tells",
+                    bytes, (long long)streams, needed);
     net_state_init(m->net, state, streams);
     return LACO_OK;
 }
@@ -141,8 +145,10 @@ laco_status laco_state_save(const laco_model *m, const void *state, void *to, si
     const net_state *s = state;
     size_t needed = laco_state_saved_size(m, s->streams);
     if (bytes < needed)
-        return fail(err, LACO_EINVAL, -1, "laco_state_save: %zu bytes are too few, %zu are needed: "
-                    "laco_state_saved_size tells", bytes, needed);
+        return fail(err, LACO_EINVAL, -1,
+                    "laco_state_save: %zu bytes are too few, %zu are needed: "
+                    "laco_state_saved_size tells",
+                    bytes, needed);
     unsigned char *head = to;
     memcpy(head, "LACS", 4), put_number(head + 4, SAVED_VERSION, 4), put_number(head + 8, m->net->fingerprint, 8);
     put_number(head + 16, (uint64_t)s->streams, 8), put_number(head + 24, (uint64_t)net_state_numbers(m->net, 1), 8);
@@ -237,8 +243,10 @@ laco_status laco_state_threads(const laco_model *m, void *state, laco_threads *t
     if (st) return st;
     net_state *s = state;
     if (t && (t->network != m->net->fingerprint || t->streams < s->streams))
-        return fail(err, LACO_EINVAL, -1, "laco_state_threads: these threads were made for %lld streams of a network; "
-                    "this is another, or has more", (long long)t->streams);
+        return fail(err, LACO_EINVAL, -1,
+                    "laco_state_threads: these threads were made for %lld streams of a network; "
+                    "this is another, or has more",
+                    (long long)t->streams);
     s->pool = t ? t->pool : NULL, s->helpers = t ? t->memory : NULL;
     return LACO_OK;
 }

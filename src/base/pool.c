@@ -32,10 +32,10 @@ enum {
     POOL_YIELD_NS = 50 * 1000, /* then polling that lets others run; behind it sleep */
     POOL_PATIENT_NS = 2 * 1000 * 1000,
     POOL_NAP_NS = 50 * 1000,
-    POOL_GATHER_NS = 300 * 1000,         /* a round of teams begins with those who are there by then: time to wake up */
+    POOL_GATHER_NS = 300 * 1000, /* a round of teams begins with those who are there by then: time to wake up */
     POOL_GATHER_ALWAYS_NS = 5 * 1000 * 1000,
-    POOL_MEET_PAUSES = 2000,             /* polling at full speed for another member, then with a yield */
-    POOL_DOOR = 1 << 30                  /* the bit of `gathered` that says: closed */
+    POOL_MEET_PAUSES = 2000, /* polling at full speed for another member, then with a yield */
+    POOL_DOOR = 1 << 30      /* the bit of `gathered` that says: closed */
 };
 
 typedef struct pool_worker {
@@ -58,8 +58,8 @@ enum { ALONE, SHARED, TEAMS, MODES };
 typedef struct pool_site {
     const void *task, *ctx;
     int64_t tasks;
-    double ns[MODES];               /* 0: not tried yet */
-    int trying, rounds;             /* the mode that is being tried, plus 1, for so many rounds; 0: none */
+    double ns[MODES];                 /* 0: not tried yet */
+    int trying, rounds;               /* the mode that is being tried, plus 1, for so many rounds; 0: none */
     int64_t began, mode_began, again; /* when trying began; and this mode; when to try again */
 } pool_site;
 enum {
@@ -243,8 +243,10 @@ static unsigned pool_join(pool *p, int id)
     atomic_fetch_add(&p->active, 1);
     unsigned round = atomic_load(&p->round);
     if (round & 1) {
-        if (!(atomic_load(&p->gathered) & POOL_DOOR)) pool_take_seat(p, id);
-        else pool_drain(p, id);
+        if (!(atomic_load(&p->gathered) & POOL_DOOR))
+            pool_take_seat(p, id);
+        else
+            pool_drain(p, id);
     }
     atomic_fetch_sub(&p->active, 1);
     return round;
@@ -299,8 +301,8 @@ static pool_site *pool_site_of(pool *p, const void *task, const void *ctx, int64
         *s = (pool_site){ .task = task, .ctx = ctx, .tasks = tasks };
     return s;
 }
-/* The fastest way known. Ways not tried yet, and now and then the others again, are tried first, each for some rounds and
-   for long enough that sleeping workers are there. Sharing tasks out costs some microseconds, so a long round does
+/* The fastest way known. Ways not tried yet, and now and then the others again, are tried first, each for some rounds
+   and for long enough that sleeping workers are there. Sharing tasks out costs some microseconds, so a long round does
    without trying it alone. */
 static int pool_mode_for(pool_site *s, bool teams, bool always, int64_t now)
 {

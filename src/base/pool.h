@@ -10,9 +10,9 @@
 #include "base.h"
 typedef struct pool pool;
 typedef void pool_task(void *ctx, int64_t task, int thread);
-laco_status pool_new(pool **out, int threads, laco_error *err);   /* threads 0: LACO_THREADS, else the cores usable */
+laco_status pool_new(pool **out, int threads, laco_error *err); /* threads 0: LACO_THREADS, else the cores usable */
 int pool_threads(const pool *p);
-void pool_run(pool *p, int64_t tasks, pool_task *task, void *ctx);   /* returns when all are done; not reentrant */
+void pool_run(pool *p, int64_t tasks, pool_task *task, void *ctx); /* returns when all are done; not reentrant */
 void pool_free(pool *p);
 
 /* ---- teams ---- tasks that several threads share, step by step. With more threads than tasks the threads divide
@@ -20,7 +20,7 @@ void pool_free(pool *p);
    fewer, every task has a team of one. How many come together depends on the moment: results must not. */
 typedef struct team {
     int member, members;
-    unsigned turn;       /* meetings so far */
+    unsigned turn;          /* meetings so far */
     struct pool_seat *seat; /* of member i at i * stride */
     int stride;
 } team;

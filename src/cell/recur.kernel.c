@@ -156,9 +156,8 @@ static void N(free)(recur *r)
     packed *all[PACKED];
     for (int i = 0, n = list_packed(r, all); i < n; i++) mem_free(all[i]->to), mem_free(all[i]->narrow);
     for (int s = 0; s < MAX_SECTIONS; s++) mem_free(r->depth[s]), mem_free(r->bias[s]);
-    void *rest[] = { r->params,   r->project_bias, r->scratch, r->g,    r->s,      r->v,    r->m,
-                     r->dproject, r->stats,        r->partial, r->dp, r->prev, r->source, r->start,
-                     r->pairs,    r->left };
+    void *rest[] = { r->params, r->project_bias, r->scratch, r->g,    r->s,      r->v,     r->m,     r->dproject,
+                     r->stats,  r->partial,      r->dp,      r->prev, r->source, r->start, r->pairs, r->left };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
@@ -197,7 +196,8 @@ static laco_status N(make)(recur **out, const cell_spec *spec, pool *p, laco_err
         const vec f[] = { c, vsigmoid(-c), vsigmoid(c), vtanh(-c), vtanh(c) }; /* vtanh is not odd to the last bit */
         for (int i = 0; i < 5; i++) r->clip[i] = f[i][0];
     }
-    r->per_thread = max64(max64(z_reals(r, MAX_SHARD), SPAN_REALS + PANEL), (MAX_STATES + 2) * MAX_SHARD * PANEL) + (TASK_PANELS + 1) * KC * PANEL;
+    r->per_thread = max64(max64(z_reals(r, MAX_SHARD), SPAN_REALS + PANEL), (MAX_STATES + 2) * MAX_SHARD * PANEL) +
+                    (TASK_PANELS + 1) * KC * PANEL;
     r->scratch = mem_new((size_t)(r->per_thread * pool_threads(p)), sizeof(real));
     if (!take_weights(r) || !r->scratch) return N(free)(r), fail_memory(err, (size_t)sh.size * sizeof(real));
     r->args = args_of_layer(r);
@@ -281,7 +281,7 @@ static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, co
 static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells[i]->info : NULL; }
 
 extern const recur_ops N(recur_ops);
-const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size), N(make),         N(free),
-                                 N(out_width), N(state_stride), N(states),     N(work_per_row), N(weights),  N(load),
-                                 N(reserve),   N(bytes),        N(forward),    N(output),       N(final),
-                                 N(backward),  N(step_scratch), N(step_own), N(step) };
+const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size),   N(make),         N(free),
+                                 N(out_width), N(state_stride), N(states),       N(work_per_row), N(weights),
+                                 N(load),      N(reserve),      N(bytes),        N(forward),      N(output),
+                                 N(final),     N(backward),     N(step_scratch), N(step_own),     N(step) };

@@ -182,7 +182,9 @@ static void fetch_back(const recur *r, walk w)
 static void backward_shard(void *ctx, int64_t shard, team *t, int thread)
 {
     recur *r = ctx;
-    back_rows b = { .w = walk_begin(r, shard, true), .z = r->scratch + thread * r->per_thread, .t = t, .thread = thread };
+    back_rows b = {
+        .w = walk_begin(r, shard, true), .z = r->scratch + thread * r->per_thread, .t = t, .thread = thread
+    };
     walk chunk = b.w;
     int64_t rows = 0;
     for (; b.w.m; walk_on(r, &b.w)) {
@@ -214,8 +216,8 @@ typedef struct right_operand { /* rows of activations that a weight gradient mul
     const int64_t *row;   /* where row i of g has its operand; NULL: at i */
     int64_t task;         /* columns of a task */
 } right_operand;
-/* Panels of one task, at most: while they pass, a strip of g stays in the first-level cache. Fewer where there would not
-   be enough tasks for the threads; no sum depends on it. */
+/* Panels of one task, at most: while they pass, a strip of g stays in the first-level cache. Fewer where there would
+   not be enough tasks for the threads; no sum depends on it. */
 enum { TASK_PANELS = 4 };
 static int64_t task_width(const recur *r)
 {
@@ -356,7 +358,11 @@ static void weight_task(void *ctx, int64_t i, int thread)
     recur *r = ctx;
     int64_t tasks = part_tasks(r, NULL, -1), k = i / tasks;
     int64_t first = k * r->shards_per_part, last = min64(r->shards, first + r->shards_per_part);
-    part_rows p = { first, last, r->start[first], r->start[last], k ? r->partial + (k - 1) * r->sh.size : r->dparams,
+    part_rows p = { first,
+                    last,
+                    r->start[first],
+                    r->start[last],
+                    k ? r->partial + (k - 1) * r->sh.size : r->dparams,
                     (vec *)(r->scratch + thread * r->per_thread) };
     part_tasks(r, &p, i % tasks);
 }

@@ -147,7 +147,8 @@ typedef struct step_rows {
 } step_rows;
 
 /* Rows for products with w, narrow where w is: for batches as bf16, for streaming of the kind of the weights. */
-static left_rows left_of(const recur *r, const packed *w, int64_t m, const real *x, int64_t ld, char *memory, bool batch)
+static left_rows left_of(const recur *r, const packed *w, int64_t m, const real *x, int64_t ld, char *memory,
+                         bool batch)
 {
     left_rows a = { x, ld, NULL, NULL };
     if (!memory || !w->narrow) return a;
@@ -165,7 +166,8 @@ INLINE void panel_times(const recur *r, int64_t m, int64_t K, const left_rows *a
                         int64_t ldc)
 {
     if (a->half)
-        half_panel_product(r->half, m, ceil_div(w->K, 2), a->half, half_stride(w->K), narrow_panel(w, p), c, ldc, false);
+        half_panel_product(r->half, m, ceil_div(w->K, 2), a->half, half_stride(w->K), narrow_panel(w, p), c, ldc,
+                           false);
     else if (a->narrow)
         narrow_product(r->kind, m, w->K, a->narrow, narrow_panel(w, p), c, ldc);
     else
@@ -188,8 +190,7 @@ static void panels_times(const recur *r, int64_t m, const left_rows *a, const pa
             continue;
         }
         panel_times(r, m, w->K, a, w, p, edge, PANEL);
-        for (int64_t i = 0; i < m; i++)
-            memcpy(c + i * ldc + p * PANEL, edge + i * PANEL, (size_t)width * sizeof(real));
+        for (int64_t i = 0; i < m; i++) memcpy(c + i * ldc + p * PANEL, edge + i * PANEL, (size_t)width * sizeof(real));
     }
 }
 
@@ -415,8 +416,7 @@ static void chunk_product(const recur *r, const row_group *g, int64_t groups, in
             half_panel_product(r->half, g[i].m, ceil_div(w->K, 2), half + row * ld, ld, panel, to_rows,
                                width == PANEL ? ldc : PANEL, add && width == PANEL);
             for (int64_t k = 0; width < PANEL && k < g[i].m; k++)
-                for (int64_t j = 0; j < width; j++)
-                    c[k * ldc + j] = (add ? c[k * ldc + j] : 0) + edge[k * PANEL + j];
+                for (int64_t j = 0; j < width; j++) c[k * ldc + j] = (add ? c[k * ldc + j] : 0) + edge[k * PANEL + j];
         }
     }
 }
@@ -438,9 +438,8 @@ static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
         int slots = r->sh.section_slots[s];
         for (int64_t i = 0; i < n; i++) to[i] = g[i], to[i].c += r->col[s];
         team_share(t, r->groups, &from, &end);
-        chunk_product(r, to, n, r->blocks * slots * LANES, r->ldx, &r->W[s], r->lg, false,
-                      from * r->group * slots / NV, min64(r->W[s].panels, end * r->group * slots / NV),
-                      left_memory(r, thread));
+        chunk_product(r, to, n, r->blocks * slots * LANES, r->ldx, &r->W[s], r->lg, false, from * r->group * slots / NV,
+                      min64(r->W[s].panels, end * r->group * slots / NV), left_memory(r, thread));
     }
     if (large_shard(r))
         for (int64_t i = 0, last = chunk_of(r, &next, g, &(walk){ 0 }); i < last; i++) fetch(g[i].a, g[i].m * r->ldx);

@@ -42,12 +42,12 @@ struct recur {
     int64_t *depth[MAX_SECTIONS];                    /* [panels] of U: behind it a panel holds only zeros */
     vec *bias[MAX_SECTIONS], *params, *project_bias; /* [block][slot], [block][param], [block of outputs] */
     real clip[5];
-    weights_kind kind;       /* of the packed weights */
-    const half_kernel *half; /* products in bf16 over whole batches, when the kind is bf16; NULL: none */
-    int64_t group, groups;                               /* unit blocks whose slots fill whole panels; how many */
-    int64_t z_at[MAX_SECTIONS], z_row;                   /* product buffer of a group, per row */
-    cell_args args;                                      /* of unit block 0, but for what a step brings */
-    real *scratch;                                       /* [thread][per_thread] */
+    weights_kind kind;                 /* of the packed weights */
+    const half_kernel *half;           /* products in bf16 over whole batches, when the kind is bf16; NULL: none */
+    int64_t group, groups;             /* unit blocks whose slots fill whole panels; how many */
+    int64_t z_at[MAX_SECTIONS], z_row; /* product buffer of a group, per row */
+    cell_args args;                    /* of unit block 0, but for what a step brings */
+    real *scratch;                     /* [thread][per_thread] */
     int64_t per_thread;
     char *left; /* [thread][left_per_thread] rows made bf16 */
     size_t left_per_thread;

@@ -10,7 +10,7 @@ struct layer {
     char *narrow; /* [panels of W][panel_bytes] for streaming, when the weights are not float */
     size_t panel_bytes;
     weights_kind kind;
-    real *dz;    /* [R][ldy], when f is not linear */
+    real *dz; /* [R][ldy], when f is not linear */
     int64_t cap_dz, row_block;
     const real *x, *dz_in;
     real *dw, *dx;
@@ -41,7 +41,8 @@ static laco_status dense_describe(layer_spec *s, param_tensor *t, int *count, la
 }
 static void dense_free(layer *l)
 {
-    if (l) mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch), mem_free(l->narrow);
+    if (l)
+        mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch), mem_free(l->narrow);
     mem_free(l);
 }
 static laco_status dense_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
@@ -201,8 +202,7 @@ static void narrow_rows(const layer *l, int64_t m, const real *x, int64_t ldx, r
     for (int64_t p = from; p < to; p++) {
         narrow_product(l->kind, m, l->h.s.in, left, l->narrow + (size_t)p * l->panel_bytes, z, PANEL);
         for (int64_t i = 0; i < m; i++)
-            memcpy(y + i * ldy + p * PANEL, z + i * PANEL,
-                   (size_t)min64(PANEL, l->h.s.out - p * PANEL) * sizeof(real));
+            memcpy(y + i * ldy + p * PANEL, z + i * PANEL, (size_t)min64(PANEL, l->h.s.out - p * PANEL) * sizeof(real));
     }
     dense_finish(l, m, y, ldy, from * PANEL, min64(l->h.s.out, to * PANEL));
 }
@@ -212,8 +212,7 @@ static void dense_step(const layer *l, const step_call *c)
     team_share(c->t, ceil_div(l->h.s.out, PANEL), &from, &to);
     for (int64_t i = 0; i < c->m; i += ROW_BLOCK)
         if (l->narrow)
-            narrow_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to,
-                        c->own);
+            narrow_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to, c->own);
         else
             dense_rows(l, min64(ROW_BLOCK, c->m - i), row_in(c, i), c->ldx, row_out(c, i), c->ldy, from, to);
 }
@@ -221,10 +220,11 @@ static int64_t dense_work(const layer *l) { return l->h.s.in * l->h.s.out; }
 extern const layer_kind N(dense_layer);
 const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an activation",
                                     dense_describe, dense_make,
-                                    dense_free,     dense_weights,  dense_load,
-                                    dense_bytes,    dense_reserve,
-                                    dense_forward,  dense_output,
-                                    dense_backward, no_state,
-                                    no_states,      no_init,
-                                    no_scratch,     dense_own,      dense_step,
+                                    dense_free,     dense_weights,
+                                    dense_load,     dense_bytes,
+                                    dense_reserve,  dense_forward,
+                                    dense_output,   dense_backward,
+                                    no_state,       no_states,
+                                    no_init,        no_scratch,
+                                    dense_own,      dense_step,
                                     dense_work };

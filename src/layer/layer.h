@@ -55,7 +55,7 @@ typedef struct layer_kind {
     int64_t (*state_stride)(const layer *l); /* reals per row */
     /* Where state k lies in a row, and how many numbers it is; returns how many there are. */
     int (*states)(const layer *l, int64_t *at, int64_t *width);
-    void (*step_init)(const layer *l, void *row); /* the state of one stream before its first step */
+    void (*step_init)(const layer *l, void *row);       /* the state of one stream before its first step */
     int64_t (*step_scratch)(const layer *l, int64_t m); /* reals for all; -1: cannot step */
     int64_t (*step_own)(const layer *l, int64_t m);     /* reals for each member of the team */
     void (*step)(const layer *l, const step_call *c);

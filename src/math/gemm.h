@@ -45,8 +45,9 @@ typedef void tile_fn(int64_t K, const real *a, int64_t lda, const vec *b, real *
         }                                                                                                              \
     }
 TILE(tile1, 1, 4, BY_ROWS)
-TILE(tile2, 2, 2, BY_ROWS) TILE(tile3, 3, 2, BY_ROWS) TILE(tile4, 4, 1, BY_ROWS) TILE(across1, 1, 4, TRANSPOSED)
-    TILE(across2, 2, 2, TRANSPOSED) TILE(across3, 3, 2, TRANSPOSED) TILE(across4, 4, 1, TRANSPOSED)
+TILE(tile2, 2, 2, BY_ROWS)
+TILE(tile3, 3, 2, BY_ROWS) TILE(tile4, 4, 1, BY_ROWS) TILE(across1, 1, 4, TRANSPOSED) TILE(across2, 2, 2, TRANSPOSED)
+    TILE(across3, 3, 2, TRANSPOSED) TILE(across4, 4, 1, TRANSPOSED)
 #if defined(__AVX512F__) || defined(__AVX2__) || defined(__aarch64__)
         TILE(tile5, 5, 1, BY_ROWS) TILE(tile6, 6, 1, BY_ROWS)
 #endif
@@ -114,8 +115,8 @@ typedef struct row_group {
 /* c[.][n] (+)= a[.][K] * panels for all groups, the panels from `from` to `to` of ceil(n / PANEL): a block of a panel
    is read once for all. A last panel narrower than PANEL goes through a buffer. */
 enum { GROUP_ROWS = 96 };
-INLINE void gemm_groups(const row_group *g, int64_t groups, int64_t n, int64_t K, int64_t lda, const vec *b, int64_t ldc,
-                        bool add, int64_t from, int64_t to)
+INLINE void gemm_groups(const row_group *g, int64_t groups, int64_t n, int64_t K, int64_t lda, const vec *b,
+                        int64_t ldc, bool add, int64_t from, int64_t to)
 {
     real edge[GROUP_ROWS * PANEL] __attribute__((aligned(64)));
     for (int64_t k = 0; k == 0 || k < K; k += KC)

@@ -325,7 +325,8 @@ INLINE void narrow_product(weights_kind kind, int64_t m, int64_t K, const void *
 }
 
 /* One left row times n panels that follow each other in memory: z[n][PANEL]. */
-INLINE void narrow_row(weights_kind kind, int64_t K, const void *q, const char *panels, size_t bytes, int64_t n, real *z)
+INLINE void narrow_row(weights_kind kind, int64_t K, const void *q, const char *panels, size_t bytes, int64_t n,
+                       real *z)
 {
     if (kind == WEIGHTS_INT8 && K <= INT8_CHUNK) {
         const uint32_t *left = (const uint32_t *)((const uint8_t *)q + int8_head(1));

@@ -50,9 +50,8 @@ static uint64_t fingerprint(const net *n)
     uint64_t h = 0xcbf29ce484222325u;
     for (int i = 0; i < n->d.layers; i++) {
         const layer_spec *s = &n->d.layer[i];
-        const int64_t size[] = { s->in,           s->out,         s->symbols, s->cell.hidden,
-                                 s->cell.project, s->cell.words, s->steps,   s->residual,
-                                 s->act,          s->learned_state };
+        const int64_t size[] = { s->in,         s->out,   s->symbols,  s->cell.hidden, s->cell.project,
+                                 s->cell.words, s->steps, s->residual, s->act,         s->learned_state };
         h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
         if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
     }
@@ -73,7 +72,8 @@ laco_status net_new(net **out, const net_description *d, int64_t inputs, const k
     for (int i = 0; !st && i < d->layers; i++) st = n->kind[i]->make(&n->layer[i], &n->d.layer[i], p, err);
     if (st) return net_free(n), st;
     for (int i = 0; i < d->layers; i++)
-        n->state_row[i] = n->kind[i]->state_stride(n->layer[i]) * k->real_size, n->wide = max64(n->wide, d->layer[i].out);
+        n->state_row[i] = n->kind[i]->state_stride(n->layer[i]) * k->real_size,
+        n->wide = max64(n->wide, d->layer[i].out);
     *out = n;
     return LACO_OK;
 }
@@ -259,8 +259,9 @@ size_t net_state_bytes(const net *n, int64_t streams)
 {
     int64_t most = ((int64_t)1 << 40) / (n->wide + net_state_numbers(n, 1) + 64);
     if (streams < 1 || streams > most) return 0;
-    return sizeof(net_state) + (size_t)(all_states(n, streams) + 2 * whole_lines(n, n->wide * streams) +
-                                        step_scratch(n, streams)) + net_helper_bytes(n, streams);
+    return sizeof(net_state) +
+           (size_t)(all_states(n, streams) + 2 * whole_lines(n, n->wide * streams) + step_scratch(n, streams)) +
+           net_helper_bytes(n, streams);
 }
 size_t net_helper_bytes(const net *n, int64_t streams)
 {

@@ -9,10 +9,10 @@ typedef struct net {
     pool *pool;
     net_description d;
     int64_t inputs, outputs;
-    uint64_t fingerprint;           /* of the description */
-    int64_t state_row[MAX_LAYERS];  /* bytes of the state of one stream in a layer */
-    int64_t wide;                   /* numbers of the widest row between layers */
-    bool symbols; /* inputs are symbols 0 .. inputs-1 */
+    uint64_t fingerprint;          /* of the description */
+    int64_t state_row[MAX_LAYERS]; /* bytes of the state of one stream in a layer */
+    int64_t wide;                  /* numbers of the widest row between layers */
+    bool symbols;                  /* inputs are symbols 0 .. inputs-1 */
     layer *layer[MAX_LAYERS];
     const layer_kind *kind[MAX_LAYERS];
     int64_t base[MAX_LAYERS];                  /* first parameter of each layer */
@@ -62,22 +62,22 @@ void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers
 
 /* ---- streaming ---- any number of streams side by side, in memory that the caller gives (aligned to 64) */
 typedef struct net_state {
-    uint32_t magic, turn;   /* steps so far: even ones leave the states in the first of two buffers */
-    uint64_t network;       /* its fingerprint: whose state this is */
+    uint32_t magic, turn; /* steps so far: even ones leave the states in the first of two buffers */
+    uint64_t network;     /* its fingerprint: whose state this is */
     const kernels *k;
     int64_t streams;
-    pool *pool;             /* NULL: the calling thread alone */
-    const net *n;           /* of the call in progress, as the following */
+    pool *pool;   /* NULL: the calling thread alone */
+    const net *n; /* of the call in progress, as the following */
     const void *x;
     void *y;
     int64_t steps, m;
     int64_t between, wide, scratch, own; /* where in rest the rows between layers begin; bytes of such rows, … */
-    char *helpers; /* memory of the other members of a team: own bytes each */
+    char *helpers;                       /* memory of the other members of a team: own bytes each */
     _Alignas(64) char rest[];
 } net_state;
 enum { STATE_MAGIC = 0x0ac057a7 };
-bool net_steps(const net *n); /* false: bidirectional or reverse */
-size_t net_state_bytes(const net *n, int64_t streams); /* 0: too many */
+bool net_steps(const net *n);                           /* false: bidirectional or reverse */
+size_t net_state_bytes(const net *n, int64_t streams);  /* 0: too many */
 size_t net_helper_bytes(const net *n, int64_t streams); /* for each thread beyond the first */
 void net_state_init(const net *n, net_state *s, int64_t streams);
 void net_state_copy(net_state *to, const net_state *from); /* of as many streams */

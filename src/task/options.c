@@ -73,7 +73,8 @@ static const laco_option option_rows[] = {
       "The bias that forget gates start from: the larger, the longer a new network remembers." },
 
     { "precision", "train", TRAINING, 'e', "float", 0, 0, "float|bf16", NULL,
-      "What the recurrent layers multiply: bf16 rounds weights, activations and gradients to 8 bits of mantissa on their "
+      "What the recurrent layers multiply: bf16 rounds weights, activations and gradients to 8 bits of mantissa on "
+      "their "
       "way into products, sums stay float, and so do the weights that are updated and saved. About 1.5 times as fast "
       "where the processor has AVX-512 BF16, slower elsewhere." },
     { "epochs", "train", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
