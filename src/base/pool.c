@@ -183,15 +183,18 @@ static void pool_wait_for_workers(pool *p)
 }
 
 /* ---- rounds ---- */
+static void pool_do(pool *p, int64_t i, int id) /* by this thread alone */
+{
+    if (p->task)
+        p->task(p->ctx, i, id);
+    else
+        p->team(p->ctx, i, &(team){ .members = 1 }, id);
+}
 static void pool_drain(pool *p, int id)
 {
     for (int k = 0; k < p->threads; k++) {
         pool_range *r = &p->range[(id + k) % p->threads];
-        for (int64_t i; (i = atomic_fetch_add(&r->next, 1)) < r->end;)
-            if (p->task)
-                p->task(p->ctx, i, id);
-            else
-                p->team(p->ctx, i, &(team){ .members = 1 }, id);
+        for (int64_t i; (i = atomic_fetch_add(&r->next, 1)) < r->end;) pool_do(p, i, id);
     }
 }
 
@@ -204,7 +207,7 @@ static void pool_play(pool *p, int m, int members, int id)
         team t = { m / tasks, (members - task + tasks - 1) / tasks, 0, p->seat + task, tasks };
         p->team(p->ctx, task, &t, id);
     } else
-        for (int i = m; i < tasks; i += members) p->team(p->ctx, i, &(team){ .members = 1 }, id);
+        for (int i = m; i < tasks; i += members) pool_do(p, i, id);
 }
 static void pool_take_seat(pool *p, int id)
 {
@@ -332,11 +335,7 @@ static void pool_learn(pool_site *s, int mode, double ns)
 }
 static void pool_alone(pool *p)
 {
-    for (int64_t i = 0; i < p->tasks; i++)
-        if (p->task)
-            p->task(p->ctx, i, 0);
-        else
-            p->team(p->ctx, i, &(team){ .members = 1 }, 0);
+    for (int64_t i = 0; i < p->tasks; i++) pool_do(p, i, 0);
 }
 static void pool_any(pool *p, int64_t tasks, pool_task *task, team_task *shared, void *ctx)
 {

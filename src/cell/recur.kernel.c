@@ -247,9 +247,10 @@ static int64_t N(step_own)(const recur *r, int64_t rows)
     int64_t m = min64(rows, MAX_SHARD);
     int64_t K = max64(max64(r->I, r->source_depth), r->blocks * LANES), reals = 0;
     for (int kind = WEIGHTS_BF16; kind <= WEIGHTS_INT8; kind++) /* room for any kind: states outlive a change */
-        reals = max64(reals, (int64_t)(3 * (narrow_left_bytes(kind, m, K) + 64) / sizeof(real)));
-    int64_t z = max64(z_reals(r, m), rows < MAX_SHARD ? 0 : z_reals(r, 2)); /* the last rows of many may be few */
-    return z + reals + 16;
+        reals = max64(reals, (int64_t)(2 * narrow_left_bytes(kind, m, K) / sizeof(real)));
+    int64_t z = z_reals(r, m); /* a call may step fewer, and one or two rows take more groups at once */
+    for (int64_t few = 1; few <= min64(2, m); few++) z = max64(z, z_reals(r, few));
+    return z + reals + 64 / (int64_t)sizeof(real);
 }
 static int64_t N(step_scratch)(const recur *r, int64_t rows)
 {

@@ -263,10 +263,10 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
     cell_fn *fn = second ? r->sh.def->forward2 : r->sh.def->forward;
     team_share(t, r->groups, &from, &to);
     if (from == to) return;
-    char *memory = st->left;
+    char *memory = second || !r->sh.norm ? st->left : NULL; /* with norm the products are made already */
     left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, st->v, r->lv, memory, st->batch)
                                : left_of(r, fed_by(r, FROM_H), st->m, st->s, r->ls, memory, st->batch);
-    if (memory) memory += left_bytes(r, st->m) / 3;
+    if (memory) memory += left_bytes(r, st->m);
     if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory, false);
     int64_t span = span_of(r, st->m);
     cell_args a;

@@ -84,7 +84,7 @@ static size_t left_bytes(const recur *r, int64_t m)
 {
     int64_t K = max64(max64(r->I, r->source_depth), r->blocks * LANES);
     if (r->kind == WEIGHTS_FLOAT) return 0;
-    return 3 * (narrow_left_bytes(r->kind, m, K) + 64);
+    return narrow_left_bytes(r->kind, m, K);
 }
 
 static int first_slot(const cell_shape *sh, int section)
