@@ -181,7 +181,7 @@ static net *make(const char *text, bool symbols, const kernels *k, pool *p)
 /* The loss at the weights as they are; gradients too. The mask of dropout is that of update 5. */
 static double loss_of(net *n, bool symbols)
 {
-    const pass p = { rag, true, 5 };
+    const pass p = { .b = rag, .train = true, .update = 5 };
     const int layers = n->d.layers - symbols;
     double sum = 0;
     int64_t ld;
@@ -254,8 +254,8 @@ static const int64_t one_active[] = { DROP_ROWS }, one_off[] = { 0, DROP_ROWS };
 static void drop(float *y, float *d, double rate, uint64_t seed, int index, uint64_t update, int threads, bool train)
 {
     const layer_kind *kind = kernels_layer(real32, "dropout");
-    layer_spec s = { .kind = "dropout", .in = DROP_WIDTH, .rate = rate, .seed = seed, .index = index };
-    pass p = { { 1, DROP_ROWS, DROP_ROWS, one_active, one_off }, train, update };
+    layer_spec s = { .kind = "dropout", .in = DROP_WIDTH, .rate = rate, .index = index };
+    pass p = { .b = { 1, DROP_ROWS, DROP_ROWS, one_active, one_off }, .train = train, .update = update, .seed = seed };
     layer *l = NULL;
     param_tensor t[1];
     int count;
@@ -358,7 +358,7 @@ static void test_carried_states(void **state)
 /* ---- memory ---- */
 static void train_step(net *n, void *moments, int64_t update, const ragged *r)
 {
-    const pass p = { *r, true, (uint64_t)update };
+    const pass p = { .b = *r, .train = true, .update = (uint64_t)update };
     optim_step s = { .lr = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .gradient_scale = 1, .update = update };
     memset(n->g, 0, (size_t)(n->params * n->k->real_size));
     assert_int_equal(net_load(n, true, false, NULL), LACO_OK);

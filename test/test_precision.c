@@ -54,7 +54,7 @@ static int64_t gradients(const char *text, const kernels *k, int threads, int64_
     net *n;
     laco_error e;
     int64_t ld;
-    const pass p = { { T, rows, 0, active, off }, true, 0 };
+    const pass p = { .b = { T, rows, 0, active, off }, .train = true };
     pass all = p;
     int64_t act[T], offs[T + 1] = { 0 };
     for (int64_t t = 0; t < T; t++) act[t] = active[t] < rows ? active[t] : rows, offs[t + 1] = offs[t] + act[t];

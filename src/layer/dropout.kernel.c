@@ -62,7 +62,7 @@ static void drop_row(layer *l, int64_t r)
     uint8_t *keep = l->keep + r * n;
     for (int64_t i = 0; i < blocks; i++) {
         uint32_t bits[4];
-        rng_block(l->h.s.seed, purpose, (uint64_t)(r * blocks + i), bits);
+        rng_block(l->p->seed, purpose, (uint64_t)((l->p->first_row + r) * blocks + i), bits);
         for (int64_t j = 0; j < min64(8, n - i * 8); j++)
             keep[i * 8 + j] = (bits[j / 2] >> j % 2 * 16 & 0xffff) >= limit;
     }

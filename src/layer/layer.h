@@ -14,7 +14,6 @@ typedef struct layer_spec {
     bool bias;     /* dense */
     int64_t steps; /* window */
     double rate;   /* dropout */
-    uint64_t seed;
     int index; /* place in the network: part of the counter of random numbers */
 } layer_spec;
 
@@ -23,7 +22,9 @@ typedef struct layer layer;
 typedef struct pass {
     ragged b;
     bool train;
-    uint64_t update; /* counter of random numbers: the number of the update */
+    uint64_t update;             /* counter of random numbers: the number of the update */
+    uint64_t seed;               /* of the run */
+    int64_t first_row, first_step; /* rows and steps of the window before these, where it is walked in parts */
 } pass;
 
 /* One step of m streams. Every member of the team calls; none is behind the step when the last returns. */

@@ -179,6 +179,7 @@ static laco_status choose_settings(lm_run *r, laco_error *err)
     if (!ops->row(r->s.optimizer))
         return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
     double lr = options_real(r->o, "lr");
+    r->s.seed = (uint64_t)options_int(r->o, "seed");
     r->s.steps = options_int(r->o, "steps"), r->s.batch = options_int(r->o, "batch");
     lm_fit_window(&r->s, r->train.n - 1, r->lines);
     r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"),

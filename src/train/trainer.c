@@ -80,7 +80,7 @@ static pass next_window(trainer *t, bool train)
     t->r.R = t->off[t->r.T];
     if (t->at) net_carry(t->n);
     t->at += t->r.T;
-    return (pass){ .b = t->r, .train = train, .update = (uint64_t)t->updates };
+    return (pass){ .b = t->r, .train = train, .update = (uint64_t)t->updates, .seed = t->s.seed };
 }
 
 static laco_status apply_gradient(trainer *t, schedule_point at, window_result *out, laco_error *err)

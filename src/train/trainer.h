@@ -25,6 +25,7 @@ typedef struct train_settings {
     optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
     double clip, clip_value; /* 0: off */
+    uint64_t seed;
     bool per_sequence;       /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
 
