@@ -325,7 +325,7 @@ static void measure(net *n, int64_t steps, double *log_prob)
             }
             offs[t + 1] = offs[t] + act[t];
         }
-        const pass ps = { { steps, ROWS, offs[steps], act, offs }, false, 0 };
+        const pass ps = { .b = { steps, ROWS, offs[steps], act, offs } };
         net_forward(n, &ps, in_ids, 1, n->d.layers - 1);
         net_softmax(n, &ps, target, 1, p);
         net_carry(n);
