@@ -183,7 +183,7 @@ typedef struct loss_arrays {
     int32_t *target;
     double *log_prob, loss;
 } loss_arrays;
-static void run_loss(loss_arrays *a, int r, const loss_case *c, int threads, bool bias, bool ignored)
+static void run_loss(loss_arrays *a, int r, const loss_case *c, int threads, bool bias, bool ignored, double smoothing)
 {
     const int64_t ld = c->H + 16 + 3;
     softmax *s = NULL;
@@ -203,7 +203,7 @@ static void run_loss(loss_arrays *a, int r, const loss_case *c, int threads, boo
         if (ignored && i % 3 == 1) a->target[i] = -1;
     }
     a->rows = (softmax_rows){ a->weight,  bias ? a->bias : NULL,  a->h,  ld, c->R,       a->target, 0.25,
-                              a->dweight, bias ? a->dbias : NULL, a->dh, ld, a->log_prob };
+                              a->dweight, bias ? a->dbias : NULL, a->dh, ld, a->log_prob, smoothing };
     if (real[r]->loss->softmax_new(&s, c->V, c->H, pools[threads], &err)) fail_msg("%s", err.msg);
     assert_true(real[r]->loss->softmax_bytes(s) > 0);
     a->loss = real[r]->loss->softmax_run(s, &a->rows);
@@ -228,7 +228,8 @@ static double plain_row(const loss_arrays *a, int r, const loss_case *c, int64_t
     target = a->target[row] < 0 ? 0 : d[a->target[row]] - top - log(sum);
     memset(dh, 0, (size_t)c->H * sizeof *dh);
     for (int64_t v = 0; v < c->V; v++) {
-        d[v] = a->target[row] < 0 ? 0 : 0.25 * (exp(d[v] - top) / sum - (v == a->target[row]));
+        double goal = (1 - a->rows.smoothing) * (v == a->target[row]) + a->rows.smoothing / (double)c->V;
+        d[v] = a->target[row] < 0 ? 0 : 0.25 * (exp(d[v] - top) / sum - goal);
         for (int64_t i = 0; i < c->H; i++) dh[i] += d[v] * at(r, a->weight, v * c->H + i);
     }
     return target;
@@ -239,13 +240,13 @@ static void near(const char *what, const loss_case *c, int64_t i, double a, doub
         fail_msg("V %lld H %lld R %lld: %s[%lld] is %.17g, not %.17g", (long long)c->V, (long long)c->H,
                  (long long)c->R, what, (long long)i, a, b);
 }
-static void check_loss(int r, const loss_case *c, bool bias, bool ignored)
+static void check_loss(int r, const loss_case *c, bool bias, bool ignored, double smoothing)
 {
     loss_arrays a;
     const double tolerance = (r == REAL_FLOAT ? 2e-6 : 1e-13) * c->spread * sqrt((double)c->H) * 4;
     double *d = test_calloc((size_t)c->V, 8), *dh = test_calloc((size_t)c->H, 8), loss = 0;
     double *dW = test_calloc((size_t)(c->V * c->H), 8), *db = test_calloc((size_t)c->V, 8);
-    run_loss(&a, r, c, 1, bias, ignored);
+    run_loss(&a, r, c, 1, bias, ignored, smoothing);
     for (int64_t row = 0; row < c->R; row++) {
         double p = plain_row(&a, r, c, row, d, dh);
         near("log p", c, row, a.log_prob[row], p, tolerance * (1 + fabs(p)));
@@ -273,7 +274,8 @@ static void test_softmax(void **state)
 {
     (void)state;
     for (int r = 0; r < 2; r++)
-        for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) check_loss(r, &losses[i], i % 3 != 1, i % 2 == 1);
+        for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) 
+            check_loss(r, &losses[i], i % 3 != 1, i % 2 == 1, i % 4 == 2 ? 0.1 : 0);
 }
 static void test_softmax_threads(void **state)
 {
@@ -282,7 +284,7 @@ static void test_softmax_threads(void **state)
         const loss_case *c = &losses[i];
         loss_arrays a[4];
         for (int t = 1; t <= 3; t++) {
-            run_loss(&a[t], REAL_FLOAT, c, t, true, true);
+            run_loss(&a[t], REAL_FLOAT, c, t, true, true, 0.2);
             assert_true(a[t].loss == a[1].loss);
             assert_memory_equal(a[t].dweight, a[1].dweight, (size_t)(c->V * c->H) * 4);
             assert_memory_equal(a[t].dbias, a[1].dbias, (size_t)c->V * 4);
@@ -299,7 +301,7 @@ static void test_softmax_measure(void **state)
     loss_arrays a;
     laco_error err;
     (void)state;
-    run_loss(&a, REAL_FLOAT, &c, 1, true, true);
+    run_loss(&a, REAL_FLOAT, &c, 1, true, true, 0);
     a.rows.dweight = a.rows.dbias = a.rows.dh = NULL;
     assert_int_equal(real[0]->loss->softmax_new(&s, c.V, c.H, pools[2], &err), LACO_OK);
     assert_true(real[0]->loss->softmax_run(s, &a.rows) == a.loss);

@@ -4,10 +4,12 @@
    need no sum across lanes, and W, its gradient and h are used as they lie, without packing the vocabulary.
      1  block of V: l = W h^T, its maximum and sum of exponentials per row
      2  log Z per row from the blocks in order; loss
-     3  block of V: d = scale (exp(l - log Z) - onehot);  dW += d h;  db += row sums
+     3  block of V: d = scale (exp(l - log Z) - (1-e) onehot - e/V);  dW += d h;  db += row sums
      4  panel of H: dh = d^T W
+   With label smoothing e (Szegedy et al. 2016) the gradient is that of (1-e) -log p[target] + e mean_v -log p[v]; the
+   loss that is returned stays -log p[target], so that it compares with others.
    Blocks and chunks depend on the sizes alone, so the result does not depend on the threads. */
-#include "loss/loss.h"
+#include "loss/loss_kernel.h"
 #include "math/gemm.h"
 #include <math.h>
 
@@ -131,12 +133,15 @@ static void gradient_task(void *ctx, int64_t i, int thread)
     int64_t v0 = i * s->block, n = min64(s->block, s->V - v0), H = s->H;
     const real *h = (const real *)s->rows->h + s->r0 * s->rows->ldh;
     real *dW = s->rows->dweight, *db = s->rows->dbias, *scratch = s->scratch + thread * s->per_thread;
+    const real uniform = (real)(s->rows->smoothing / (double)s->V), onehot = (real)(1 - s->rows->smoothing);
     for (int64_t v = v0; v < v0 + n; v++)
-        for (int64_t c = 0; c < s->m; c += LANES)
-            store(s->l + v * s->C + c, vexp(load(s->l + v * s->C + c) - load(s->logz + c)) * load(s->scale + c));
+        for (int64_t c = 0; c < s->m; c += LANES) {
+            vec p = vexp(load(s->l + v * s->C + c) - load(s->logz + c));
+            store(s->l + v * s->C + c, (p - uniform) * load(s->scale + c));
+        }
     for (int64_t c = 0; c < s->m; c++) {
         int32_t t = s->rows->target[s->r0 + c];
-        if (t >= v0 && t < v0 + n) s->l[t * s->C + c] -= s->scale[c];
+        if (t >= v0 && t < v0 + n) s->l[t * s->C + c] -= onehot * s->scale[c];
     }
     for (int64_t j = 0; j < H; j += PANEL) {
         int64_t w = min64(PANEL, H - j);
@@ -179,4 +184,5 @@ static double N(softmax_run)(softmax *s, const softmax_rows *rows)
     return loss;
 }
 extern const loss_ops N(loss_ops);
-const loss_ops N(loss_ops) = { N(softmax_new), N(softmax_bytes), N(softmax_run), N(softmax_free) };
+const loss_ops N(loss_ops) = { N(softmax_new),  N(softmax_bytes),  N(softmax_run),     N(softmax_free),
+                               N(squared_rows), N(bernoulli_rows), N(categorical_rows) };
