@@ -4,7 +4,7 @@
 #define RNG_H
 #include <stdint.h>
 
-enum rng_purpose { RNG_WEIGHTS = 1, RNG_DROPOUT, RNG_SHUFFLE, RNG_SAMPLE, RNG_DATA, RNG_TEST, RNG_SYNTHETIC };
+enum rng_purpose { RNG_WEIGHTS = 1, RNG_DROPOUT, RNG_SHUFFLE, RNG_SAMPLE, RNG_DATA, RNG_TEST, RNG_SYNTHETIC, RNG_EVOLUTION };
 
 void rng_block(uint64_t seed, uint64_t purpose, uint64_t counter, uint32_t out[4]);
 double rng_uniform(uint64_t seed, uint64_t purpose, uint64_t counter);   /* [0,1), 53 bits */

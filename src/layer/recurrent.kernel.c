@@ -10,6 +10,7 @@ struct layer {
     recur *dir[2];
     int dirs, states;
     bool own_output;       /* y is assembled; else it is the cell's own buffer */
+    bool from_learned;     /* the last forward began with the learned state */
     int64_t P, ls, ld_dir; /* width and state stride of one direction; stride of its part of dy */
     int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
     int64_t initial_size;
@@ -151,7 +152,7 @@ static void output_task(void *ctx, int64_t t, int thread)
 static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
     const real *start = initial_states(l, p->b.B, initial);
-    l->p = p, l->x = x, l->ldx = ldx;
+    l->p = p, l->x = x, l->ldx = ldx, l->from_learned = l->h.s.learned_state && !initial;
     for (int d = 0; d < l->dirs; d++) {
         const real *s = start ? start + d * p->b.B * l->ls : NULL;
         ops.forward(l->dir[d], &p->b, x, ldx, s);
@@ -198,7 +199,7 @@ static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t 
         l->part = d;
         if (l->dirs == 2) pool_run(l->h.pool, tasks, part_task, l);
         ops.backward(l->dir[d], l->dirs == 2 ? l->dy_part : dy, l->dirs == 2 ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
-        if (l->h.s.learned_state) learned_gradient(l, c, dw + l->tensors_size);
+        if (l->from_learned) learned_gradient(l, c, dw + l->tensors_size);
     }
     if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
 }
