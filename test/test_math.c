@@ -1,5 +1,5 @@
-/* Vector functions against libm, matrix products against plain loops, the softmax loss and the optimizers against plain
-   restatements; in float and in double. */
+/* Vector functions against libm, matrix products against plain loops, the softmax loss against a plain restatement; in
+   float and in double. */
 #include "base/rng.h"
 #include "net/kernels.h"
 #include <float.h>
@@ -308,97 +308,11 @@ static void test_softmax_measure(void **state)
     real[0]->loss->softmax_free(s), free_loss(&a);
 }
 
-/* ---- optimizers ---- */
-typedef struct plain {
-    double w, a, b;
-} plain;
-static void plain_update(const char *name, plain *p, double gradient, const optim_step *s)
-{
-    double g = s->gradient_scale * gradient, t = (double)s->update;
-    bool adamw = !strcmp(name, "adamw");
-    if (adamw) p->w -= s->lr * s->weight_decay * p->w;
-    else g += s->weight_decay * p->w;
-    if (!strcmp(name, "sgd")) p->w -= s->lr * g;
-    else if (!strcmp(name, "momentum")) p->a = s->momentum * p->a + g, p->w -= s->lr * p->a;
-    else if (!strcmp(name, "nesterov")) p->a = s->momentum * p->a + g, p->w -= s->lr * (g + s->momentum * p->a);
-    else if (!strcmp(name, "rmsprop"))
-        p->a = s->rho * p->a + (1 - s->rho) * g * g, p->w -= s->lr * g / (sqrt(p->a) + s->eps);
-    else if (!strcmp(name, "adam") || adamw) {
-        p->a = s->beta1 * p->a + (1 - s->beta1) * g, p->b = s->beta2 * p->b + (1 - s->beta2) * g * g;
-        p->w -= s->lr * p->a / (1 - pow(s->beta1, t)) / (sqrt(p->b / (1 - pow(s->beta2, t))) + s->eps);
-    } else fail_msg("no restatement of optimizer %s", name);
-}
-enum { NUMBERS = 2 * OPTIM_BLOCK + 37, UPDATES = 4 };
-static void check_optimizer(int r, int row, const char *name, int threads)
-{
-    void *w = new_reals(r, NUMBERS), *g = new_reals(r, NUMBERS), *moments = new_reals(r, 2 * NUMBERS);
-    plain *p = mem_new(NUMBERS, sizeof *p);
-    optim_step s = { .lr = 0.03,
-                     .momentum = 0.9,
-                     .rho = 0.95,
-                     .beta1 = 0.9,
-                     .beta2 = 0.99,
-                     .eps = 1e-6,
-                     .weight_decay = 0.02,
-                     .gradient_scale = 0.7 };
-    fill(r, w, NUMBERS, 1, 1);
-    for (int64_t i = 0; i < NUMBERS; i++) p[i].w = at(r, w, i);
-    for (s.update = 1; s.update <= UPDATES; s.update++) {
-        fill(r, g, NUMBERS, (uint64_t)s.update + 1, 1);
-        real[r]->optim->update(row, pools[threads], NUMBERS, w, g, moments, &s);
-        for (int64_t i = 0; i < NUMBERS; i++) {
-            plain_update(name, &p[i], at(r, g, i), &s);
-            if (!(fabs(at(r, w, i) - p[i].w) <= 32 * epsilon(r)))
-                fail_msg("%s, update %d: w[%lld] is %.17g, not %.17g", name, (int)s.update, (long long)i, at(r, w, i),
-                         p[i].w);
-        }
-    }
-    mem_free(w), mem_free(g), mem_free(moments), mem_free(p);
-}
-static void test_optimizers(void **state)
-{
-    (void)state;
-    for (int r = 0; r < 2; r++) {
-        int row = 0;
-        for (; real[r]->optim->row(row); row++) {
-            const optim_row *o = real[r]->optim->row(row);
-            assert_true(o->lr > 0 && o->slots >= 0 && o->slots <= 2 && *o->about);
-            check_optimizer(r, row, o->name, 1 + row % 3);
-        }
-        assert_int_equal(row, 6);
-    }
-}
-static void test_norm_and_clip(void **state)
-{
-    static const int64_t sizes[] = { 1, 7, 8, OPTIM_BLOCK - 1, OPTIM_BLOCK, NUMBERS };
-    (void)state;
-    for (int r = 0; r < 2; r++)
-        for (int k = 0; k < 6; k++) {
-            int64_t n = sizes[k];
-            void *g = new_reals(r, n);
-            double *partial = mem_new((size_t)optim_partials(n), 8), want = 0, norm[4];
-            fill(r, g, n, 3, 1);
-            for (int64_t i = 0; i < n; i++) want += at(r, g, i) * at(r, g, i);
-            for (int t = 1; t <= 3; t++) norm[t] = real[r]->optim->norm(pools[t], n, g, partial);
-            assert_true(fabs(norm[1] - sqrt(want)) <= 1e-12 * sqrt(want));
-            assert_true(norm[1] == norm[2] && norm[1] == norm[3]);
-            real[r]->optim->clip_value(pools[2], n, g, 0.3);
-            void *old = new_reals(r, n);
-            fill(r, old, n, 3, 1);
-            for (int64_t i = 0; i < n; i++) {
-                double limit = r == REAL_FLOAT ? (double)0.3f : 0.3;
-                assert_true(at(r, g, i) == fmax(-limit, fmin(limit, at(r, old, i))));
-            }
-            mem_free(g), mem_free(old), mem_free(partial);
-        }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_functions), cmocka_unit_test(test_function_edges), cmocka_unit_test(test_products),
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_softmax_threads), cmocka_unit_test(test_softmax_measure),
-        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_norm_and_clip),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

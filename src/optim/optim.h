@@ -1,27 +1,39 @@
 /* Optimizers: one row of list.h each, an update of one pass over the contiguous parameters. Gradients are clipped in
    the same pass through `gradient_scale`. Sums run in blocks of fixed size, so results do not depend on the threads.
 
-   g   = gradient_scale * gradient (+ weight_decay * w, except adamw)
+   g   = gradient_scale * gradient (+ weight_decay * w, except adamw and lion); mu momentum, b1 beta1, b2 beta2;
+   x^ = x / (1 - b^update), b of its mean: corrected for the start from 0
    sgd       w -= lr g
    momentum  v = mu v + g;            w -= lr v
    nesterov  v = mu v + g;            w -= lr (g + mu v)                        (Sutskever et al. 2013, as in PyTorch)
-   rmsprop   s = rho s + (1-rho) g^2; w -= lr g / (sqrt(s) + eps)               (Tieleman & Hinton 2012)
+   rmsprop   s = b2 s + (1-b2) g^2;   w -= lr g / (sqrt(s) + eps)               (Tieleman & Hinton 2012)
    adam      m = b1 m + (1-b1) g; s = b2 s + (1-b2) g^2; w -= lr m^ / (sqrt(s^) + eps)      (Kingma & Ba 2015)
-   adamw     the same with w -= lr * weight_decay * w                           (Loshchilov & Hutter 2019) */
+   adamw     the same with w -= lr * weight_decay * w                           (Loshchilov & Hutter 2019)
+   amsgrad   m, s of adam; u = max(u, s);  w -= lr m^ / (sqrt(u^) + eps)        (Reddi et al. 2018, as in PyTorch)
+   nadam     m, s of adam;  w -= lr (b1 m/(1-b1^(update+1)) + (1-b1) g/(1-b1^update)) / (sqrt(s^) + eps)   (Dozat 2016)
+   lion      w -= lr (sign(b1 m + (1-b1) g) + weight_decay w);  m = b2 m + (1-b2) g         (Chen et al. 2023)
+   adagrad   s += g^2;                w -= lr g / (sqrt(s) + eps)               (Duchi et al. 2011)
+   adadelta  s = b2 s + (1-b2) g^2; d = g sqrt(u + eps) / sqrt(s + eps); w -= lr d; u = b2 u + (1-b2) d^2  (Zeiler 2012)
+   rmsprop-graves  n = b2 n + (1-b2) g^2; m = b2 m + (1-b2) g; d = mu d - lr g / sqrt(n - m^2 + eps); w += d
+                                                                                (Graves 2013, equations 38 to 45)
+   rprop     s: step, p: gradient before; g p > 0: s = min(1.2 s, 50); g p < 0: s = max(0.5 s, 1e-6), g = 0;
+             w -= sign(g) s;  p = g      (Riedmiller & Braun 1993; iRprop-, Igel & Huesken 2000). A step begins at lr.
+   Every state starts at zero; the step of rprop takes lr where it is zero. */
 #ifndef OPTIM_H
 #define OPTIM_H
 #include "base/base.h"
 #include "base/pool.h"
 
 typedef struct optim_step {
-    double lr, momentum, rho, beta1, beta2, eps, weight_decay;
+    double lr, momentum, beta1, beta2, eps, weight_decay;
     double gradient_scale;
     int64_t update; /* 1 for the first: bias correction */
 } optim_step;
 typedef struct optim_row {
     const char *name, *about;
-    double lr; /* default */
-    int slots; /* buffers of state, each as large as the parameters */
+    double lr, momentum, beta1, beta2, eps; /* defaults; 0: not used */
+    int slots;                              /* buffers of state, each as large as the parameters */
+    bool full_batch; /* compares gradients from update to update: each must be that of all the data */
 } optim_row;
 typedef struct optim_ops {
     const optim_row *(*row)(int i); /* NULL past the last */

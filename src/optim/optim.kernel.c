@@ -5,10 +5,10 @@
 
 typedef struct job {
     int64_t n;
-    real *w, *g, *a, *b; /* a, b: buffers of state */
+    real *w, *g, *a, *b, *c; /* a, b, c: buffers of state */
     const optim_step *s;
     double *partial;
-    real scale, decay, lr, correct1, correct2, limit;
+    real scale, decay, lr, correct1, correct2, limit; /* correct: 1 / (1 - beta^update) */
 } job;
 typedef void step_fn(const job *j, int64_t from, int64_t to);
 
@@ -35,10 +35,10 @@ static void nesterov_step(const job *j, int64_t from, int64_t to)
 }
 static void rmsprop_step(const job *j, int64_t from, int64_t to)
 {
-    const real rho = (real)j->s->rho, eps = (real)j->s->eps;
+    const real b2 = (real)j->s->beta2, eps = (real)j->s->eps;
     for (int64_t i = from; i < to; i++) {
         real g = j->g[i] * j->scale + j->decay * j->w[i];
-        j->a[i] = rho * j->a[i] + (1 - rho) * g * g;
+        j->a[i] = b2 * j->a[i] + (1 - b2) * g * g;
         j->w[i] -= j->lr * g / ((real)__builtin_sqrt(j->a[i]) + eps);
     }
 }
@@ -56,12 +56,92 @@ INLINE void adam_any(const job *j, int64_t from, int64_t to, real coupled, real 
 static void adam_step(const job *j, int64_t from, int64_t to) { adam_any(j, from, to, j->decay, 0); }
 static void adamw_step(const job *j, int64_t from, int64_t to) { adam_any(j, from, to, 0, j->decay); }
 
-#define OPTIMIZER(name, lr, slots, about) { #name, about, lr, slots },
+static void amsgrad_step(const job *j, int64_t from, int64_t to)
+{
+    const real b1 = (real)j->s->beta1, b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i];
+        j->a[i] = b1 * j->a[i] + (1 - b1) * g;
+        j->b[i] = b2 * j->b[i] + (1 - b2) * g * g;
+        j->c[i] = j->b[i] > j->c[i] ? j->b[i] : j->c[i];
+        j->w[i] -= j->lr * (j->a[i] * j->correct1 / ((real)__builtin_sqrt(j->c[i] * j->correct2) + eps));
+    }
+}
+static void nadam_step(const job *j, int64_t from, int64_t to)
+{
+    const real b1 = (real)j->s->beta1, b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    const real mean = (real)(j->s->beta1 / (1 - pow(j->s->beta1, (double)j->s->update + 1)));
+    const real now = (1 - b1) * j->correct1;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i];
+        j->a[i] = b1 * j->a[i] + (1 - b1) * g;
+        j->b[i] = b2 * j->b[i] + (1 - b2) * g * g;
+        j->w[i] -= j->lr * ((mean * j->a[i] + now * g) / ((real)__builtin_sqrt(j->b[i] * j->correct2) + eps));
+    }
+}
+INLINE real sign(real x) { return (real)(x > 0) - (real)(x < 0); }
+static void lion_step(const job *j, int64_t from, int64_t to)
+{
+    const real b1 = (real)j->s->beta1, b2 = (real)j->s->beta2;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale;
+        j->w[i] -= j->lr * (sign(b1 * j->a[i] + (1 - b1) * g) + j->decay * j->w[i]);
+        j->a[i] = b2 * j->a[i] + (1 - b2) * g;
+    }
+}
+static void adagrad_step(const job *j, int64_t from, int64_t to)
+{
+    const real eps = (real)j->s->eps;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i];
+        j->a[i] += g * g;
+        j->w[i] -= j->lr * g / ((real)__builtin_sqrt(j->a[i]) + eps);
+    }
+}
+static void adadelta_step(const job *j, int64_t from, int64_t to)
+{
+    const real b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i];
+        j->a[i] = b2 * j->a[i] + (1 - b2) * g * g;
+        real d = g * ((real)__builtin_sqrt(j->b[i] + eps) / (real)__builtin_sqrt(j->a[i] + eps));
+        j->b[i] = b2 * j->b[i] + (1 - b2) * d * d;
+        j->w[i] -= j->lr * d;
+    }
+}
+/* Rounding must not make the variance negative. */
+static void rmsprop_graves_step(const job *j, int64_t from, int64_t to)
+{
+    const real mu = (real)j->s->momentum, b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i];
+        j->a[i] = b2 * j->a[i] + (1 - b2) * g * g;
+        j->b[i] = b2 * j->b[i] + (1 - b2) * g;
+        real variance = j->a[i] - j->b[i] * j->b[i];
+        j->c[i] = mu * j->c[i] - j->lr * g / (real)__builtin_sqrt((variance > 0 ? variance : 0) + eps);
+        j->w[i] += j->c[i];
+    }
+}
+static void rprop_step(const job *j, int64_t from, int64_t to)
+{
+    const real grow = (real)1.2, shrink = (real)0.5, most = 50, least = (real)1e-6;
+    for (int64_t i = from; i < to; i++) {
+        real g = j->g[i] * j->scale + j->decay * j->w[i], turn = sign(g) * sign(j->b[i]);
+        real step = j->a[i] > 0 ? j->a[i] : j->lr, up = step * grow, down = step * shrink;
+        up = up < most ? up : most, down = down > least ? down : least;
+        j->a[i] = turn > 0 ? up : turn < 0 ? down : step;
+        j->b[i] = turn < 0 ? 0 : g;
+        j->w[i] -= sign(j->b[i]) * j->a[i];
+    }
+}
+
+#define OPTIMIZER(function, name, lr, momentum, beta1, beta2, eps, slots, full_batch, about)                           \
+    { name, about, lr, momentum, beta1, beta2, eps, slots, full_batch },
 static const optim_row rows[] = {
 #include "optim/list.h"
 };
 #undef OPTIMIZER
-#define OPTIMIZER(name, lr, slots, about) name##_step,
+#define OPTIMIZER(function, ...) function##_step,
 static step_fn *const steps[] = {
 #include "optim/list.h"
 };
@@ -87,6 +167,7 @@ static void N(update)(int row, pool *p, int64_t n, void *w, const void *g, void 
               .g = (real *)g,
               .a = state,
               .b = (real *)state + n,
+              .c = (real *)state + 2 * n,
               .s = s,
               .scale = (real)s->gradient_scale,
               .decay = (real)s->weight_decay,

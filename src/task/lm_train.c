@@ -171,6 +171,11 @@ static laco_status make_network(lm_run *r, laco_error *err)
     if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
     return st;
 }
+static double given_or(const options *o, const char *name, double otherwise)
+{
+    double x = options_real(o, name);
+    return isnan(x) ? otherwise : x;
+}
 static laco_status choose_settings(lm_run *r, laco_error *err)
 {
     const optim_ops *ops = r->m->net->k->optim;
@@ -178,17 +183,16 @@ static laco_status choose_settings(lm_run *r, laco_error *err)
     while (ops->row(r->s.optimizer) && strcmp(ops->row(r->s.optimizer)->name, name)) r->s.optimizer++;
     if (!ops->row(r->s.optimizer))
         return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
-    double lr = options_real(r->o, "lr");
+    const optim_row *row = ops->row(r->s.optimizer);
     r->s.seed = (uint64_t)options_int(r->o, "seed");
     r->s.steps = options_int(r->o, "steps"), r->s.batch = options_int(r->o, "batch");
     lm_fit_window(&r->s, r->train.n - 1, r->lines);
     r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"),
-                               .rho = options_real(r->o, "momentum"),
-                               .beta1 = 0.9,
-                               .beta2 = 0.999,
-                               .eps = 1e-8,
+                               .beta1 = given_or(r->o, "beta1", row->beta1),
+                               .beta2 = given_or(r->o, "beta2", row->beta2),
+                               .eps = given_or(r->o, "eps", row->eps),
                                .weight_decay = options_real(r->o, "weight-decay") };
-    r->s.schedule = (schedule){ .lr = isnan(lr) ? ops->row(r->s.optimizer)->lr : lr,
+    r->s.schedule = (schedule){ .lr = given_or(r->o, "lr", row->lr),
                                 .decay = options_real(r->o, "decay"),
                                 .warmup = options_int(r->o, "warmup"),
                                 .decay_start = options_int(r->o, "decay-start") };
@@ -196,8 +200,8 @@ static laco_status choose_settings(lm_run *r, laco_error *err)
     r->s.per_sequence = !strcmp(options_text(r->o, "reduction"), "sequence");
     r->epochs = options_int(r->o, "epochs"), r->limit = options_real(r->o, "minutes") * 60;
     int64_t updates = r->epochs * ceil_div(r->train.n - 1, r->s.batch * r->s.steps);
-    if (!options_given(r->o, "warmup"))
-        r->s.schedule.warmup = min64(r->s.schedule.warmup, updates / 10); /* a short run */
+    if (!options_given(r->o, "warmup")) /* a short run; rprop, whose first steps are of the size of the rate */
+        r->s.schedule.warmup = row->full_batch ? 0 : min64(r->s.schedule.warmup, updates / 10);
     return schedule_named(&r->s.schedule.row, options_text(r->o, "schedule"), err);
 }
 static void note_network(const lm_run *r)

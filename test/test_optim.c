@@ -1,0 +1,315 @@
+/* Optimizers against plain restatements in double, over 20 updates with weight decay and clipped gradients; what help
+   says of their defaults; norms and bounds of gradients; everything in float and double, for any number of threads. */
+#include "base/rng.h"
+#include "net/kernels.h"
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static const kernels *real[2]; /* REAL_FLOAT, REAL_DOUBLE */
+static pool *pools[4];
+static int set_up(void **state)
+{
+    laco_error err;
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        if (kernels_choose(&real[i], i, &err)) return -1;
+    for (int i = 1; i <= 3; i++) {
+        if (pool_new(&pools[i], i, &err)) return -1;
+        pool_always_share(pools[i], true);
+    }
+    return 0;
+}
+static int tear_down(void **state)
+{
+    (void)state;
+    for (int i = 1; i <= 3; i++) pool_free(pools[i]);
+    return 0;
+}
+
+/* ---- numbers of either type ---- */
+static double at(int r, const void *x, int64_t i)
+{
+    return r == REAL_FLOAT ? (double)((const float *)x)[i] : ((const double *)x)[i];
+}
+static void put(int r, void *x, int64_t i, double v)
+{
+    if (r == REAL_FLOAT)
+        ((float *)x)[i] = (float)v;
+    else
+        ((double *)x)[i] = v;
+}
+static void *new_reals(int r, int64_t n) { return mem_new((size_t)n, (size_t)real[r]->real_size); }
+static void fill(int r, void *x, int64_t n, uint64_t place, double spread)
+{
+    for (int64_t i = 0; i < n; i++)
+        put(r, x, i, spread * (2 * rng_uniform(5, RNG_TEST, place << 32 | (uint64_t)i) - 1));
+}
+enum { NUMBERS = 2 * OPTIM_BLOCK + 37, SOME = 1000, UPDATES = 20, SLOTS = 3 };
+
+/* ---- the equations of optim.h once more ---- a weight with all that an optimizer may keep of it */
+typedef struct plain {
+    double w, v, m, s, most, sum, step, before;
+} plain;
+static double signum(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+static void momentum_plain(plain *p, double g, const optim_step *s)
+{
+    p->v = s->momentum * p->v + g, p->w -= s->lr * p->v;
+}
+static void sgd_plain(plain *p, double g, const optim_step *s) { p->w -= s->lr * g; }
+static void nesterov_plain(plain *p, double g, const optim_step *s)
+{
+    p->v = s->momentum * p->v + g, p->w -= s->lr * (g + s->momentum * p->v);
+}
+static void moments(plain *p, double g, const optim_step *s)
+{
+    p->m = s->beta1 * p->m + (1 - s->beta1) * g, p->s = s->beta2 * p->s + (1 - s->beta2) * g * g;
+}
+static double corrected(double beta, int64_t t) { return 1 - pow(beta, (double)t); }
+static void rmsprop_plain(plain *p, double g, const optim_step *s)
+{
+    moments(p, g, s), p->w -= s->lr * g / (sqrt(p->s) + s->eps);
+}
+static void adam_plain(plain *p, double g, const optim_step *s)
+{
+    moments(p, g, s);
+    p->w -= s->lr * p->m / corrected(s->beta1, s->update) / (sqrt(p->s / corrected(s->beta2, s->update)) + s->eps);
+}
+static void amsgrad_plain(plain *p, double g, const optim_step *s)
+{
+    moments(p, g, s), p->most = fmax(p->most, p->s);
+    p->w -= s->lr * p->m / corrected(s->beta1, s->update) / (sqrt(p->most / corrected(s->beta2, s->update)) + s->eps);
+}
+static void nadam_plain(plain *p, double g, const optim_step *s)
+{
+    moments(p, g, s);
+    double m =
+        s->beta1 * p->m / corrected(s->beta1, s->update + 1) + (1 - s->beta1) * g / corrected(s->beta1, s->update);
+    p->w -= s->lr * m / (sqrt(p->s / corrected(s->beta2, s->update)) + s->eps);
+}
+static void lion_plain(plain *p, double g, const optim_step *s)
+{
+    p->w -= s->lr * signum(s->beta1 * p->m + (1 - s->beta1) * g), p->m = s->beta2 * p->m + (1 - s->beta2) * g;
+}
+static void adagrad_plain(plain *p, double g, const optim_step *s)
+{
+    p->sum += g * g, p->w -= s->lr * g / (sqrt(p->sum) + s->eps);
+}
+static void adadelta_plain(plain *p, double g, const optim_step *s)
+{
+    moments(p, g, s);
+    double d = sqrt(p->sum + s->eps) / sqrt(p->s + s->eps) * g;
+    p->sum = s->beta2 * p->sum + (1 - s->beta2) * d * d, p->w -= s->lr * d;
+}
+static void graves_plain(plain *p, double g, const optim_step *s)
+{
+    p->s = s->beta2 * p->s + (1 - s->beta2) * g * g, p->m = s->beta2 * p->m + (1 - s->beta2) * g;
+    p->v = s->momentum * p->v - s->lr * g / sqrt(p->s - p->m * p->m + s->eps), p->w += p->v;
+}
+static void rprop_plain(plain *p, double g, const optim_step *s)
+{
+    if (s->update == 1) p->step = s->lr;
+    if (g * p->before > 0)
+        p->step = fmin(1.2 * p->step, 50);
+    else if (g * p->before < 0)
+        p->step = fmax(0.5 * p->step, 1e-6), g = 0;
+    p->w -= signum(g) * p->step, p->before = g;
+}
+static const struct {
+    const char *name;
+    void (*update)(plain *, double g, const optim_step *);
+    bool decoupled; /* weight decay */
+    bool jumps;     /* where a sign turns, float may differ from double */
+} restated[] = {
+    { "sgd", sgd_plain, false, false },           { "momentum", momentum_plain, false, false },
+    { "nesterov", nesterov_plain, false, false }, { "rmsprop", rmsprop_plain, false, false },
+    { "adam", adam_plain, false, false },         { "adamw", adam_plain, true, false },
+    { "amsgrad", amsgrad_plain, false, false },   { "nadam", nadam_plain, false, false },
+    { "lion", lion_plain, true, true },           { "adagrad", adagrad_plain, false, false },
+    { "adadelta", adadelta_plain, false, false }, { "rmsprop-graves", graves_plain, false, false },
+    { "rprop", rprop_plain, false, true },
+};
+enum { RESTATED = sizeof restated / sizeof *restated };
+static void update_plain(int k, plain *p, double gradient, const optim_step *s)
+{
+    double g = s->gradient_scale * gradient, decay = s->lr * s->weight_decay * p->w;
+    restated[k].update(p, restated[k].decoupled ? g : g + s->weight_decay * p->w, s);
+    if (restated[k].decoupled) p->w -= decay;
+}
+static int restatement_of(const char *name)
+{
+    for (int k = 0; k < RESTATED; k++)
+        if (!strcmp(restated[k].name, name)) return k;
+    fail_msg("no restatement of optimizer %s", name);
+    return -1;
+}
+
+/* ---- optimizers ---- */
+static optim_step step_of(const optim_row *o, int64_t update)
+{
+    return (optim_step){ .lr = 0.01 + 0.001 * (double)update, /* a schedule */
+                         .momentum = o->momentum,
+                         .beta1 = o->beta1,
+                         .beta2 = o->beta2,
+                         .eps = o->eps,
+                         .weight_decay = 0.02,
+                         .gradient_scale = 0.7,
+                         .update = update };
+}
+/* Gradients small and large, some of them 0. */
+static void fill_gradient(int r, void *g, int64_t n, int64_t update)
+{
+    fill(r, g, n, (uint64_t)update + 1, 1);
+    for (int64_t i = 0; i < n; i++) put(r, g, i, i % 11 == 3 ? 0 : at(r, g, i) * (i % 7 ? 1 : 1e-3));
+}
+static void *run_updates(int r, int row, int threads, int64_t n)
+{
+    void *w = new_reals(r, n), *g = new_reals(r, n), *state = new_reals(r, SLOTS * n);
+    fill(r, w, n, 1, 1);
+    for (int64_t t = 1; t <= UPDATES; t++) {
+        optim_step s = step_of(real[r]->optim->row(row), t);
+        fill_gradient(r, g, n, t);
+        real[r]->optim->update(row, pools[threads], n, w, g, state, &s);
+    }
+    mem_free(g), mem_free(state);
+    return w;
+}
+static void check_optimizer(int r, int row)
+{
+    const optim_row *o = real[r]->optim->row(row);
+    const int k = restatement_of(o->name);
+    int far = 0;
+    void *w = run_updates(r, row, 1, SOME), *g = new_reals(r, SOME), *first = new_reals(r, SOME);
+    plain *p = mem_new(SOME, sizeof *p);
+    fill(r, first, SOME, 1, 1);
+    for (int64_t i = 0; i < SOME; i++) p[i].w = at(r, first, i);
+    for (int64_t t = 1; t <= UPDATES; t++) {
+        optim_step s = step_of(o, t);
+        fill_gradient(r, g, SOME, t);
+        for (int64_t i = 0; i < SOME; i++) update_plain(k, &p[i], at(r, g, i), &s);
+    }
+    for (int64_t i = 0; i < SOME; i++) {
+        double off = fabs(at(r, w, i) - p[i].w);
+        if (off <= (r == REAL_FLOAT ? 2e-5 : 1e-13)) continue;
+        if (!(r == REAL_FLOAT && restated[k].jumps && ++far <= 2 && off < 1))
+            fail_msg("%s: w[%lld] is %.17g, not %.17g", o->name, (long long)i, at(r, w, i), p[i].w);
+    }
+    mem_free(w), mem_free(g), mem_free(first), mem_free(p);
+}
+static void test_optimizers(void **state)
+{
+    (void)state;
+    for (int r = 0; r < 2; r++) {
+        int row = 0;
+        for (; real[r]->optim->row(row); row++) check_optimizer(r, row);
+        assert_int_equal(row, RESTATED);
+    }
+}
+static void test_optimizer_threads(void **state)
+{
+    (void)state;
+    for (int row = 0; real[0]->optim->row(row); row++) {
+        void *w[4];
+        for (int t = 1; t <= 3; t++) {
+            w[t] = run_updates(REAL_FLOAT, row, t, NUMBERS);
+            assert_memory_equal(w[t], w[1], NUMBERS * sizeof(float));
+        }
+        for (int t = 1; t <= 3; t++) mem_free(w[t]);
+    }
+}
+/* Help tells the defaults, and those alone that the optimizer uses. */
+static void test_optimizer_rows(void **state)
+{
+    const optim_row *o;
+    (void)state;
+    for (int row = 0; (o = real[0]->optim->row(row)); row++) {
+        const struct {
+            const char *option;
+            double x;
+        } told[] = { { "--lr", o->lr },
+                     { "--momentum", o->momentum },
+                     { "--beta1", o->beta1 },
+                     { "--beta2", o->beta2 },
+                     { "--eps", o->eps } };
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+            char text[64];
+            snprintf(text, sizeof text, "%s %g", told[i].option, told[i].x);
+            if (!strstr(o->about, told[i].x != 0 ? text : told[i].option) == (told[i].x != 0))
+                fail_msg("%s: \"%s\" about %s", o->name, o->about, text);
+        }
+        assert_true(o->lr > 0 && o->slots >= 0 && o->slots <= SLOTS);
+        assert_true(o->full_batch == !strcmp(o->name, "rprop"));
+    }
+}
+/* An option offers the rows of its kind, in their order. */
+static void check_choices(const char *option, const char *const *names)
+{
+    buf text = { 0 };
+    int count;
+    const laco_option *o = laco_options(&count);
+    for (int i = 0; names[i]; i++) buf_printf(&text, "%s%s", i ? "|" : "", names[i]);
+    for (int i = 0; i < count; i++)
+        if (!strcmp(o[i].name, option)) assert_string_equal(o[i].choices, text.data);
+    buf_free(&text);
+}
+static void test_choices(void **state)
+{
+    (void)state;
+    check_choices("optimizer", laco_names("optimizer"));
+    check_choices("schedule", laco_names("schedule"));
+}
+/* Where gradients stay the same, rounding makes their variance negative: no NaN comes of it. */
+static void test_graves_variance(void **state)
+{
+    enum { N = 64 };
+    float w[N] = { 0 }, g[N], buffers[SLOTS * N] = { 0 };
+    int row = 0;
+    (void)state;
+    while (strcmp(real[0]->optim->row(row)->name, "rmsprop-graves")) row++;
+    for (int64_t t = 1; t <= 500; t++) {
+        for (int i = 0; i < N; i++) g[i] = (float)(1e4 * (1 + 0.37 * i) * (t < 20 ? 10 : 1));
+        optim_step s = step_of(real[0]->optim->row(row), t);
+        s.weight_decay = 0;
+        real[0]->optim->update(row, pools[1], N, w, g, buffers, &s);
+    }
+    for (int i = 0; i < N; i++) assert_true(isfinite(w[i]));
+}
+
+/* ---- norm and bounds ---- */
+static void test_norm_and_clip(void **state)
+{
+    static const int64_t sizes[] = { 1, 7, 8, OPTIM_BLOCK - 1, OPTIM_BLOCK, NUMBERS };
+    (void)state;
+    for (int r = 0; r < 2; r++)
+        for (int k = 0; k < 6; k++) {
+            int64_t n = sizes[k];
+            void *g = new_reals(r, n);
+            double *partial = mem_new((size_t)optim_partials(n), 8), want = 0, norm[4];
+            fill(r, g, n, 3, 1);
+            for (int64_t i = 0; i < n; i++) want += at(r, g, i) * at(r, g, i);
+            for (int t = 1; t <= 3; t++) norm[t] = real[r]->optim->norm(pools[t], n, g, partial);
+            assert_true(fabs(norm[1] - sqrt(want)) <= 1e-12 * sqrt(want));
+            assert_true(norm[1] == norm[2] && norm[1] == norm[3]);
+            real[r]->optim->clip_value(pools[2], n, g, 0.3);
+            void *old = new_reals(r, n);
+            fill(r, old, n, 3, 1);
+            for (int64_t i = 0; i < n; i++) {
+                double limit = r == REAL_FLOAT ? (double)0.3f : 0.3;
+                assert_true(at(r, g, i) == fmax(-limit, fmin(limit, at(r, old, i))));
+            }
+            mem_free(g), mem_free(old), mem_free(partial);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_optimizers),     cmocka_unit_test(test_optimizer_threads),
+        cmocka_unit_test(test_optimizer_rows), cmocka_unit_test(test_graves_variance),
+        cmocka_unit_test(test_choices),        cmocka_unit_test(test_norm_and_clip),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
