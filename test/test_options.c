@@ -26,7 +26,7 @@ static void rows_are_sound(void **state)
     for (int i = 0; i < count; i++) {
         const laco_option *r = &rows[i];
         bool number = r->type == 'i' || r->type == 'f', ok = r->name[0] && r->command[0] && r->section[0];
-        ok = ok && strchr("ifspbe", r->type) && strspn(r->name, "abcdefghijklmnopqrstuvwxyz-") == strlen(r->name);
+        ok = ok && strchr("ifspbe", r->type) && strspn(r->name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(r->name);
         ok = ok && r->help[strlen(r->help) - 1] == '.' && strlen(r->help) < 500;
         ok = ok && (r->type == 'e') == (r->choices != NULL) && (number ? r->min < r->max : r->min == r->max);
         if (r->type == 'e' && r->def) ok = ok && has_word(r->choices, r->def, '|');
