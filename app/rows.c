@@ -32,6 +32,7 @@ void rows_walk(FILE *to, const char *command, row_visit *visit)
 
 static const char *value_label(const laco_option *row)
 {
+    const size_t line = 60; /* longer lists of choices are for a help of their own */
     switch (row->type) {
     case 'i':
         return "N";
@@ -40,7 +41,7 @@ static const char *value_label(const laco_option *row)
     case 'p':
         return "PATH";
     case 'e':
-        return row->choices;
+        return strlen(row->choices) <= line ? row->choices : "NAME";
     default:
         return "TEXT";
     }
