@@ -56,6 +56,8 @@ static const struct {
     { "window 3; dropout 0.2; dense 4 no-bias sigmoid", "window 3; dropout 0.2; dense 4 sigmoid no-bias", 0 },
     { "embed 4; gru 4; dense tied", "embed 4; gru 4; dense 7 tied", 7 },
     { "dense 3 linear", "dense 3", 0 },
+    { "embed 4 dropout 0.10; dropout 0.5 variational; gru 4; dropout 0.2; dense",
+      "embed 4 dropout 0.1; dropout 0.5 variational; gru 4; dropout 0.2; dense 7", 7 },
 };
 static void test_canonical(void **state)
 {
@@ -106,6 +108,10 @@ static const struct {
     { "gru 5 project 3", 0, -1, "gru has no projection" },
     { "gru 5 peephole", 0, 6, "gru does not know" },
     { "dropout 1", 0, 8, "dropout needs a number" },
+    { "dropout 0.5 variatonal", 0, 12, "did you mean \"variational\"" },
+    { "embed 4 dropuot 0.5; gru 5; dense", 7, 8, "did you mean \"dropout\"" },
+    { "embed 4 dropout; gru 5; dense", 7, 15, "dropout needs a number" },
+    { "embed 4 dropout 1; gru 5; dense", 7, 16, "dropout needs a number from 0 to 0.99" },
     { "window 0", 0, 7, "window needs a number" },
     { "window 5000", 0, -1, "from 1 to 4096 steps" },
     { "window 2 x", 0, 9, "window does not know" },

@@ -31,7 +31,17 @@ static bool cell_row(int i, named *out)
     const cell_info *c = any_kernels()->recur->cell(i);
     return c && put(out, c->name, c->about);
 }
-/* "lstm peephole": the words of each cell, then its aliases. */
+/* "embed dropout": word i of layers, or of any cell. */
+static bool word_row(int i, bool cells, named *out)
+{
+    for (const describe_word *w = describe_words(); w->kind; w++)
+        if (!strcmp(w->kind, "cell") == cells && i-- == 0) {
+            out->about = w->about;
+            return snprintf(out->name, sizeof out->name, "%s %s", w->kind, w->word) > 0;
+        }
+    return false;
+}
+/* "lstm peephole": the words of each cell, then its aliases; then the words of all cells. */
 static bool variant_row(int i, named *out)
 {
     const cell_info *c;
@@ -43,12 +53,14 @@ static bool variant_row(int i, named *out)
             if (i-- == 0) word = a->word, out->about = a->about;
         if (word) return snprintf(out->name, sizeof out->name, "%s %s", c->name, word) > 0;
     }
-    return false;
+    return word_row(i, true, out);
 }
 static bool layer_row(int i, named *out)
 {
-    const layer_kind *l = any_kernels()->layers[i];
-    return l && put(out, l->name, l->about);
+    const layer_kind *const *l = any_kernels()->layers;
+    for (; *l; l++)
+        if (i-- == 0) return put(out, (*l)->name, (*l)->about);
+    return word_row(i, false, out);
 }
 static bool loss_row(int i, named *out)
 {

@@ -4,7 +4,10 @@
 #define RNG_H
 #include <stdint.h>
 
-enum rng_purpose { RNG_WEIGHTS = 1, RNG_DROPOUT, RNG_SHUFFLE, RNG_SAMPLE, RNG_DATA, RNG_TEST, RNG_SYNTHETIC, RNG_EVOLUTION };
+enum rng_purpose {
+    RNG_WEIGHTS = 1, RNG_DROPOUT, RNG_SHUFFLE, RNG_SAMPLE, RNG_DATA, RNG_TEST, RNG_SYNTHETIC,
+    RNG_EVOLUTION, RNG_VARIATIONAL, RNG_EMBED, RNG_STATE, RNG_CANDIDATE, RNG_ZONEOUT
+};
 
 void rng_block(uint64_t seed, uint64_t purpose, uint64_t counter, uint32_t out[4]);
 double rng_uniform(uint64_t seed, uint64_t purpose, uint64_t counter);   /* [0,1), 53 bits */

@@ -16,6 +16,16 @@ typedef struct ragged {
     const int64_t *off;    /* [T+1] */
 } ragged;
 
+/* What the network hands to every pass of a window. Random numbers are functions of the seed, the update, and the place
+   of a row (or a step) in the whole window: the first ones of a part that is walked on its own count those before it. */
+typedef struct pass {
+    ragged b;
+    bool train;
+    uint64_t update; /* number of the update */
+    uint64_t seed;   /* of the run */
+    int64_t first_row, first_step;
+} pass;
+
 /* How a tensor is drawn by an initialiser (src/net/init.c). */
 typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO } init_role;
 typedef struct param_tensor {
@@ -71,7 +81,7 @@ typedef struct recur_ops {
     laco_status (*reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err);
     size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train); /* what reserve takes */
     /* x [R][ldx]; initial [B][state_stride] or NULL for zeros. Afterwards output(t-block) and final are readable. */
-    void (*forward)(recur *r, const ragged *b, const void *x, int64_t ldx, const void *initial);
+    void (*forward)(recur *r, const pass *p, const void *x, int64_t ldx, const void *initial);
     /* y[R][*ld] of the last forward, rows in the order of off[] when the direction is forward. */
     const void *(*output)(const recur *r, int64_t t, int64_t *ld);
     /* [B][state_stride]; a row of length 0 gets its initial (NULL: zeros) */

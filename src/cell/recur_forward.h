@@ -459,10 +459,10 @@ static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
         }
     }
 }
-static void N(forward)(recur *r, const ragged *b, const void *x, int64_t ldx, const void *initial)
+static void N(forward)(recur *r, const pass *p, const void *x, int64_t ldx, const void *initial)
 {
     r->x = x, r->ldx = ldx, r->initial = initial;
-    begin_batch(r, b);
+    begin_batch(r, &p->b);
     pool_teams(r->pool, r->shards, forward_shard, r);
 }
 static const void *N(output)(const recur *r, int64_t t, int64_t *ld)

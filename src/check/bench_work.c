@@ -142,13 +142,13 @@ void training_run(void *state)
     training *t = state;
     memset(t->carry, 0, t->carry_bytes);
     t->ops->load(t->r, t->w, true);
-    t->ops->forward(t->r, &t->b, t->x, t->ldx, NULL);
+    t->ops->forward(t->r, &(pass){ .b = t->b, .train = !t->infers }, t->x, t->ldx, NULL);
     t->ops->backward(t->r, t->dy, t->ldy, t->carry, t->dw, t->dx, t->ldx, false);
 }
 void inference_run(void *state)
 {
     training *t = state;
-    t->ops->forward(t->r, &t->b, t->x, t->ldx, NULL);
+    t->ops->forward(t->r, &(pass){ .b = t->b, .train = !t->infers }, t->x, t->ldx, NULL);
 }
 double training_work(const training *t)
 {

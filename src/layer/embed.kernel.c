@@ -1,19 +1,25 @@
 /* embed N: a table [symbols][N]; the output of a symbol is its row. The product with a one-hot vector is never made.
-   Gradient: dE[symbol of row r] += dy[r], rows in order; tasks own column ranges, so that the order never changes. */
+   Gradient: dE[symbol of row r] += dy[r], rows in order; tasks own column ranges, so that the order never changes.
+   dropout P: in each update of training a symbol is dropped with probability P, wherever it stands: its vector is 0;
+   the rest is multiplied by 1/(1-P) (Gal & Ghahramani 2016; Merity et al. 2017). A function of (seed, layer, update,
+   symbol). */
 #include "layer/layer_kernel.h"
+#include "math/mask.h"
 
 struct layer {
     layer_head h;
+    const pass *p;
     const int32_t *ids;
     const real *dy;
-    real *dw;
-    int64_t R, lddy;
+    real *dw, *keep; /* keep: [R] factor of the symbol of each row, with dropout */
+    int64_t R, lddy, cap_keep;
 };
 enum { COLUMNS_PER_TASK = 64 };
 
 static laco_status embed_describe(layer_spec *s, param_tensor *t, int *count, laco_error *err)
 {
     if (!s->symbols) return fail(err, LACO_EINVAL, -1, "embed must be the first layer, and its input symbols");
+    if (!(s->rate >= 0 && s->rate < 1)) return fail(err, LACO_EINVAL, -1, "dropout must be from 0 to below 1");
     t[0] = (param_tensor){ .name = "weight",
                            .rank = 2,
                            .shape = { s->in, s->out },
@@ -34,31 +40,53 @@ static laco_status embed_make(layer **out, const layer_spec *s, pool *p, laco_er
 }
 static void embed_free(layer *l)
 {
-    if (l) mem_free(l->h.y);
+    if (l) mem_free(l->h.y), mem_free(l->keep);
     mem_free(l);
 }
 static void embed_load(layer *l, const void *w, bool train) { (void)train, l->h.w = w; }
 static size_t embed_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
 {
-    (void)batch, (void)train;
-    return rows_bytes(rows, l->h.ldy);
+    (void)batch;
+    return rows_bytes(rows, l->h.ldy) + (train && l->h.s.rate > 0 ? rows_bytes(rows, 1) : 0);
 }
 static laco_status embed_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
-    (void)batch, (void)train;
-    return reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+    (void)batch;
+    laco_status st = LACO_OK;
+    if (train && l->h.s.rate > 0) st = reserve_rows(&l->keep, &l->cap_keep, rows, 1, err);
+    return st ? st : reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
+}
+static bool drops(const layer *l) { return l->p->train && l->h.s.rate > 0; }
+static mask symbol_mask(const layer *l)
+{
+    return mask_dropout(l->p->seed, mask_purpose(RNG_EMBED, l->h.s.index, l->p->update), l->h.s.rate);
+}
+static real symbol_factor(const mask *m, int32_t id)
+{
+    real f[MASK_GROUP];
+    mask_group(m, 0, 1, id / MASK_GROUP, f);
+    return f[id % MASK_GROUP];
 }
 static void gather_task(void *ctx, int64_t i, int thread)
 {
     layer *l = ctx;
+    const mask m = symbol_mask(l);
     (void)thread;
-    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->R, (i + 1) * ROWS_PER_TASK); r++)
-        memcpy(l->h.y + r * l->h.ldy, l->h.w + l->ids[r] * l->h.s.out, (size_t)l->h.s.out * sizeof(real));
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->R, (i + 1) * ROWS_PER_TASK); r++) {
+        const real *from = l->h.w + l->ids[r] * l->h.s.out;
+        real *to = l->h.y + r * l->h.ldy;
+        if (!drops(l)) {
+            memcpy(to, from, (size_t)l->h.s.out * sizeof(real));
+            continue;
+        }
+        real keep = l->keep[r] = symbol_factor(&m, l->ids[r]);
+        for (int64_t j = 0; j < l->h.s.out; j++) to[j] = from[j] * keep;
+    }
 }
 static void embed_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
     (void)ldx, (void)initial, (void) final;
-    l->ids = x, l->R = p->b.R;
+    l->p = p, l->ids = x, l->R = p->b.R;
     pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), gather_task, l);
 }
 static const void *embed_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
@@ -66,18 +94,20 @@ static void scatter_task(void *ctx, int64_t i, int thread)
 {
     layer *l = ctx;
     int64_t c = i * COLUMNS_PER_TASK, n = min64(COLUMNS_PER_TASK, l->h.s.out - c);
+    bool dropped = drops(l);
     (void)thread;
     for (int64_t r = 0; r < l->R; r++) {
         real *to = l->dw + l->ids[r] * l->h.s.out + c;
         const real *from = l->dy + r * l->lddy + c;
-        for (int64_t j = 0; j < n; j++) to[j] += from[j];
+        real keep = dropped ? l->keep[r] : 1;
+        for (int64_t j = 0; j < n; j++) to[j] += from[j] * keep;
     }
 }
 static void embed_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                            int64_t lddx)
 {
-    (void)p, (void)carry, (void)dx, (void)lddx;
-    l->dy = dy, l->lddy = ldy, l->dw = dparams;
+    (void)carry, (void)dx, (void)lddx;
+    l->p = p, l->dy = dy, l->lddy = ldy, l->dw = dparams;
     pool_run(l->h.pool, ceil_div(l->h.s.out, COLUMNS_PER_TASK), scatter_task, l);
 }
 static void embed_step(const layer *l, const step_call *c)
@@ -88,10 +118,11 @@ static void embed_step(const layer *l, const step_call *c)
 extern const layer_kind N(embed_layer);
 const layer_kind N(embed_layer) = { "embed",        "a learned vector for every symbol, found by look-up",
                                     embed_describe, embed_make,
-                                    embed_free,     no_weights,     embed_load,
-                                    embed_bytes,    embed_reserve,
-                                    embed_forward,  embed_output,
-                                    embed_backward, no_state,
-                                    no_states,      no_init,
-                                    no_scratch,     no_scratch,     embed_step,
+                                    embed_free,     no_weights,
+                                    embed_load,     embed_bytes,
+                                    embed_reserve,  embed_forward,
+                                    embed_output,   embed_backward,
+                                    no_state,       no_states,
+                                    no_init,        no_scratch,
+                                    no_scratch,     embed_step,
                                     no_state };

@@ -13,20 +13,12 @@ typedef struct layer_spec {
     int act;       /* dense */
     bool bias;     /* dense */
     int64_t steps; /* window */
-    double rate;   /* dropout */
+    double rate;   /* dropout, embed */
+    bool variational; /* dropout: a mask for all steps of a sequence */
     int index; /* place in the network: part of the counter of random numbers */
 } layer_spec;
 
 typedef struct layer layer;
-/* What the network hands to every pass. */
-typedef struct pass {
-    ragged b;
-    bool train;
-    uint64_t update;             /* counter of random numbers: the number of the update */
-    uint64_t seed;               /* of the run */
-    int64_t first_row, first_step; /* rows and steps of the window before these, where it is walked in parts */
-} pass;
-
 /* One step of m streams. Every member of the team calls; none is behind the step when the last returns. */
 typedef struct step_call {
     int64_t m, ldx, ldy;

@@ -155,7 +155,7 @@ static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ld
     l->p = p, l->x = x, l->ldx = ldx, l->from_learned = l->h.s.learned_state && !initial;
     for (int d = 0; d < l->dirs; d++) {
         const real *s = start ? start + d * p->b.B * l->ls : NULL;
-        ops.forward(l->dir[d], &p->b, x, ldx, s);
+        ops.forward(l->dir[d], p, x, ldx, s);
         if (final) ops.final(l->dir[d], s, (real *) final + d * p->b.B * l->ls);
     }
     if (l->own_output) pool_run(l->h.pool, p->b.T, output_task, l);

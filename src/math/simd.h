@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -81,6 +81,22 @@ INLINE vec vmax(vec bound, vec x) { return (vec)_mm512_max_ps((__m512)bound, (__
 INLINE vec vmin(vec bound, vec x) { return select_vec((vec_int)(x > bound), bound, x); }
 INLINE vec vmax(vec bound, vec x) { return select_vec((vec_int)(x < bound), bound, x); }
 #endif
+
+/* products of the low halves of 64-bit lanes */
+typedef uint32_t vec_u32 __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef uint64_t vec_u64 __attribute__((vector_size(VECTOR_BYTES), may_alias));
+INLINE vec_u64 multiply_low(vec_u64 a, vec_u64 b)
+{
+#if defined(__AVX512F__)
+    return (vec_u64)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (vec_u64)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+    return (vec_u64)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & 0xffffffff) * (b & 0xffffffff);
+#endif
+}
 
 /* e^x = scale * (1 + p), kept apart so that tanh can form e^x - 1 without cancellation near 0.
    x = n ln 2 + r, |r| <= ln 2 / 2; Taylor series of e^r, exact enough at these degrees. */

@@ -2,6 +2,7 @@
 #include "base/number.h"
 #include "math/act.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 static const char *const activation_names[ACT_COUNT] = { "linear", "tanh", "sigmoid", "relu" };
@@ -62,23 +63,62 @@ static laco_status unknown_word(reader *r, const char *kind, const char *const *
                 r->word, (long long)where(r), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-typedef struct common_word {
-    const char *word, *about;
-} common_word;
-static const common_word cell_common[] = {
-    { "bidirectional", "one layer forwards and one backwards, side by side" },
-    { "reverse", "from the last step to the first" },
-    { "residual", "the input is added to the output" },
-    { "learned-state", "the initial state is learned" },
-    { "bias-none", "no bias" },
-    { "bias-one", "one bias, as in the papers" },
-    { "bias-two", "a bias for each product, as in PyTorch" },
+/* ---- words ---- */
+#define MOST_DROPPED 0.99 /* a probability below 1 */
+#define NO_NUMBER 0, 0, 0, false
+#define NUMBER(member, low, high, pair) low, high, offsetof(layer_spec, member), pair
+enum { FIRST_FLAG = 2, FLAG_BIAS = FIRST_FLAG + 4, LAST_FLAG = FLAG_BIAS + 2 };
+static const describe_word words[] = {
+    { "embed", "dropout", "P: in each update, symbols dropped with probability P, wherever they stand", NO_NUMBER },
+    { "dropout", "variational", "one mask for all steps of a sequence (Gal & Ghahramani 2016)", NO_NUMBER },
+    { "cell", "bidirectional", "one layer forwards and one backwards, side by side", NO_NUMBER },
+    { "cell", "reverse", "from the last step to the first", NO_NUMBER },
+    { "cell", "residual", "the input is added to the output", NO_NUMBER },
+    { "cell", "learned-state", "the initial state is learned", NO_NUMBER },
+    { "cell", "bias-none", "no bias", NO_NUMBER },
+    { "cell", "bias-one", "one bias, as in the papers", NO_NUMBER },
+    { "cell", "bias-two", "a bias for each product, as in PyTorch", NO_NUMBER },
+    { "cell", "project", "N: the output is a product of N numbers with the hidden units (elman, jordan, lstm)",
+      NO_NUMBER },
+    { "cell", "clip", "C: bounds the arguments of the gate functions to +-C", NUMBER(cell.clip, 1e-6, 1e6, false) },
+    { .kind = NULL },
 };
-enum { COMMON = sizeof cell_common / sizeof *cell_common };
-
-static void set_common(layer_spec *s, int i)
+const describe_word *describe_words(void) { return words; }
+static int list_words(const char *kind, const char **names)
 {
-    switch (i) {
+    int n = 0;
+    for (const describe_word *w = words; w->kind; w++)
+        if (!strcmp(w->kind, kind)) names[n++] = w->word;
+    names[n] = NULL;
+    return n;
+}
+static laco_status unknown_layer_word(reader *r, const char *kind)
+{
+    const char *known[64];
+    list_words(kind, known);
+    return unknown_word(r, kind, known);
+}
+
+static double *number_of(const layer_spec *s, const describe_word *w) { return (double *)((char *)s + w->at); }
+static const describe_word *number_word(const char *word)
+{
+    for (const describe_word *w = words; w->kind; w++)
+        if (w->at && !strcmp(w->word, word)) return w;
+    return NULL;
+}
+static laco_status take_number(reader *r, layer_spec *s, const describe_word *w)
+{
+    double *to = number_of(s, w);
+    laco_status st = next_word(r);
+    if (!st) st = take_real(r, w->word, w->low, w->high, to);
+    if (st || !w->pair) return st;
+    to[1] = to[0];
+    return is_number(r->word) ? take_real(r, w->word, w->low, w->high, to + 1) : LACO_OK;
+}
+
+static void set_flag(layer_spec *s, int i)
+{
+    switch (i - FIRST_FLAG) {
     case 0:
         s->bidirectional = true;
         break;
@@ -92,13 +132,13 @@ static void set_common(layer_spec *s, int i)
         s->learned_state = true;
         break;
     default:
-        s->cell.biases = i - 4;
+        s->cell.biases = i - FLAG_BIAS;
     }
 }
-static bool take_common(reader *r, layer_spec *s)
+static bool take_flag(reader *r, layer_spec *s)
 {
-    for (int i = 0; i < COMMON; i++)
-        if (!strcmp(r->word, cell_common[i].word)) return set_common(s, i), true;
+    for (int i = FIRST_FLAG; i <= LAST_FLAG; i++)
+        if (!strcmp(r->word, words[i].word)) return set_flag(s, i), true;
     return false;
 }
 static laco_status set_cell_word(reader *r, const cell_info *c, layer_spec *s, const char *word, size_t n, bool *known)
@@ -137,8 +177,7 @@ static laco_status unknown_cell_word(reader *r, const cell_info *c)
     int n = 0;
     for (const cell_word *w = c->words; w && w->word; w++) known[n++] = w->word;
     for (const cell_alias *a = c->aliases; a && a->word; a++) known[n++] = a->word;
-    for (int i = 0; i < COMMON; i++) known[n++] = cell_common[i].word;
-    known[n++] = "project", known[n++] = "clip", known[n] = NULL;
+    list_words("cell", known + n);
     return unknown_word(r, c->name, known);
 }
 static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64_t *copies)
@@ -147,15 +186,16 @@ static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64
     s->kind = "recurrent", s->cell.cell = c->name, s->cell.biases = c->biases;
     while (!st && *r->word) {
         bool known = true;
+        const describe_word *number = number_word(r->word);
         if (r->word[0] == 'x' && is_number(r->word + 1)) {
             r->at++, memmove(r->word, r->word + 1, strlen(r->word));
             st = take_size(r, "x (how many layers)", copies);
         } else if (!strcmp(r->word, "project")) {
             if (!(st = next_word(r))) st = take_size(r, "project", &s->cell.project);
-        } else if (!strcmp(r->word, "clip")) {
-            if (!(st = next_word(r))) st = take_real(r, "clip", 1e-6, 1e6, &s->cell.clip);
+        } else if (number) {
+            st = take_number(r, s, number);
         } else {
-            if (!take_common(r, s)) st = take_cell_word(r, c, s, &known);
+            if (!take_flag(r, s)) st = take_cell_word(r, c, s, &known);
             if (!st && !known) st = unknown_cell_word(r, c);
             if (!st) st = next_word(r);
         }
@@ -181,6 +221,21 @@ static laco_status read_dense(reader *r, layer_spec *s, bool *tied)
     }
     return st;
 }
+static laco_status read_rate(reader *r, layer_spec *s) { return take_real(r, "dropout", 0, MOST_DROPPED, &s->rate); }
+static laco_status read_embed(reader *r, layer_spec *s)
+{
+    s->kind = "embed";
+    laco_status st = take_size(r, "embed", &s->out);
+    if (st || strcmp(r->word, "dropout")) return st;
+    return (st = next_word(r)) ? st : read_rate(r, s);
+}
+static laco_status read_dropout(reader *r, layer_spec *s)
+{
+    s->kind = "dropout";
+    laco_status st = read_rate(r, s);
+    s->variational = !strcmp(r->word, "variational");
+    return st || !s->variational ? st : next_word(r);
+}
 static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *tied)
 {
     const char *known[64];
@@ -193,11 +248,11 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
     known[n] = NULL;
     if ((st = next_word(r))) return st;
     if (!strcmp(name.word, "embed"))
-        s->kind = "embed", st = take_size(r, "embed", &s->out);
+        st = read_embed(r, s);
     else if (!strcmp(name.word, "window"))
         s->kind = "window", st = take_size(r, "window", &s->steps);
     else if (!strcmp(name.word, "dropout"))
-        s->kind = "dropout", st = take_real(r, "dropout", 0, 0.99, &s->rate);
+        st = read_dropout(r, s);
     else if (!strcmp(name.word, "dense"))
         st = read_dense(r, s, tied);
     else {
@@ -212,7 +267,7 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         }
         return read_cell(r, c, s, copies);
     }
-    if (!st && *r->word) st = unknown_word(r, s->kind, (const char *const[]){ NULL });
+    if (!st && *r->word) st = unknown_layer_word(r, s->kind);
     return st;
 }
 
@@ -284,6 +339,14 @@ laco_status describe_parse(net_description *d, const char *text, int64_t inputs,
 }
 
 /* ---- writing ---- */
+static void print_real(buf *out, double x) { buf_printf(out, " %s", number_print((char[NUMBER_TEXT]){ 0 }, x)); }
+static void print_number(const layer_spec *s, const describe_word *w, buf *out)
+{
+    const double *x = number_of(s, w);
+    if (x[0] <= 0 && !(w->pair && x[1] > 0)) return;
+    buf_printf(out, " %s", w->word), print_real(out, x[0]);
+    if (w->pair && x[1] != x[0]) print_real(out, x[1]);
+}
 static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *out)
 {
     const cell_info *c = NULL;
@@ -294,17 +357,20 @@ static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *o
     for (const cell_word *w = c->words; w && w->word; w++)
         if (s->cell.words & w->bit) buf_printf(out, " %s", w->word);
     if (s->cell.project) buf_printf(out, " project %lld", (long long)s->cell.project);
-    if (s->cell.clip > 0) buf_printf(out, " clip %s", number_print((char[NUMBER_TEXT]){ 0 }, s->cell.clip));
+    for (const describe_word *w = words; w->kind; w++)
+        if (w->at) print_number(s, w, out);
     if (s->bidirectional) buf_text(out, " bidirectional");
     if (s->cell.reverse) buf_text(out, " reverse");
     if (s->residual) buf_text(out, " residual");
     if (s->learned_state) buf_text(out, " learned-state");
-    if (s->cell.biases != c->biases) buf_printf(out, " %s", cell_common[4 + s->cell.biases].word);
+    if (s->cell.biases != c->biases) buf_printf(out, " %s", words[FLAG_BIAS + s->cell.biases].word);
 }
 static bool same_cell(const layer_spec *a, const layer_spec *b)
 {
+    for (const describe_word *w = words; w->kind; w++)
+        if (w->at && memcmp(number_of(a, w), number_of(b, w), (w->pair ? 2 : 1) * sizeof(double))) return false;
     return !strcmp(b->kind, "recurrent") && !strcmp(a->cell.cell, b->cell.cell) && a->cell.hidden == b->cell.hidden &&
-           a->cell.words == b->cell.words && a->cell.project == b->cell.project && a->cell.clip == b->cell.clip &&
+           a->cell.words == b->cell.words && a->cell.project == b->cell.project &&
            a->bidirectional == b->bidirectional && a->cell.reverse == b->cell.reverse && a->residual == b->residual &&
            a->learned_state == b->learned_state && a->cell.biases == b->cell.biases;
 }
@@ -323,9 +389,12 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             if (s->act) buf_printf(out, " %s", activation_names[s->act]);
             if (d->tied && i + 1 == d->layers) buf_text(out, " tied");
             if (!s->bias) buf_text(out, " no-bias");
-        } else if (!strcmp(s->kind, "dropout"))
-            buf_printf(out, "dropout %s", number_print((char[NUMBER_TEXT]){ 0 }, s->rate));
-        else
+        } else if (!strcmp(s->kind, "dropout")) {
+            buf_text(out, "dropout"), print_real(out, s->rate);
+            if (s->variational) buf_text(out, " variational");
+        } else {
             buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
+            if (s->rate > 0) buf_text(out, " dropout"), print_real(out, s->rate);
+        }
     }
 }

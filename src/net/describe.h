@@ -2,7 +2,7 @@
 
        embed 64; lstm 256 x2 peephole; dropout 0.2; dense
 
-   embed N            window N             dropout P           dense [N] [tanh|sigmoid|relu] [tied] [no-bias]
+   embed N [dropout P]      window N      dropout P [variational]      dense [N] [tanh|sigmoid|relu] [tied] [no-bias]
    CELL H [xK] [words of the cell] [project N] [clip C] [bidirectional] [reverse] [residual] [learned-state]
           [bias-none|bias-one|bias-two]
    A dense layer without N has as many outputs as the task needs; only the last may leave it out. */
@@ -22,4 +22,13 @@ laco_status describe_parse(net_description *out, const char *text, int64_t input
                            laco_error *err);
 void describe_print(const net_description *d, const kernels *k, buf *out); /* canonical */
 const char *activation_name(int act);
+/* The words of a layer, or of any cell (kind "cell"), beside the words of single cells; ends in a NULL kind. Numbers of
+   cells stand in the order of the canonical text. */
+typedef struct describe_word {
+    const char *kind, *word, *about;
+    double low, high; /* of a number behind it */
+    size_t at;        /* where in layer_spec it goes; 0: not such a number */
+    bool pair;        /* a second one may follow; else it is the same */
+} describe_word;
+const describe_word *describe_words(void);
 #endif
