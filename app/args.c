@@ -7,7 +7,7 @@
 
 static const struct {
     const char *option, *label;
-} positions[] = { { "model-file", "MODEL" }, { "what", "WHAT" } };
+} positions[] = { { "model-file", "MODEL" }, { "what", "WHAT" }, { "folder", "DIR" } };
 
 const char *args_position(const laco_option *row)
 {
@@ -22,11 +22,19 @@ bool first_word_is(const char *words, const char *word)
     return strlen(word) == n && memcmp(words, word, n) == 0;
 }
 
+/* Is `word` of n characters the first word of the command, or all of it with dots for its blanks? */
+static bool names_command(const char *word, size_t n, const char *command)
+{
+    if (n == strcspn(command, " ") && memcmp(word, command, n) == 0) return true;
+    if (n != strlen(command)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (word[i] != (command[i] == ' ' ? '.' : command[i])) return false;
+    return true;
+}
 bool args_fits(const laco_option *row, const char *command)
 {
     for (const char *word = row->command; *word; word += strcspn(word, " "), word += strspn(word, " "))
-        if (strcspn(word, " ") == strcspn(command, " ") && strncmp(word, command, strcspn(command, " ")) == 0)
-            return true;
+        if (names_command(word, strcspn(word, " "), command)) return true;
     return false;
 }
 

@@ -55,7 +55,8 @@ LACO_API void laco_set_allocator(laco_resize *resize, void *ctx);
    the metadata of a model and for the manual page */
 typedef struct laco_option {
     const char *name;    /* "lr": --lr on the command line */
-    const char *command; /* the commands that take it, separated by blanks: "train sample" */
+    const char *command; /* the commands that take it, separated by blanks: "train sample"; "train" stands for
+                            all that begin so, "train.lm" for that one */
     const char *section; /* heading in the help: "Data", "Network", "Training", … */
     char type;           /* 'i' integer, 'f' real, 's' text, 'p' path, 'b' flag, 'e' one of choices */
     const char *def;     /* default as text; NULL: none */

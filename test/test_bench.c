@@ -159,7 +159,7 @@ static void language_models(void **state)
     for (int i = 1; i <= 9; i++) { /* the text has 8 windows */
         lm_work_run(w);
         assert_int_equal(w->status, LACO_OK);
-        assert_int_equal(trainer_updates(w->t), i);
+        assert_int_equal(trainer_counted(w->t)->updates, i);
         assert_int_equal(trainer_ragged(w->t)->R, w->tokens);
     }
     for (int64_t i = 0; i < 20 * 35 * 8 + 1; i++) assert_in_range(w->ids[i], 0, 9999);

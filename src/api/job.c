@@ -2,6 +2,7 @@
 #include "check/bench.h"
 #include "check/selftest.h"
 #include "task/task.h"
+#include "train/checkpoint.h"
 #include <stdio.h>
 
 typedef struct command_row {
@@ -46,11 +47,56 @@ laco_status run_bench(task_job *j, laco_error *err)
     return bench_run(&w, err);
 }
 
+static task_fn run_resume;
 static const command_row commands[] = {
-    { "train lm", lm_train }, { "sample", lm_sample },      { "eval", lm_eval },    { "score", lm_score },
-    { "stream", run_stream }, { "info", model_info },       { "selftest", run_selftest }, { "bench", run_bench },
+    { "train lm", lm_train }, { "resume", run_resume },     { "sample", lm_sample },
+    { "eval", lm_eval },      { "score", lm_score },        { "stream", run_stream },
+    { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
+
+/* ---- resume ---- the command and the options of run.json (src/train/checkpoint.h), and those that may change */
+static const char *const changeable[] = { "epochs", "minutes", "patience", "lr", "threads", "json", "quiet" };
+
+static laco_status resumed_options(options **out, const command_row **row, const char *folder, laco_error *err)
+{
+    json_doc *d = NULL;
+    int count;
+    const laco_option *rows = laco_options(&count);
+    laco_status st = checkpoints_read_run(&d, folder, err);
+    if (st) return st;
+    const json *command = json_get(json_root(d), "command"), *given = json_get(json_root(d), "options"),
+               *version = json_get(json_root(d), "laco");
+    for (int k = 0; command && command->kind == JSON_STRING && k < COMMANDS; k++)
+        if (!strcmp(commands[k].name, command->text)) *row = &commands[k];
+    if (!*row || !given || given->kind != JSON_OBJECT || !version || version->kind != JSON_STRING)
+        st = fail(err, LACO_EFORMAT, -1, "%s/run.json does not describe a training run of laco", folder);
+    else if (strcmp(version->text, laco_version()))
+        st = fail(err, LACO_EUNSUPPORTED, -1,
+                  "the run in %s was begun by laco %.40s, this is %s: go on with that version", folder, version->text,
+                  laco_version());
+    if (!st) st = options_new(out, rows, count, command->text, err);
+    for (size_t i = 0; !st && i < given->len; i++)
+        if (given->item[i].kind == JSON_STRING) st = options_set(*out, given->item[i].key, given->item[i].text, err);
+    json_free(d);
+    return st;
+}
+static laco_status run_resume(task_job *j, laco_error *err)
+{
+    const char *folder = options_text(j->o, "folder");
+    const command_row *row = NULL;
+    options *o = NULL;
+    task_job again = *j;
+    if (!folder) return fail(err, LACO_EINVAL, -1, "name the folder of checkpoints of the run that is to go on");
+    laco_status st = resumed_options(&o, &row, folder, err);
+    for (size_t i = 0; !st && i < sizeof changeable / sizeof *changeable; i++)
+        if (options_given(j->o, changeable[i]))
+            st = options_set(o, changeable[i], options_text(j->o, changeable[i]), err);
+    again.o = o, again.resume = folder, again.command = row ? row->name : NULL;
+    if (!st) st = row->run(&again, err);
+    options_free(o);
+    return st;
+}
 
 laco_status laco_job_new(laco_job **out, const char *command, laco_error *err)
 {
@@ -97,6 +143,7 @@ laco_status laco_job_run(laco_job *j, const laco_watch *watch, laco_error *err)
     if (!j) return fail(err, LACO_EINVAL, -1, "laco_job_run needs a job");
     buf_free(&j->result);
     j->task.o = j->o, j->task.watch = watch, j->task.stop = &j->stop, j->task.result = &j->result;
+    j->task.command = j->row->name, j->task.data_hash = 0;
     laco_status st = j->row->run(&j->task, err);
     j->stop = 0; /* not before the run: a signal may come first */
     return !st && j->result.failed ? fail_memory(err, j->result.len) : st;

@@ -22,15 +22,24 @@ struct options {
     int count;
 };
 
-/* Is the first word of `word` among the blank-separated words of `list`? */
-static bool option_has_word(const char *list, const char *word)
+/* Is `word` of n characters the first word of the command, or all of it with dots for its blanks? */
+static bool option_names(const char *word, size_t n, const char *command)
 {
-    size_t n = strcspn(word, " ");
+    if (n == 0) return false;
+    if (n == strcspn(command, " ") && memcmp(word, command, n) == 0) return true;
+    if (n != strlen(command)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (word[i] != (command[i] == ' ' ? '.' : command[i])) return false;
+    return true;
+}
+/* Does a blank-separated list name the command? */
+static bool option_fits(const char *list, const char *command)
+{
     while (*list) {
         list += strspn(list, " ");
-        size_t m = strcspn(list, " ");
-        if (m == n && memcmp(list, word, n) == 0) return n > 0;
-        list += m;
+        size_t n = strcspn(list, " ");
+        if (option_names(list, n, command)) return true;
+        list += n;
     }
     return false;
 }
@@ -146,7 +155,7 @@ static laco_status option_collect(options *o, laco_error *err)
 {
     for (int i = 0; i < o->row_count; i++) {
         const laco_option *row = &o->rows[i];
-        if (!option_has_word(row->command, o->command)) continue;
+        if (!option_fits(row->command, o->command)) continue;
         option_value *v = &o->value[o->count++];
         *v = (option_value){ .row = row, .x = NAN };
         laco_status status = row->def ? option_check(v, row->def, err) : LACO_OK;
@@ -237,6 +246,18 @@ bool options_flag(const options *o, const char *name)
 {
     const option_value *v = option_find(o, name);
     return v && v->flag;
+}
+
+bool options_at(const options *o, int i, const char **name, const char **value)
+{
+    if (i >= o->count) return false;
+    *name = o->value[i].row->name, *value = o->value[i].given ? o->value[i].text : NULL;
+    return true;
+}
+char options_type(const options *o, const char *name)
+{
+    const option_value *v = option_find(o, name);
+    return v ? v->row->type : 0;
 }
 
 void options_free(options *o)

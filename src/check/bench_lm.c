@@ -30,7 +30,7 @@ static laco_status make_text(lm_work *w, const struct model *m, laco_error *err)
     if (!w->ids || !w->row) return fail_memory(err, (size_t)n * sizeof *w->ids);
     for (int64_t i = 0; i < n; i++) w->ids[i] = (int32_t)(rng_uniform(1, RNG_TEST, (uint64_t)i) * (double)m->symbols);
     for (int64_t b = 0; b < m->batch; b++) w->row[b] = (text_row){ .start = 1 + b * length, .length = length };
-    w->text = (text_batch){ .ids = w->ids, .row = w->row, .B = m->batch };
+    w->text = (train_batch){ .ids = w->ids, .row = w->row, .B = m->batch };
     return LACO_OK;
 }
 static laco_status make_trainer(lm_work *w, const struct model *m, laco_error *err)

@@ -9,7 +9,7 @@ typedef struct lm_work {
     trainer *t;
     int32_t *ids;
     text_row *row;
-    text_batch text;
+    train_batch text;
     int64_t tokens;     /* of one step */
     laco_status status; /* of the steps so far */
 } lm_work;

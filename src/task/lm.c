@@ -69,7 +69,7 @@ typedef struct measurement {
     double began;
     int64_t total;
 } measurement;
-static void measure_batch(trainer *t, const text_batch *b, const measurement *m, lm_loss *out)
+static void measure_batch(trainer *t, const train_batch *b, const measurement *m, lm_loss *out)
 {
     task_job *j = m->j;
     trainer_begin(t, b);
@@ -99,7 +99,7 @@ static laco_status measure_lines(trainer *t, const lm_text *text, const train_se
     lm_sort_rows(rows, n);
     measurement m = { j, clock_seconds(), text->n - 1 };
     for (int64_t i = 0; i < n && !*j->stop; i += s->batch) {
-        text_batch b = { .ids = text->ids, .row = rows + i, .B = min64(s->batch, n - i) };
+        train_batch b = { .ids = text->ids, .row = rows + i, .B = min64(s->batch, n - i) };
         measure_batch(t, &b, &m, out);
     }
     mem_free(rows);
@@ -108,7 +108,7 @@ static laco_status measure_lines(trainer *t, const lm_text *text, const train_se
 laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s, bool lines, int32_t eos, task_job *j,
                        lm_loss *out, laco_error *err)
 {
-    laco_status st = net_load(trainer_net(t), false, false, err);
+    laco_status st = trainer_load(t, err);
     *out = (lm_loss){ 0 };
     if (st) return st;
     if (lines) return measure_lines(t, text, s, eos, j, out, err);
@@ -120,7 +120,7 @@ laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s,
         rows[b] = (text_row){ 1 + from - quiet, to - from + quiet, quiet };
     }
     lm_sort_rows(rows, B);
-    text_batch b = { .ids = text->ids, .row = rows, .B = B };
+    train_batch b = { .ids = text->ids, .row = rows, .B = B };
     measure_batch(t, &b, &(measurement){ j, clock_seconds(), count }, out);
     mem_free(rows);
     return LACO_OK;

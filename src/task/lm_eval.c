@@ -60,7 +60,7 @@ static laco_status score_batch(measured *m, const text_row *rows, int64_t n, dou
 {
     double *p = mem_new((size_t)(m->s.steps * m->s.batch), sizeof *p);
     if (!p) return fail_memory(err, (size_t)(m->s.steps * m->s.batch) * sizeof *p);
-    trainer_begin(m->t, &(text_batch){ .ids = m->text.ids, .row = rows, .B = n });
+    trainer_begin(m->t, &(train_batch){ .ids = m->text.ids, .row = rows, .B = n });
     while (trainer_more(m->t)) {
         window_result w;
         trainer_measure_window(m->t, &w, p);

@@ -1,8 +1,9 @@
 /* laco train lm: a language model from a text file.
 
-   read, split, encode  ->  network  ->  epochs of windows with truncated backpropagation through time; after each the
-   validation loss, and the model written when it is the best so far  ->  baselines and the report. */
+   read, split, encode  ->  network  ->  the loop of fit.h over batches of streams or lines  ->  baselines and the
+   report. */
 #include "base/rng.h"
+#include "task/fit.h"
 #include "task/lm.h"
 #include "task/ngram.h"
 #include <math.h>
@@ -16,17 +17,10 @@ typedef struct lm_run {
     lm_text train, valid, test; /* ids NULL: there is none */
     bool lines;
     laco_model *m;
-    trainer *t;
-    train_settings s;
-    file_log *log;
-    void *best; /* weights of the best validation */
-    lm_loss best_valid, test_loss, train_loss;
-    int64_t best_epoch, epoch, epochs, stale, plateaus, done; /* tokens of this epoch */
-    double began, limit;                                      /* seconds; 0: none */
-    double epoch_began, training; /* seconds of the epochs before, without their validation */
-    double seconds;               /* of all epochs with their validation */
-    double saved, noted;          /* when the model was last written, an epoch last told */
-    bool unsaved;                 /* the best has not been written yet */
+    fit fit;
+    text_row *rows; /* of an epoch: streams; or lines in the order of `drawn` */
+    int64_t row_count, drawn;
+    lm_loss test_loss;
     lm_loss baseline[NGRAM_MAX + 1], baseline_test[NGRAM_MAX + 1]; /* 0 uniform, 1 unigram, n n-gram */
 } lm_run;
 
@@ -171,172 +165,59 @@ static laco_status make_network(lm_run *r, laco_error *err)
     if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
     return st;
 }
-static double given_or(const options *o, const char *name, double otherwise)
-{
-    double x = options_real(o, name);
-    return isnan(x) ? otherwise : x;
-}
-static laco_status choose_settings(lm_run *r, laco_error *err)
-{
-    const optim_ops *ops = r->m->net->k->optim;
-    const char *name = options_text(r->o, "optimizer");
-    while (ops->row(r->s.optimizer) && strcmp(ops->row(r->s.optimizer)->name, name)) r->s.optimizer++;
-    if (!ops->row(r->s.optimizer))
-        return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
-    const optim_row *row = ops->row(r->s.optimizer);
-    r->s.seed = (uint64_t)options_int(r->o, "seed");
-    r->s.steps = options_int(r->o, "steps"), r->s.batch = options_int(r->o, "batch");
-    lm_fit_window(&r->s, r->train.n - 1, r->lines);
-    r->s.optim = (optim_step){ .momentum = options_real(r->o, "momentum"),
-                               .beta1 = given_or(r->o, "beta1", row->beta1),
-                               .beta2 = given_or(r->o, "beta2", row->beta2),
-                               .eps = given_or(r->o, "eps", row->eps),
-                               .weight_decay = options_real(r->o, "weight-decay") };
-    r->s.schedule = (schedule){ .lr = given_or(r->o, "lr", row->lr),
-                                .decay = options_real(r->o, "decay"),
-                                .warmup = options_int(r->o, "warmup"),
-                                .decay_start = options_int(r->o, "decay-start") };
-    r->s.clip = options_real(r->o, "clip"), r->s.clip_value = options_real(r->o, "clip-value");
-    r->s.per_sequence = !strcmp(options_text(r->o, "reduction"), "sequence");
-    r->epochs = options_int(r->o, "epochs"), r->limit = options_real(r->o, "minutes") * 60;
-    int64_t updates = r->epochs * ceil_div(r->train.n - 1, r->s.batch * r->s.steps);
-    if (!options_given(r->o, "warmup")) /* a short run; rprop, whose first steps are of the size of the rate */
-        r->s.schedule.warmup = row->full_batch ? 0 : min64(r->s.schedule.warmup, updates / 10);
-    return schedule_named(&r->s.schedule.row, options_text(r->o, "schedule"), err);
-}
-static void note_network(const lm_run *r)
-{
-    const net *n = r->m->net;
-    char a[32];
-    double mb = 1.0 / (1 << 20);
-    task_note(r->j, "network   %s", r->m->description);
-    task_note(r->j, "size      %s parameters, %.1f MB", task_count(n->params, a), (double)n->params * 4 * mb);
-    task_note(r->j, "memory    %.1f MB weights, gradients, optimizer; %.1f MB for %lld x %lld tokens",
-              (double)n->params * 4 * (2 + n->k->optim->row(r->s.optimizer)->slots) * mb,
-              (double)trainer_bytes(n, &r->s) * mb, (long long)r->s.batch, (long long)r->s.steps);
-}
-
-/* ---- epochs ---- */
-static bool out_of_time(const lm_run *r) { return r->limit > 0 && clock_seconds() - r->began >= r->limit; }
-static double share_done(const lm_run *r)
-{
-    double tokens = ((double)r->epoch + (double)r->done / (double)(r->train.n - 1)) / (double)r->epochs;
-    return r->limit > 0 ? fmax(tokens, (clock_seconds() - r->began) / r->limit) : tokens;
-}
-static void show_training(lm_run *r, int64_t epoch_tokens)
-{
-    if (!task_wants_progress(r->j)) return;
-    double elapsed = clock_seconds() - r->began, share = share_done(r);
-    task_progress(r->j, &(laco_progress){ .phase = "train",
-                                          .done = trainer_updates(r->t),
-                                          .epoch = (double)r->epoch + (double)r->done / (double)(r->train.n - 1),
-                                          .loss = lm_mean(r->train_loss),
-                                          .valid_loss = lm_mean(r->best_valid),
-                                          .rate = (double)(r->epoch * epoch_tokens + r->done) /
-                                                  fmax(r->training + clock_seconds() - r->epoch_began, 1e-9),
-                                          .elapsed = elapsed,
-                                          .left = share > 0 ? elapsed * (1 - share) / share : -1 });
-}
-static laco_status train_batch(lm_run *r, const text_batch *b, laco_error *err)
-{
-    trainer_begin(r->t, b);
-    while (trainer_more(r->t) && !*r->j->stop && !out_of_time(r)) {
-        window_result w;
-        schedule_point at = { .epoch = r->epoch, .share = share_done(r), .plateaus = r->plateaus };
-        laco_status st = trainer_window(r->t, at, &w, err);
-        if (st) return st;
-        r->train_loss.sum += w.loss, r->train_loss.tokens += w.tokens, r->done += w.tokens;
-        show_training(r, r->train.n - 1);
-    }
-    return LACO_OK;
-}
+/* ---- batches ---- */
 /* The text in parallel streams; each epoch begins elsewhere in it, so that windows are never cut in the same places. */
-static laco_status train_streams(lm_run *r, uint64_t seed, laco_error *err)
+static void lay_out_streams(lm_run *r, int64_t epoch, train_batch *out)
 {
-    int64_t count = r->train.n - 1, B = min64(r->s.batch, count);
-    int64_t turn = r->epoch ? (int64_t)(rng_uniform(seed, RNG_SHUFFLE, (uint64_t)r->epoch) * (double)count) : 0;
-    text_row *rows = mem_new((size_t)B, sizeof *rows);
-    if (!rows) return fail_memory(err, (size_t)B * sizeof *rows);
+    int64_t count = r->train.n - 1, B = r->row_count;
+    int64_t turn = epoch ? (int64_t)(rng_uniform(r->fit.s.seed, RNG_SHUFFLE, (uint64_t)epoch) * (double)count) : 0;
     for (int64_t b = 0; b < B; b++) {
         int64_t from = count * b / B, to = count * (b + 1) / B;
-        rows[b] = (text_row){ 1 + from + turn, to - from, 0 };
+        r->rows[b] = (text_row){ 1 + from + turn, to - from, 0 };
     }
-    lm_sort_rows(rows, B);
-    laco_status st =
-        train_batch(r, &(text_batch){ .ids = r->train.ids, .row = rows, .B = B, .circular = count, .first = 1 }, err);
-    mem_free(rows);
-    return st;
+    lm_sort_rows(r->rows, B);
+    *out = (train_batch){ .ids = r->train.ids, .row = r->rows, .B = B, .circular = count, .first = 1 };
 }
-static laco_status train_lines(lm_run *r, uint64_t seed, laco_error *err)
+/* Lines in an order drawn anew each epoch (Fisher-Yates), each batch sorted by length. */
+static laco_status draw_lines(lm_run *r, int64_t epoch, laco_error *err)
 {
-    text_row *rows;
     int64_t n;
-    laco_status st = lm_lines(&r->train, vocab_eos(r->v), &rows, &n, err);
-    for (int64_t i = n - 1; !st && i > 0; i--) { /* Fisher-Yates */
-        int64_t k = (int64_t)(rng_uniform(seed, RNG_SHUFFLE | (uint64_t)r->epoch << 8, (uint64_t)i) * (double)(i + 1));
-        text_row x = rows[i];
-        rows[i] = rows[k], rows[k] = x;
+    mem_free(r->rows), r->rows = NULL;
+    laco_status st = lm_lines(&r->train, vocab_eos(r->v), &r->rows, &n, err);
+    if (st) return st;
+    for (int64_t i = n - 1; i > 0; i--) {
+        double u = rng_uniform(r->fit.s.seed, RNG_SHUFFLE | (uint64_t)epoch << 8, (uint64_t)i);
+        int64_t k = (int64_t)(u * (double)(i + 1));
+        text_row x = r->rows[i];
+        r->rows[i] = r->rows[k], r->rows[k] = x;
     }
-    for (int64_t i = 0; !st && i < n && !*r->j->stop && !out_of_time(r); i += r->s.batch) {
-        text_batch b = { .ids = r->train.ids, .row = rows + i, .B = min64(r->s.batch, n - i) };
-        lm_sort_rows(rows + i, b.B);
-        st = train_batch(r, &b, err);
+    for (int64_t i = 0; i < n; i += r->fit.s.batch) lm_sort_rows(r->rows + i, min64(r->fit.s.batch, n - i));
+    r->row_count = n, r->drawn = epoch;
+    return LACO_OK;
+}
+static laco_status lm_batch(void *ctx, int64_t epoch, int64_t k, train_batch *out, laco_error *err)
+{
+    lm_run *r = ctx;
+    if (!r->lines) {
+        if (!k) lay_out_streams(r, epoch, out);
+        return LACO_OK;
     }
-    if (rows) mem_free(rows);
+    laco_status st = r->drawn == epoch ? LACO_OK : draw_lines(r, epoch, err);
+    int64_t i = k * r->fit.s.batch;
+    if (!st && i < r->row_count)
+        *out = (train_batch){ .ids = r->train.ids, .row = r->rows + i, .B = min64(r->fit.s.batch, r->row_count - i) };
     return st;
 }
-
-static laco_status save_model(lm_run *r, laco_error *err)
+static laco_status lm_validate(void *ctx, fit_score *out, laco_error *err)
 {
-    buf text = { 0 };
-    json_out o = { .to = &text };
-    json_begin(&o, '{');
-    json_key(&o, "epoch"), json_int(&o, r->best_epoch);
-    if (r->best_valid.tokens) lm_loss_json(&o, "valid", r->best_valid);
-    if (r->test_loss.tokens) lm_loss_json(&o, "test", r->test_loss);
-    json_key(&o, "optimizer"), json_text(&o, options_text(r->o, "optimizer"));
-    json_key(&o, "lr"), json_number(&o, r->s.schedule.lr);
-    json_key(&o, "batch"), json_int(&o, r->s.batch);
-    json_key(&o, "steps"), json_int(&o, r->s.steps);
-    json_end(&o, '}');
-    laco_status st = text.failed ? fail_memory(err, text.len) : model_set(r->m, "training", text.data, err);
-    if (!st) st = model_save(r->m, options_text(r->o, "out"), err);
-    r->saved = clock_seconds(), r->unsaved = false;
-    buf_free(&text);
+    lm_run *r = ctx;
+    lm_loss l = { 0 };
+    if (!r->valid.ids) return LACO_OK;
+    laco_status st = lm_measure(r->fit.t, &r->valid, &r->fit.s, r->lines, vocab_eos(r->v), r->j, &l, err);
+    out->loss = l.sum, out->tokens = l.tokens;
     return st;
 }
-/* Writing waits for the disk: where epochs are shorter than this the best stays in memory for a while. */
-static const double save_pause = 1;
-
-static laco_status keep_best(lm_run *r, laco_error *err)
-{
-    size_t bytes = (size_t)r->m->net->params * (size_t)r->m->net->k->real_size;
-    if (!r->best && !(r->best = mem_new(bytes, 1))) return fail_memory(err, bytes);
-    memcpy(r->best, r->m->net->w, bytes);
-    r->best_epoch = r->epoch + 1, r->stale = 0;
-    r->unsaved = r->saved > 0 && clock_seconds() - r->saved < save_pause;
-    return r->unsaved ? LACO_OK : save_model(r, err);
-}
-static void restore_best(lm_run *r)
-{
-    memcpy(r->m->net->w, r->best, (size_t)r->m->net->params * (size_t)r->m->net->k->real_size);
-}
-static laco_status log_epoch(lm_run *r, lm_loss valid, double seconds, laco_error *err)
-{
-    if (!r->log) return LACO_OK;
-    buf line = { 0 };
-    json_out o = { .to = &line };
-    json_begin(&o, '{');
-    json_key(&o, "epoch"), json_int(&o, r->epoch + 1);
-    json_key(&o, "update"), json_int(&o, trainer_updates(r->t));
-    json_key(&o, "train_nats"), json_number(&o, lm_mean(r->train_loss));
-    if (valid.tokens) json_key(&o, "valid_nats"), json_number(&o, lm_mean(valid));
-    json_key(&o, "seconds"), json_number(&o, seconds);
-    json_end(&o, '}');
-    laco_status st = line.failed ? fail_memory(err, line.len) : file_log_line(r->log, line.data, err);
-    buf_free(&line);
-    return st;
-}
+static lm_loss loss_of(const fit_score *s) { return (lm_loss){ s->loss, s->tokens }; }
 static void say_loss(const lm_run *r, lm_loss l, char *to, size_t n)
 {
     double nats = lm_mean(l);
@@ -345,70 +226,20 @@ static void say_loss(const lm_run *r, lm_loss l, char *to, size_t n)
     else
         snprintf(to, n, "%.4f = %.4f bits", nats, nats / log(2));
 }
-static const double note_pause = 0.5; /* seconds: short epochs are not all told, the first and the last are */
-
-static void note_epoch(lm_run *r, lm_loss valid, double seconds, bool best)
+static void lm_say(void *ctx, const fit_score *s, char *to, size_t n) { say_loss(ctx, loss_of(s), to, n); }
+static void lm_score_json(void *ctx, json_out *o, const char *key, const fit_score *s)
 {
-    char v[64] = "", epochs[24];
-    double now = clock_seconds();
-    if (r->noted > 0 && now - r->noted < note_pause && r->epoch + 1 < r->epochs && !*r->j->stop) return;
-    r->noted = now;
-    if (valid.tokens) say_loss(r, valid, v, sizeof v);
-    int width = snprintf(epochs, sizeof epochs, "%lld", (long long)r->epochs);
-    task_note(r->j, "epoch %*lld/%s  train %.4f%s%s  %3.0f s %6.1f k/s%s", width, (long long)r->epoch + 1, epochs,
-              lm_mean(r->train_loss), valid.tokens ? "  valid " : "", v, seconds,
-              (double)r->done / fmax(seconds, 1e-9) / 1000, best && valid.tokens ? "  best" : "");
+    (void)ctx;
+    lm_loss_json(o, key, loss_of(s));
 }
-/* After an epoch, or when training is cut short: validation, and the model when it is the best. */
-static laco_status end_epoch(lm_run *r, laco_error *err)
+static void lm_figures(void *ctx, json_out *o)
 {
-    double seconds = clock_seconds() - r->epoch_began;
-    static const int never = 0;
-    const volatile int *stop = r->j->stop;
-    lm_loss valid = { 0 };
-    laco_status st = LACO_OK;
-    r->training += seconds;
-    if (r->valid.ids) {
-        r->j->stop = &never; /* the validation of a stopped run is finished: it decides what is kept */
-        st = lm_measure(r->t, &r->valid, &r->s, r->lines, vocab_eos(r->v), r->j, &valid, err);
-        r->j->stop = stop;
-    }
-    if (st) return st;
-    if (valid.tokens && !isfinite(valid.sum))
-        return fail(err, LACO_ENUMERIC, -1, "the validation loss is not finite; use a smaller --lr or set --clip");
-    bool best = !valid.tokens || !r->best || lm_mean(valid) < lm_mean(r->best_valid);
-    note_epoch(r, valid, seconds, best);
-    if (best)
-        r->best_valid = valid;
-    else
-        r->stale++, r->plateaus++;
-    st = log_epoch(r, valid, seconds, err);
-    return st || !best ? st : keep_best(r, err);
+    const lm_run *r = ctx;
+    if (r->test_loss.tokens) lm_loss_json(o, "test", r->test_loss);
 }
-static laco_status train_epochs(lm_run *r, laco_error *err)
-{
-    int64_t patience = options_int(r->o, "patience");
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    laco_status st = LACO_OK;
-    char shown[32];
-    r->began = clock_seconds();
-    for (; !st && r->epoch < r->epochs && !*r->j->stop && !out_of_time(r); r->epoch++) {
-        r->epoch_began = clock_seconds();
-        r->train_loss = (lm_loss){ 0 }, r->done = 0;
-        st = r->lines ? train_lines(r, seed, err) : train_streams(r, seed, err);
-        if (!st && r->done) st = end_epoch(r, err);
-        if (!st && patience && r->stale >= patience) {
-            task_note(r->j, "no improvement for %lld validations: stopped", (long long)r->stale);
-            r->epoch++;
-            break;
-        }
-    }
-    r->seconds = clock_seconds() - r->began;
-    if (!st && *r->j->stop)
-        task_note(r->j, "stopped   after %s updates; the best model so far is kept",
-                  task_count(trainer_updates(r->t), shown));
-    return st;
-}
+static const fit_task lm_task = {
+    .batch = lm_batch, .measure = lm_validate, .say = lm_say, .score_json = lm_score_json, .figures = lm_figures
+};
 
 /* ---- baselines and the report ---- */
 static laco_status measure_baselines(lm_run *r, laco_error *err)
@@ -450,6 +281,8 @@ static void note_row(const lm_run *r, const char *name, lm_loss valid, lm_loss t
 static void report(const lm_run *r)
 {
     char name[32];
+    fit_score valid = fit_best(&r->fit);
+    lm_loss best = loss_of(&valid);
     if (r->test.ids)
         task_note(r->j, "  %-20s %-28s%s", "nats per token", r->valid.ids ? "validation" : "", "test");
     else if (r->valid.ids)
@@ -457,12 +290,13 @@ static void report(const lm_run *r)
     for (int n = 0; n <= NGRAM_MAX; n++)
         if (r->baseline[n].tokens || r->baseline_test[n].tokens)
             baseline_name(n, name), note_row(r, name, r->baseline[n], r->baseline_test[n]);
-    if (r->valid.ids || r->test.ids) note_row(r, "this network", r->best_valid, r->test_loss);
-    task_note(r->j, "model     %s (epoch %lld)", options_text(r->o, "out"), (long long)r->best_epoch);
+    if (r->valid.ids || r->test.ids) note_row(r, "this network", best, r->test_loss);
+    task_note(r->j, "model     %s (epoch %lld)", options_text(r->o, "out"), (long long)r->fit.c.best_epoch);
 }
 static void result_json(const lm_run *r)
 {
     json_out o = { .to = r->j->result };
+    fit_score best = fit_best(&r->fit);
     char name[32];
     json_begin(&o, '{');
     json_key(&o, "task"), json_text(&o, "lm");
@@ -470,13 +304,9 @@ static void result_json(const lm_run *r)
     json_key(&o, "network"), json_text(&o, r->m->description);
     json_key(&o, "unit"), json_text(&o, text_unit_name(vocab_unit(r->v)));
     json_key(&o, "vocabulary"), json_int(&o, vocab_size(r->v));
-    json_key(&o, "parameters"), json_int(&o, r->m->net->params);
-    json_key(&o, "epochs"), json_int(&o, r->epoch);
-    json_key(&o, "best_epoch"), json_int(&o, r->best_epoch);
-    json_key(&o, "updates"), json_int(&o, trainer_updates(r->t));
-    json_key(&o, "seconds"), json_number(&o, r->seconds);
-    lm_loss_json(&o, "train", r->train_loss);
-    if (r->best_valid.tokens) lm_loss_json(&o, "valid", r->best_valid);
+    fit_json(&r->fit, &o);
+    lm_loss_json(&o, "train", loss_of(&r->fit.train));
+    if (best.tokens) lm_loss_json(&o, "valid", loss_of(&best));
     if (r->test_loss.tokens) lm_loss_json(&o, "test", r->test_loss);
     json_key(&o, "baselines"), json_begin(&o, '{');
     for (int n = 0; n <= NGRAM_MAX; n++) {
@@ -506,26 +336,29 @@ static laco_status refuse_overwriting(const lm_run *r, const char *option, laco_
 
 static laco_status prepare(lm_run *r, laco_error *err)
 {
-    const char *out = options_text(r->o, "out"), *log = options_text(r->o, "log");
-    r->lines = !strcmp(options_text(r->o, "mode"), "line");
+    const char *out = options_text(r->o, "out");
+    r->lines = !strcmp(options_text(r->o, "mode"), "line"), r->drawn = -1;
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
     laco_status st = refuse_overwriting(r, "out", err);
     if (!st) st = refuse_overwriting(r, "log", err);
     if (!st) st = file_check_writable(out, err);
-    if (!st && log) st = file_log_open(&r->log, log, err);
     if (!st) st = read_texts(r, err);
     if (!st) note_texts(r), st = make_network(r, err);
-    if (!st) st = choose_settings(r, err);
-    if (!st) note_network(r), st = trainer_new(&r->t, r->m->net, &r->s, err);
-    return st;
+    if (!st) st = fit_settings(&r->fit, r->o, r->m->net->k, err);
+    if (st) return st;
+    lm_fit_window(&r->fit.s, r->train.n - 1, r->lines);
+    r->row_count = min64(r->fit.s.batch, r->train.n - 1);
+    if (!r->lines && !(r->rows = mem_new((size_t)r->row_count, sizeof *r->rows)))
+        return fail_memory(err, (size_t)r->row_count * sizeof *r->rows);
+    return fit_open(&r->fit, r->j, &lm_task, r, r->m, r->train.n - 1, err);
 }
 static laco_status finish(lm_run *r, laco_error *err)
 {
     laco_status st = LACO_OK;
-    restore_best(r);
-    if (r->test.ids) st = lm_measure(r->t, &r->test, &r->s, r->lines, vocab_eos(r->v), r->j, &r->test_loss, err);
+    fit *f = &r->fit;
+    if (r->test.ids) st = lm_measure(f->t, &r->test, &f->s, r->lines, vocab_eos(r->v), r->j, &r->test_loss, err);
     if (*r->j->stop) r->test_loss = (lm_loss){ 0 };
-    if (!st && (r->unsaved || r->test_loss.tokens)) st = save_model(r, err);
+    if (!st) st = fit_save(f, err);
     if (!st) st = measure_baselines(r, err);
     if (!st) report(r), result_json(r);
     return st;
@@ -534,11 +367,9 @@ laco_status lm_train(task_job *j, laco_error *err)
 {
     lm_run r = { .j = j, .o = j->o };
     laco_status st = prepare(&r, err);
-    if (!st) st = train_epochs(&r, err);
-    if (st && r.unsaved) restore_best(&r), save_model(&r, NULL); /* what failed later is the error to tell */
-    if (!st && !r.best) st = fail(err, LACO_ESTOPPED, -1, "stopped before the first update: no model was written");
+    if (!st) st = fit_run(&r.fit, err);
     if (!st) st = finish(&r, err);
-    trainer_free(r.t), laco_model_free(r.m), vocab_free(r.v), file_log_close(r.log), mem_free(r.best);
+    fit_close(&r.fit), laco_model_free(r.m), vocab_free(r.v), mem_free(r.rows);
     lm_text_free(&r.train), lm_text_free(&r.valid), lm_text_free(&r.test);
     return st;
 }

@@ -15,7 +15,7 @@
 #define RATE "Learning rate"
 #define GENERATION "Generation"
 #define GENERAL "General"
-#define ANY_JOB "train sample eval score stream info selftest bench"
+#define ANY_JOB "train resume sample eval score stream info selftest bench"
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
@@ -77,8 +77,8 @@ static const laco_option option_rows[] = {
       "their "
       "way into products, sums stay float, and so do the weights that are updated and saved. About 1.5 times as fast "
       "where the processor has AVX-512 BF16, slower elsewhere." },
-    { "epochs", "train", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
-    { "minutes", "train", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
+    { "epochs", "train resume", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
+    { "minutes", "train resume", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
       "Ends training after this time, with the schedule fitted to it. 0: no limit." },
     { "batch", "train", TRAINING, 'i', "32", 1, 65536, NULL, "rows",
       "Streams or lines that are trained side by side." },
@@ -107,14 +107,27 @@ static const laco_option option_rows[] = {
       "Largest size of every number of the gradient. 0: no limit." },
     { "reduction", "train", TRAINING, 'e', "token", 0, 0, "token|sequence", NULL,
       "The loss is the mean over tokens, or the sum over each sequence, averaged over sequences." },
-    { "patience", "train", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",
+    { "patience", "train resume", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",
       "Stops when validation has not improved for so many evaluations. 0: never." },
     { "ngram", "train", TRAINING, 'i', "5", 0, 5, NULL, "symbols",
       "Order of the n-gram model that is trained beside the network to compare with. 0: none." },
+    { "best-by", "train", TRAINING, 's', "loss", 0, 0, NULL, NULL,
+      "The figure of validation that says which epoch is the best: loss, or another that the task measures." },
+    { "accumulate", "train", TRAINING, 'i', "1", 1, HUGE_COUNT, NULL, "windows",
+      "Windows whose gradients are averaged for one update: a larger batch in the same memory." },
+    { "checkpoint", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
+      "A folder for checkpoints. After a stop, a crash or a power cut `laco resume` goes on from it, to the same "
+      "model." },
+    { "every", "train", TRAINING, 's', "5m", 0, 0, NULL, NULL,
+      "How often a checkpoint is written: a time such as 90s, 5m or 2h, or a number of updates." },
+    { "folder", "resume", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
+      "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
+      "--patience, "
+      "--lr and --threads where they are given." },
     { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "Appends the figures of training here, a JSON object a line." },
 
-    { "lr", "train", RATE, 'f', NULL, 0, 1000, NULL, NULL,
+    { "lr", "train resume", RATE, 'f', NULL, 0, 1000, NULL, NULL,
       "The learning rate; its default is that of the optimizer, such as 0.002 of adam." },
     { "schedule", "train", RATE, 'e', "cosine", 0, 0, "constant|step|cosine|plateau", NULL,
       "How the rate falls during training; laco help schedules explains." },
@@ -157,9 +170,9 @@ static const laco_option option_rows[] = {
       "Threads that share a step, worth it from about 256 units. 0: the cores that may be used." },
     { "seed", "train sample", GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
-    { "threads", "train sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
+    { "threads", "train resume sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train eval score info selftest bench", GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume eval score info selftest bench", GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };

@@ -1,4 +1,5 @@
 #include "task/task.h"
+#include "base/hash.h"
 #include <stdio.h>
 
 #define SEEN(j, member)                                                                                                \
@@ -35,18 +36,18 @@ void task_progress(task_job *j, const laco_progress *p)
     if (SEEN(j, progress)) j->watch->progress(j->watch->ctx, p);
 }
 
-laco_status task_read(const task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err)
+laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err)
 {
     static const char *const names[TEXTS] = { "data", "valid", "test" };
-    *bytes = NULL, *n = 0;
+    laco_status st = LACO_OK;
+    *bytes = NULL, *n = 0, *name = options_text(j->o, names[which]);
     if (j->text[which]) {
-        *name = names[which];
-        if (!(*bytes = mem_text(j->text[which], j->length[which]))) return fail_memory(err, j->length[which]);
-        *n = j->length[which];
-        return LACO_OK;
-    }
-    *name = options_text(j->o, names[which]);
-    return *name ? file_read(*name, (size_t)1 << 40, bytes, n, err) : LACO_OK;
+        *name = names[which], *n = j->length[which];
+        if (!(*bytes = mem_text(j->text[which], *n))) st = fail_memory(err, *n);
+    } else if (*name)
+        st = file_read(*name, (size_t)1 << 40, bytes, n, err);
+    if (!st && *bytes) j->data_hash = hash_bytes(j->data_hash, *bytes, *n);
+    return st;
 }
 
 const char *task_count(int64_t n, char to[32])

@@ -12,6 +12,9 @@ typedef struct task_job {
     const laco_watch *watch;
     const volatile int *stop;
     buf *result;            /* one JSON object */
+    const char *command;    /* "train lm" */
+    const char *resume;     /* the folder of checkpoints of the run that goes on; NULL: a new one */
+    uint64_t data_hash;     /* of the bytes that task_read has given so far */
     double shown;           /* when progress was last shown */
 } task_job;
 typedef laco_status task_fn(task_job *j, laco_error *err);
@@ -22,7 +25,7 @@ void task_out_buf(const task_job *j, buf *b);    /* hands it over and empties it
 bool task_wants_progress(task_job *j);           /* not oftener than ten times a second */
 void task_progress(task_job *j, const laco_progress *p);
 /* The bytes of --data, --valid or --test; *bytes NULL when neither given. Freed with mem_free. */
-laco_status task_read(const task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err);
+laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err);
 /* 1234567 as "1,234,567", in `to` */
 const char *task_count(int64_t n, char to[32]);
 

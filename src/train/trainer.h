@@ -1,33 +1,49 @@
-/* Training on symbols: gradients of windows in time, clipping, optimizer, learning-rate schedule, and measuring.
+/* Training one window at a time: the gradients of windows in time, clipping, optimizer, learning-rate schedule; and
+   measuring.
 
-   A batch is B rows of a text, each with its own start and length; it is walked in windows of `steps`, the states
-   carried from one window to the next (truncated backpropagation through time, Williams & Peng 1990). Streams of a long
-   text and lines of their own are the same thing with other starts and lengths. */
+   A batch is B rows over flat arrays, each with its own start and length; it is walked in windows of `steps`, the
+   states carried from one window to the next (truncated backpropagation through time, Williams & Peng 1990). Streams of
+   a long text, lines of their own and sequences of numbers are the same thing with other starts and lengths. */
 #ifndef TRAINER_H
 #define TRAINER_H
-#include "net/net.h"
+#include "net/window.h"
 #include "optim/schedule.h"
 
-/* Row b predicts ids[start .. start+length) each from the symbols before it; ids[start-1] must exist. The first `quiet`
-   symbols are context: they do not count. circular > 0: positions are taken modulo that. */
+/* The first `quiet` steps of a row are context: they do not count. */
 typedef struct text_row {
     int64_t start, length, quiet;
 } text_row;
-typedef struct text_batch {
+typedef struct train_batch {
+    /* a text: row b predicts ids[start .. start+length) each from the symbols before it; ids[start-1] must exist.
+       circular > 0: positions are taken modulo that, from ids[first] on */
     const int32_t *ids;
-    const text_row *row;        /* [B] longest first */
-    int64_t B, circular, first; /* first: ids[first] is the beginning of the circle */
-} text_batch;
+    int64_t circular, first;
+    /* or numbers: row b reads x[start .. start+length) and is told, at every step, the class or the numbers to answer
+     */
+    const float *x;         /* [positions][inputs] */
+    const int32_t *classes; /* [positions] with softmax; -1: the step does not count */
+    const float *y;         /* [positions][outputs] with the other losses; NaN: does not count */
+    const text_row *row;    /* [B] longest first */
+    int64_t B;
+} train_batch;
 
 typedef struct train_settings {
     int64_t steps, batch; /* window; most rows of a batch */
+    int64_t accumulate;   /* windows of an update; 0: one */
+    loss_kind loss;
     int optimizer;
     optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
     double clip, clip_value; /* 0: off */
     uint64_t seed;
-    bool per_sequence;       /* the loss of a window is summed over time and averaged over rows, not over tokens */
+    bool per_sequence; /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
+
+/* What training has counted so far: a part of every checkpoint. */
+typedef struct train_counts {
+    int64_t windows, pending; /* walked; of them since the last update */
+    int64_t updates, clipped; /* of the weights; of them with a gradient that was cut to --clip */
+} train_counts;
 
 typedef struct trainer trainer;
 laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_error *err);
@@ -35,17 +51,35 @@ void trainer_free(trainer *t);
 size_t trainer_bytes(const net *n, const train_settings *s); /* activations and buffers, beside weights */
 /* One window of a batch. */
 typedef struct window_result {
-    double loss;     /* sum of -log p */
-    int64_t tokens;  /* that counted */
-    double norm, lr; /* of the gradient before clipping */
+    double loss;     /* sum over the steps that counted */
+    int64_t tokens;  /* steps that counted */
+    double norm, lr; /* of the gradient before clipping, when the weights were updated */
+    bool updated;
 } window_result;
-void trainer_begin(trainer *t, const text_batch *b); /* the next window starts the batch */
+void trainer_begin(trainer *t, const train_batch *b); /* the next window starts the batch */
 bool trainer_more(const trainer *t);
-laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err); /* and one update */
+/* One window, and an update when it completes one. */
+laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err);
+/* The update of the windows that still wait for one. */
+laco_status trainer_flush(trainer *t, schedule_point at, window_result *out, laco_error *err);
+laco_status trainer_load(trainer *t, laco_error *err);                         /* the weights, before measuring */
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob); /* [rows of the window] or NULL */
 /* Rows and steps of the window just done: row r belongs to the batch's row r - off[step]. */
 const ragged *trainer_ragged(const trainer *t);
 int64_t trainer_position(const trainer *t); /* first step of the window just done */
-int64_t trainer_updates(const trainer *t);
+const train_counts *trainer_counted(const trainer *t);
 net *trainer_net(const trainer *t);
+
+/* ---- what a checkpoint keeps of a trainer ---- numbers in memory of the trainer, to be read or set in place */
+typedef struct train_part {
+    const char *name;
+    void *data;
+    int64_t n; /* numbers of the real type of the network */
+} train_part;
+enum { TRAIN_PARTS = 3 + MAX_LAYERS };
+/* The weights, the state of the optimizer and, inside a batch, the states of its rows before the next window. */
+int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS]);
+void trainer_count(trainer *t, const train_counts *c); /* what was counted before */
+void trainer_seek(trainer *t, int64_t step);           /* after trainer_begin: the next window begins there */
+int64_t trainer_next(const trainer *t);                /* first step of the next window */
 #endif

@@ -1,0 +1,126 @@
+#include "folder.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct folder_lock {
+    int fd;
+};
+
+laco_status folder_make(const char *path, laco_error *err)
+{
+    struct stat st;
+    if (!mkdir(path, 0777)) return LACO_OK;
+    int reason = errno;
+    if (reason == EEXIST && !stat(path, &st) && S_ISDIR(st.st_mode)) return LACO_OK;
+    if (reason == EEXIST) return fail(err, LACO_EIO, -1, "%s is a file; give the name of a folder", path);
+    errno = reason;
+    return fail(err, LACO_EIO, -1, "cannot make the folder %s: %m", path);
+}
+
+char *folder_path(const char *folder, const char *name)
+{
+    buf b = { 0 };
+    buf_printf(&b, "%s/%s", folder, name);
+    if (!b.failed) return b.data;
+    buf_free(&b);
+    return NULL;
+}
+bool folder_has(const char *folder, const char *name)
+{
+    struct stat st;
+    char *path = folder_path(folder, name);
+    bool has = path && !stat(path, &st) && S_ISREG(st.st_mode);
+    mem_free(path);
+    return has;
+}
+void folder_remove(const char *folder, const char *name)
+{
+    char *path = folder_path(folder, name);
+    if (path) unlink(path);
+    mem_free(path);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static bool fits(const char *name, const char *begin, const char *end)
+{
+    size_t n = strlen(name), b = strlen(begin), e = strlen(end);
+    return n >= b + e && !memcmp(name, begin, b) && !memcmp(name + n - e, end, e);
+}
+void folder_names_free(char **names, size_t n)
+{
+    for (size_t i = 0; names && i < n; i++) mem_free(names[i]);
+    mem_free(names);
+}
+laco_status folder_names(const char *path, const char *begin, const char *end, char ***names, size_t *n,
+                         laco_error *err)
+{
+    DIR *d = opendir(path);
+    size_t cap = 0;
+    bool whole = true;
+    *names = NULL, *n = 0;
+    if (!d) return fail(err, LACO_EIO, -1, "the folder %s cannot be read: %m", path);
+    for (struct dirent *e; whole && (e = readdir(d));) {
+        if (!fits(e->d_name, begin, end)) continue;
+        if (*n == cap) {
+            char **more = mem_resize(*names, cap * sizeof **names, (2 * cap + 16) * sizeof **names);
+            if (!(whole = more != NULL)) break;
+            *names = more, cap = 2 * cap + 16;
+        }
+        whole = ((*names)[*n] = mem_text(e->d_name, strlen(e->d_name))) != NULL;
+        *n += whole;
+    }
+    closedir(d);
+    if (!whole) return folder_names_free(*names, *n), *names = NULL, fail_memory(err, cap * sizeof **names);
+    if (*n) qsort(*names, *n, sizeof **names, by_name);
+    return LACO_OK;
+}
+
+laco_status folder_lock_take(folder_lock **out, const char *path, laco_error *err)
+{
+    char *name = folder_path(path, "lock"), **left;
+    size_t n;
+    folder_lock *l = mem_new(1, sizeof *l);
+    *out = NULL;
+    if (!name || !l) return mem_free(name), mem_free(l), fail_memory(err, strlen(path));
+    l->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    mem_free(name);
+    if (l->fd < 0) return mem_free(l), fail(err, LACO_EIO, -1, "cannot write into the folder %s: %m", path);
+    if (flock(l->fd, LOCK_EX | LOCK_NB)) {
+        bool held = errno == EWOULDBLOCK;
+        close(l->fd), mem_free(l);
+        return held ? fail(err, LACO_EIO, -1, "another run is writing into %s; wait for it, or give another folder",
+                           path)
+                    : fail(err, LACO_EIO, -1, "the folder %s cannot be locked: %m", path);
+    }
+    if (!folder_names(path, ".", ".tmp", &left, &n, NULL)) {
+        for (size_t i = 0; i < n; i++) folder_remove(path, left[i]);
+        folder_names_free(left, n);
+    }
+    *out = l;
+    return LACO_OK;
+}
+void folder_unlock(folder_lock *l)
+{
+    if (!l) return;
+    close(l->fd);
+    mem_free(l);
+}
+
+laco_status folder_link(const char *folder, const char *name, const char *as, laco_error *err)
+{
+    char *from = folder_path(folder, name), *to = folder_path(folder, as), *temp = folder_path(folder, ".link.tmp");
+    laco_status st = from && to && temp ? LACO_OK : fail_memory(err, strlen(folder));
+    if (!st) {
+        unlink(temp);
+        if (link(from, temp) || rename(temp, to))
+            st = fail(err, LACO_EIO, -1, "cannot give %s the name %s: %m", from, as);
+        unlink(temp); /* two names of one file: the rename did nothing */
+    }
+    mem_free(from), mem_free(to), mem_free(temp);
+    return st;
+}

@@ -1,0 +1,20 @@
+/* Folders of files that belong together: made, locked, listed, cleaned. */
+#ifndef FOLDER_H
+#define FOLDER_H
+#include "base.h"
+laco_status folder_make(const char *path, laco_error *err); /* it may exist already; its parent must */
+/* One holder at a time, until folder_unlock or the end of the process; what other processes left half-written
+   (temporaries of file_create) is removed. LACO_EIO when another process holds it. */
+typedef struct folder_lock folder_lock;
+laco_status folder_lock_take(folder_lock **out, const char *path, laco_error *err);
+void folder_unlock(folder_lock *l); /* NULL is fine */
+/* Names of the files that begin and end so, in order of bytes, newest names last; freed with folder_names_free. */
+laco_status folder_names(const char *path, const char *begin, const char *end, char ***names, size_t *n,
+                         laco_error *err);
+void folder_names_free(char **names, size_t n);
+char *folder_path(const char *folder, const char *name); /* "folder/name"; NULL: no memory */
+bool folder_has(const char *folder, const char *name);
+void folder_remove(const char *folder, const char *name);
+/* `as` becomes another name of the file `name`, at once, in place of what had that name. */
+laco_status folder_link(const char *folder, const char *name, const char *as, laco_error *err);
+#endif

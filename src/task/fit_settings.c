@@ -1,0 +1,35 @@
+/* What the options of training say. */
+#include "task/fit.h"
+#include <math.h>
+
+static double given_or(const options *o, const char *name, double otherwise)
+{
+    double x = options_real(o, name);
+    return isnan(x) ? otherwise : x;
+}
+laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error *err)
+{
+    const char *name = options_text(o, "optimizer");
+    train_settings *s = &f->s;
+    f->o = o;
+    while (k->optim->row(s->optimizer) && strcmp(k->optim->row(s->optimizer)->name, name)) s->optimizer++;
+    if (!k->optim->row(s->optimizer))
+        return fail(err, LACO_EINVAL, -1, "unknown optimizer \"%s\"; `laco help optimizers` lists them", name);
+    const optim_row *row = k->optim->row(s->optimizer);
+    s->seed = (uint64_t)options_int(o, "seed");
+    s->steps = options_int(o, "steps"), s->batch = options_int(o, "batch");
+    s->accumulate = row->full_batch ? INT64_MAX : options_int(o, "accumulate");
+    s->optim = (optim_step){ .momentum = options_real(o, "momentum"),
+                             .beta1 = given_or(o, "beta1", row->beta1),
+                             .beta2 = given_or(o, "beta2", row->beta2),
+                             .eps = given_or(o, "eps", row->eps),
+                             .weight_decay = options_real(o, "weight-decay") };
+    s->schedule = (schedule){ .lr = given_or(o, "lr", row->lr),
+                              .decay = options_real(o, "decay"),
+                              .warmup = options_int(o, "warmup"),
+                              .decay_start = options_int(o, "decay-start") };
+    s->clip = options_real(o, "clip"), s->clip_value = options_real(o, "clip-value");
+    s->per_sequence = !strcmp(options_text(o, "reduction"), "sequence");
+    f->epochs = options_int(o, "epochs"), f->limit = options_real(o, "minutes") * 60;
+    return schedule_named(&s->schedule.row, options_text(o, "schedule"), err);
+}
