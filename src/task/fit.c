@@ -45,9 +45,10 @@ laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_
     const char *log = options_text(f->o, "log");
     f->j = j, f->task = task, f->ctx = ctx, f->m = m, f->tokens = max64(1, tokens);
     bool full_batch = m->net->k->optim->row(f->s.optimizer)->full_batch;
-    int64_t updates = f->epochs * ceil_div(f->tokens, f->s.batch * f->s.steps * min64(f->s.accumulate, f->tokens));
+    double windows = ceil((double)f->tokens / ((double)f->s.batch * (double)f->s.steps)),
+           updates = (double)f->epochs * ceil(windows / (double)f->s.accumulate);
     if (!options_given(f->o, "warmup")) /* a short run; rprop, whose first steps are of the size of the rate */
-        f->s.schedule.warmup = full_batch ? 0 : min64(f->s.schedule.warmup, updates / 10);
+        f->s.schedule.warmup = full_batch ? 0 : (int64_t)fmin((double)f->s.schedule.warmup, floor(updates / 10));
     note_network(f);
     laco_status st = choose_judge(f, err);
     if (!st && log) st = file_log_open(&f->log, log, err);
