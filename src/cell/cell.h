@@ -23,10 +23,16 @@ enum { NO_TENSOR = -1 };
 typedef struct cell_shape cell_shape;
 typedef struct cell_args cell_args;
 typedef void cell_fn(const cell_args *a);
+typedef struct slot_info { /* what a slot holds after forward; name NULL: nothing to look at */
+    const char *name;
+    value_range range;
+} slot_info;
 typedef struct cell_def {
     cell_info info;
     laco_status (*shape)(cell_shape *s, laco_error *err);
     cell_fn *forward, *forward2, *backward, *backward2; /* the second of each: NULL for one stage */
+    slot_info (*slot_info)(unsigned words, int slot);    /* NULL: no slot has a name */
+    const char *(*state_name)(unsigned words, int state); /* NULL: "hidden state" */
 } cell_def;
 
 struct cell_shape {

@@ -74,11 +74,21 @@ INLINE void elman_back(const cell_args *arg, int act)
 static void elman_forward(const cell_args *a) { ELMAN_SWITCH(elman_rows) }
 static void elman_backward(const cell_args *a) { ELMAN_SWITCH(elman_back) }
 
+static slot_info elman_slot(unsigned w, int slot)
+{
+    int act = elman_act(w);
+    (void)slot;
+    return (slot_info){ "activation", act == ACT_TANH      ? RANGE_TANH
+                                      : act == ACT_SIGMOID ? RANGE_SIGMOID
+                                                           : RANGE_OPEN };
+}
+
 static const cell_def elman = {
     .info = { "elman", "simple recurrent network: the hidden state is fed back (Elman 1990)", elman_words, NULL, true,
               1 },
     .shape = elman_shape,
     .forward = elman_forward,
     .backward = elman_backward,
+    .slot_info = elman_slot,
 };
 #endif

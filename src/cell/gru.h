@@ -49,10 +49,20 @@ INLINE void gru_back(const cell_args *arg, const real *clip)
 static void gru_forward(const cell_args *a) { a->clip ? gru_rows(a, a->clip) : gru_rows(a, NULL); }
 static void gru_backward(const cell_args *a) { a->clip ? gru_back(a, a->clip) : gru_back(a, NULL); }
 
+static slot_info gru_slot(unsigned w, int slot)
+{
+    static const slot_info slots[] = { { "candidate", RANGE_TANH },
+                                       { "reset gate", RANGE_SIGMOID },
+                                       { "update gate", RANGE_SIGMOID },
+                                       { "recurrent part of the candidate", RANGE_OPEN } };
+    return (void)w, slots[slot];
+}
+
 static const cell_def gru = {
     .info = { "gru", "gated recurrent unit, reset after the product (cuDNN, PyTorch)", NULL, NULL, false, 2 },
     .shape = gru_shape,
     .forward = gru_forward,
     .backward = gru_backward,
+    .slot_info = gru_slot,
 };
 #endif

@@ -56,6 +56,14 @@ static void gru_before_backward(const cell_args *arg)
     }
 }
 
+static slot_info gru_before_slot(unsigned w, int slot)
+{
+    static const slot_info slots[] = { { "reset gate", RANGE_SIGMOID },
+                                       { "update gate", RANGE_SIGMOID },
+                                       { "candidate", RANGE_TANH } };
+    return (void)w, slots[slot];
+}
+
 static const cell_def gru_before = {
     .info = { "gru-before", "gated recurrent unit, reset before the product (Cho et al. 2014)", NULL, NULL, false, 1 },
     .shape = gru_before_shape,
@@ -63,5 +71,6 @@ static const cell_def gru_before = {
     .forward2 = gru_before_forward2,
     .backward = gru_before_backward,
     .backward2 = gru_before_backward2,
+    .slot_info = gru_before_slot,
 };
 #endif

@@ -28,10 +28,14 @@ static laco_status jordan_shape(cell_shape *s, laco_error *err)
     return LACO_OK;
 }
 
+static const char *jordan_state(unsigned w, int k) { return (void)w, (void)k, "output"; }
+
 static const cell_def jordan = {
     .info = { "jordan", "simple recurrent network: the output is fed back (Jordan 1986)", jordan_words, NULL, true, 1 },
     .shape = jordan_shape,
     .forward = elman_forward,
     .backward = elman_backward,
+    .slot_info = elman_slot,
+    .state_name = jordan_state,
 };
 #endif

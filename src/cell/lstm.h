@@ -367,6 +367,24 @@ static void lstm_backward(const cell_args *a)
         lstm_back(a, a->words, a->clip);
 }
 
+static slot_info lstm_slot(unsigned w, int slot)
+{
+    const lstm_form k = lstm_form_of(w);
+    int g = w & LSTM_ANY_NORM ? slot - 2 * k.n : slot;
+    if (g < 0 || g >= k.n) return (slot_info){ NULL, RANGE_OPEN };
+    if (g == k.g) return (slot_info){ "cell input", w & LSTM_LINEAR_IN ? RANGE_OPEN : RANGE_TANH };
+    return (slot_info){ g == k.i ? "input gate" : g == k.f ? "forget gate" : "output gate", RANGE_SIGMOID };
+}
+static const char *lstm_state(unsigned w, int s)
+{
+    const lstm_form k = lstm_form_of(w);
+    return s == 0      ? "hidden state"
+           : s == k.c  ? "cell state"
+           : s == k.si ? "carried input gate"
+           : s == k.sf ? "carried forget gate"
+                       : "carried output gate";
+}
+
 static const cell_def lstm = {
     .info = { "lstm", "long short-term memory with a forget gate, and its variants", lstm_words, lstm_aliases, true,
               2 },
@@ -375,5 +393,7 @@ static const cell_def lstm = {
     .forward2 = lstm_forward2,
     .backward = lstm_backward,
     .backward2 = lstm_backward2,
+    .slot_info = lstm_slot,
+    .state_name = lstm_state,
 };
 #endif

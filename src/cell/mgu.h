@@ -58,6 +58,11 @@ static void mgu_backward(const cell_args *arg)
     }
 }
 
+static slot_info mgu_slot(unsigned w, int slot)
+{
+    return (void)w, slot ? (slot_info){ "candidate", RANGE_TANH } : (slot_info){ "forget gate", RANGE_SIGMOID };
+}
+
 static const cell_def mgu = {
     .info = { "mgu", "minimal gated unit: one gate (Zhou et al. 2016)", NULL, NULL, false, 1 },
     .shape = mgu_shape,
@@ -65,5 +70,6 @@ static const cell_def mgu = {
     .forward2 = mgu_forward2,
     .backward = mgu_backward,
     .backward2 = mgu_backward2,
+    .slot_info = mgu_slot,
 };
 #endif

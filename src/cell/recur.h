@@ -62,6 +62,17 @@ typedef struct cell_info {
     int biases;                /* default */
 } cell_info;
 
+/* What can be looked at by name: a gate or a state. Gates after a forward with memory for training; backward leaves in
+   their place the gradients of their pre-activations. */
+typedef enum { RANGE_SIGMOID, RANGE_TANH, RANGE_OPEN } value_range;
+typedef struct recur_part {
+    const char *name; /* "forget gate", "cell state" */
+    value_range range;
+    int slot, state; /* one of them; the other is -1 */
+    int64_t width;
+} recur_part;
+enum { MAX_PARTS = MAX_SLOTS + MAX_STATES };
+
 typedef struct recur recur;
 typedef struct recur_ops {
     const cell_info *(*cell)(int i); /* the rows of the list of cells; NULL past the last */
@@ -96,5 +107,8 @@ typedef struct recur_ops {
     int64_t (*step_own)(const recur *r, int64_t m);
     void (*step)(const recur *r, int64_t m, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
                  void *own, team *t);
+    int (*parts)(const recur *r, recur_part out[MAX_PARTS]);
+    /* The values of a part in one row at step t, a state after the step: out[width]. */
+    void (*look)(const recur *r, const recur_part *p, int64_t t, int64_t row, double *out);
 } recur_ops;
 #endif

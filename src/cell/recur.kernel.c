@@ -13,6 +13,7 @@
              per part: dW = dg^T x, dU = dg^T s(t-1), biases: column sums  |  the sum of the parts */
 #include "cell/recur_backward.h"
 #include "cell/recur_forward.h"
+#include "cell/recur_look.h"
 #include "cell/recur_pack.h"
 #include "cell/list.h"
 #define CELL_ROWS
@@ -285,4 +286,5 @@ extern const recur_ops N(recur_ops);
 const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size),   N(make),         N(free),
                                  N(out_width), N(state_stride), N(states),       N(work_per_row), N(weights),
                                  N(load),      N(reserve),      N(bytes),        N(forward),      N(output),
-                                 N(final),     N(backward),     N(step_scratch), N(step_own),     N(step) };
+                                 N(final),     N(backward),     N(step_scratch), N(step_own),     N(step),
+                                 N(parts),     N(look) };

@@ -227,4 +227,4 @@ const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an act
                                     no_state,       no_states,
                                     no_init,        no_scratch,
                                     dense_own,      dense_step,
-                                    dense_work };
+                                    dense_work,     no_inside };

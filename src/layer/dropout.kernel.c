@@ -120,4 +120,4 @@ const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at ra
                                       no_state,         no_states,
                                       no_init,          no_scratch,
                                       no_scratch,       dropout_step,
-                                      no_state };
+                                      no_state,         no_inside };

@@ -125,4 +125,4 @@ const layer_kind N(embed_layer) = { "embed",        "a learned vector for every 
                                     no_state,       no_states,
                                     no_init,        no_scratch,
                                     no_scratch,     embed_step,
-                                    no_state };
+                                    no_state,       no_inside };

@@ -53,5 +53,6 @@ typedef struct layer_kind {
     int64_t (*step_own)(const layer *l, int64_t m);     /* reals for each member of the team */
     void (*step)(const layer *l, const step_call *c);
     int64_t (*work)(const layer *l); /* multiply-adds of one row of one step */
+    const recur *(*inside)(const layer *l, int direction); /* the cells of a recurrent layer, to look at; or NULL */
 } layer_kind;
 #endif

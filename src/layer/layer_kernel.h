@@ -18,6 +18,7 @@ static inline int64_t no_state(const layer *l) { return (void)l, 0; }
 static inline int no_states(const layer *l, int64_t *at, int64_t *width) { return (void)l, (void)at, (void)width, 0; }
 static inline void no_init(const layer *l, void *row) { (void)l, (void)row; }
 static inline int64_t no_scratch(const layer *l, int64_t m) { return (void)l, (void)m, 0; }
+static inline const recur *no_inside(const layer *l, int direction) { return (void)l, (void)direction, NULL; }
 /* of a layer without a matrix */
 static inline laco_status no_weights(layer *l, weights_kind kind, laco_error *err)
 {

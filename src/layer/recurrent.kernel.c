@@ -232,13 +232,18 @@ static void recurrent_step(const layer *l, const step_call *c)
     }
 }
 static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_row(l->dir[0]); }
+static const recur *recurrent_inside(const layer *l, int direction)
+{
+    return direction < l->dirs ? l->dir[direction] : NULL;
+}
 extern const layer_kind N(recurrent_layer);
-const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `lstm 256 x2`, see `laco help cells`",
-                                        recurrent_describe, recurrent_make,
-                                        recurrent_free,     recurrent_weights,  recurrent_load,
-                                        recurrent_bytes,    recurrent_reserve,
-                                        recurrent_forward,  recurrent_output,
-                                        recurrent_backward, recurrent_state,
-                                        recurrent_states,   recurrent_step_init,
-                                        recurrent_scratch,  recurrent_own,      recurrent_step,
-                                        recurrent_work };
+const layer_kind N(recurrent_layer) = { "recurrent",         "a cell over time: `lstm 256 x2`, see `laco help cells`",
+                                        recurrent_describe,  recurrent_make,
+                                        recurrent_free,      recurrent_weights,
+                                        recurrent_load,      recurrent_bytes,
+                                        recurrent_reserve,   recurrent_forward,
+                                        recurrent_output,    recurrent_backward,
+                                        recurrent_state,     recurrent_states,
+                                        recurrent_step_init, recurrent_scratch,
+                                        recurrent_own,       recurrent_step,
+                                        recurrent_work,      recurrent_inside };

@@ -121,12 +121,13 @@ static void window_step(const layer *l, const step_call *c)
 }
 extern const layer_kind N(window_layer);
 const layer_kind
-    N(window_layer) = { "window",        "the inputs of the last N steps side by side: memory without recurrence",
-                        window_describe, window_make,
-                        window_free,     no_weights,      window_load,
-                        window_bytes,    window_reserve,
-                        window_forward,  window_output,
-                        window_backward, window_state,
-                        window_states,   window_step_init,
-                        no_scratch,      no_scratch,      window_step,
-                        no_state };
+    N(window_layer) = { "window",         "the inputs of the last N steps side by side: memory without recurrence",
+                        window_describe,  window_make,
+                        window_free,      no_weights,
+                        window_load,      window_bytes,
+                        window_reserve,   window_forward,
+                        window_output,    window_backward,
+                        window_state,     window_states,
+                        window_step_init, no_scratch,
+                        no_scratch,       window_step,
+                        no_state,         no_inside };
