@@ -29,6 +29,10 @@ typedef struct net {
     void *state[MAX_LAYERS][2]; /* [B][stride] initial and final */
     bool carried;               /* state[.][0] holds the states to start from */
     softmax *head;
+    /* of a loss that reads outputs: their gradient and the loss of each row */
+    void *d_out; /* [rows][ld_out] */
+    double *row_loss;
+    int64_t ld_out, cap_out;
 } net;
 
 laco_status net_new(net **out, const net_description *d, int64_t inputs, const kernels *k, pool *p, laco_error *err);

@@ -18,6 +18,8 @@ typedef struct net_loss {
 
 /* The weights are loaded as the loss needs them, memory is reserved. Returns the sum of the loss over the rows that
    count; with p->train the gradients are added to n->g. */
+laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve */
+size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows);
 laco_status net_load_loss(net *n, loss_kind kind, bool train, laco_error *err);
 double net_learn(net *n, const pass *p, const void *x, int64_t ldx, const net_loss *loss);
 #endif

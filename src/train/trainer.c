@@ -32,7 +32,7 @@ static size_t window_bytes(const net *n, const train_settings *s, int64_t rows)
 size_t trainer_bytes(const net *n, const train_settings *s)
 {
     int64_t rows = s->steps * s->batch;
-    return net_bytes(n, rows, s->batch, true) + window_bytes(n, s, rows);
+    return net_bytes(n, rows, s->batch, true) + window_bytes(n, s, rows) + net_loss_bytes(n, s->loss, rows);
 }
 
 void trainer_free(trainer *t)
@@ -74,7 +74,6 @@ static laco_status take_memory(trainer *t, laco_error *err)
 }
 laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_error *err)
 {
-    const int last = n->d.layers - 1;
     laco_status st = check_network(n, s, err);
     if (st) return st;
     trainer *t = mem_new(1, sizeof *t);
@@ -82,8 +81,7 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     t->n = n, t->s = *s;
     t->s.accumulate = max64(1, s->accumulate);
     st = net_reserve(n, s->steps * s->batch, s->batch, true, err);
-    if (!st && s->loss == LOSS_SOFTMAX && !n->head)
-        st = n->k->loss->softmax_new(&n->head, n->outputs, n->d.layer[last].in, n->pool, err);
+    if (!st) st = net_reserve_loss(n, s->loss, s->steps * s->batch, err);
     if (!st) st = take_memory(t, err);
     if (st) return trainer_free(t), st;
     *out = t;
