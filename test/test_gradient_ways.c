@@ -1,6 +1,6 @@
 /* Ways to the gradient: all exact ones against backpropagation through time, and what the others promise. */
 #include "base/rng.h"
-#include "gradient/way.h"
+#include "gradient/newton.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -136,20 +136,24 @@ static void check_rtrl(const char *text)
     assert_same(text, &f, "rtrl", 1, 1e-9);
     drop(&f);
 }
-static void test_rtrl(void **state)
+static void each_network(void (*check)(const char *text))
 {
     char text[160];
-    (void)state;
     for (int i = 0; real64->recur->cell(i); i++) {
         const cell_info *c = real64->recur->cell(i);
         snprintf(text, sizeof text, "%s 3; dense", c->name);
-        check_rtrl(text);
+        check(text);
         for (const cell_word *w = c->words; w && w->word; w++) {
             snprintf(text, sizeof text, "%s 3 %s; dense", c->name, w->word);
-            check_rtrl(text);
+            check(text);
         }
     }
-    for (size_t i = 0; i < sizeof stacks / sizeof *stacks; i++) check_rtrl(stacks[i]);
+    for (size_t i = 0; i < sizeof stacks / sizeof *stacks; i++) check(stacks[i]);
+}
+static void test_rtrl(void **state)
+{
+    (void)state;
+    each_network(check_rtrl);
 }
 static void refused(const char *text, const char *name, const char *says)
 {
@@ -276,12 +280,131 @@ static void test_evolution(void **state)
     drop(&f);
 }
 
+/* ---- Hessian-free ---- */
+static void outputs_at(fixture *f, const double *w, const double *v, double h, double *to)
+{
+    int64_t ld;
+    for (int64_t i = 0; i < f->n->params; i++) net_set(f->n, i, w[i] + h * v[i]);
+    loss(f);
+    const double *y = net_output(f->n, f->n->d.layers, &ld);
+    for (int r = 0; r < T * B; r++) memcpy(to + r * OUTPUTS, y + r * ld, OUTPUTS * sizeof(double));
+}
+/* Values are those of the layers, derivatives those of fourth-order central differences. */
+static void check_tangent(const char *text)
+{
+    static double w[MOST], v[MOST], y[5][T * B * OUTPUTS];
+    const double h = 1e-4;
+    fixture f;
+    tangent *t = NULL;
+    laco_error err;
+    make(&f, text);
+    if (tangent_new(&t, f.n, T * B, &err)) fail_msg("%s: %s", text, err.msg);
+    for (int64_t i = 0; i < f.n->params; i++) w[i] = net_get(f.n, i), v[i] = number(6, i, 1);
+    for (int k = -2; k <= 2; k++) outputs_at(&f, w, v, k * h, y[k + 2]);
+    for (int64_t i = 0; i < f.n->params; i++) net_set(f.n, i, w[i]);
+    tangent_run(t, &f.s, v);
+    const dual *made = tangent_output(t, f.n->d.layers - 1);
+    for (int i = 0; i < T * B * OUTPUTS; i++) {
+        double difference = (8 * (y[3][i] - y[1][i]) - (y[4][i] - y[0][i])) / (12 * h);
+        if (!(fabs(made[i][0] - y[2][i]) < 1e-12)) fail_msg("%s: value %d is %g off", text, i, made[i][0] - y[2][i]);
+        if (!(fabs(made[i][1] - difference) < 1e-7))
+            fail_msg("%s: derivative %d is %g, not %g", text, i, made[i][1], difference);
+    }
+    tangent_free(t), drop(&f);
+}
+static void test_tangent(void **state)
+{
+    (void)state;
+    each_network(check_tangent);
+    check_tangent("dense 6 sigmoid; gru 3 bidirectional residual; lstm 2 reverse; dense");
+    check_tangent("lstm 4 coupled norm-gates peephole project 2 clip 2; gru 3 bias-two learned-state; dense tanh");
+    check_tangent("lstm 3 no-input-gate no-forget gate-recurrence peephole-full; elman 3 project 2 clip 0.5; dense");
+    check_tangent(
+        "gru-before 3 bias-two; mgu 3 bias-none; indrnn 2 bias-none; jordan 3 tanh-output relu; dense no-bias");
+}
+static double dot(const double *a, const double *b, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+static void test_products(void **state)
+{
+    static double v[MOST], u[MOST], Gv[MOST], Gu[MOST], up[MOST], down[MOST];
+    static const double structural[] = { 0, 0.3 };
+    fixture f;
+    curvature c;
+    (void)state;
+    make(&f, "lstm 3 peephole; gru 3; dense");
+    const int64_t N = f.n->params;
+    assert_int_equal(curvature_new(&c, f.w, T * B, NULL), LACO_OK);
+    c.s = &f.s, c.scale = 1.0 / B;
+    for (int64_t i = 0; i < N; i++) v[i] = number(7, i, 1), u[i] = number(8, i, 1);
+    double plain = 0, states = 0; /* v G v, and the same with a share of the states' changes */
+    for (int k = 0; k < 2; k++) {
+        c.structural = structural[k];
+        curvature_product(&c, v, Gv), curvature_product(&c, u, Gu);
+        assert_true(fabs(dot(u, Gv, N) - dot(v, Gu, N)) < 1e-12 * fabs(dot(u, Gv, N)) + 1e-13);
+        assert_true(dot(v, Gv, N) > 0.01 && dot(u, Gu, N) > 0.01);
+        plain = k ? plain : dot(v, Gv, N), states = dot(v, Gv, N);
+    }
+    double moved = 0;
+    tangent_run(c.t, &f.s, v);
+    for (int i = 0; i < T * B * 3; i++)
+        for (int l = 0; l < 2; l++) moved += tangent_output(c.t, l)[i][1] * tangent_output(c.t, l)[i][1];
+    assert_true(fabs(states - plain - structural[1] * 2 * c.scale * moved) < 1e-12 * states);
+    /* where the outputs are the targets the Hessian is G: differences of the gradient */
+    int64_t ld;
+    loss(&f);
+    const double *y = net_output(f.n, f.n->d.layers, &ld);
+    for (int i = 0; i < T * B * OUTPUTS; i++)
+        if (!isnan(f.y[i])) f.y[i] = y[i / OUTPUTS * ld + i % OUTPUTS];
+    c.structural = 0;
+    curvature_product(&c, v, Gv);
+    const double h = 1e-5;
+    for (int64_t i = 0; i < N; i++) net_set(f.n, i, net_get(f.n, i) + h * v[i]);
+    sweep_load(f.w, NULL), gradient(&f, "bptt", up);
+    for (int64_t i = 0; i < N; i++) net_set(f.n, i, net_get(f.n, i) - 2 * h * v[i]);
+    sweep_load(f.w, NULL), gradient(&f, "bptt", down);
+    for (int64_t i = 0; i < N; i++) assert_true(fabs((up[i] - down[i]) / (2 * h) - Gv[i]) < 1e-7);
+    curvature_free(&c), drop(&f);
+}
+/* A network that is linear in its weights is done in one step; others fall at every step. */
+static void nothing(void *ctx) { (void)ctx; }
+static double after_steps(const char *text, int steps, double damping, int64_t iterations)
+{
+    fixture f;
+    void *own = NULL;
+    const way *v = find("hessian-free");
+    make(&f, text);
+    f.set.cg = iterations, f.set.damping = damping;
+    assert_int_equal(v->make(&own, f.w, &f.set, NULL), LACO_OK);
+    double before = loss(&f), now;
+    for (int i = 0; i < steps; i++, before = now) {
+        v->run(&(way_call){ .w = f.w, .set = &f.set, .own = own, .s = &f.s, .ready = nothing });
+        now = loss(&f);
+        assert_true(now <= before);
+    }
+    v->free(own), drop(&f);
+    return before;
+}
+static void test_newton(void **state)
+{
+    (void)state;
+    /* conjugate gradients end after as many iterations as there are weights */
+     */
+    double one_step = after_steps("window 2; dense", 1, 1e-9, 10), ten = after_steps("window 2; dense", 10, 1e-9, 100);
+    assert_true(one_step - ten < 1e-4 * ten);
+    assert_true(after_steps("elman 4; dense", 30, 1, 100) < 0.3 * after_steps("elman 4; dense", 0, 1, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bptt),      cmocka_unit_test(test_rtrl),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_truncated), cmocka_unit_test(test_online), cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_evolution),
+        cmocka_unit_test(test_bptt),      cmocka_unit_test(test_rtrl),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_truncated), cmocka_unit_test(test_online),  cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_evolution), cmocka_unit_test(test_tangent), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_newton),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
