@@ -17,6 +17,7 @@ const example examples[] = {
     { "info", "laco info book.safetensors" },
     { "selftest", "laco selftest" },
     { "bench", "laco bench gemm --threads 1" },
+    { "compare-gradients", "laco compare-gradients --length 50 --model \"lstm 8; dense\"" },
     { NULL, NULL },
 };
 

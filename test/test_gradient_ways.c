@@ -392,7 +392,6 @@ static void test_newton(void **state)
 {
     (void)state;
     /* conjugate gradients end after as many iterations as there are weights */
-     */
     double one_step = after_steps("window 2; dense", 1, 1e-9, 10), ten = after_steps("window 2; dense", 10, 1e-9, 100);
     assert_true(one_step - ten < 1e-4 * ten);
     assert_true(after_steps("elman 4; dense", 30, 1, 100) < 0.3 * after_steps("elman 4; dense", 0, 1, 1));

@@ -44,7 +44,8 @@ static void rows_are_sound(void **state)
 static void rows_do_not_collide(void **state)
 {
     (void)state;
-    static const char *const commands[] = { "train", "sample", "eval", "score", "stream", "info", "selftest", "bench" };
+    static const char *const commands[] = { "train", "sample", "eval", "score", "stream", "info", "selftest", "bench",
+                                            "compare-gradients" };
     int count;
     const laco_option *rows = laco_options(&count);
     for (size_t c = 0; c < sizeof commands / sizeof commands[0]; c++) {

@@ -52,6 +52,7 @@ static const command_row commands[] = {
     { "train lm", lm_train }, { "resume", run_resume },     { "sample", lm_sample },
     { "eval", lm_eval },      { "score", lm_score },        { "stream", run_stream },
     { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
+    { "compare-gradients", compare_gradients },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -9,27 +9,22 @@
  */
 #include "gradient/way.h"
 
-static void sequence_done(const way_call *c)
-{
-    if (c->ready) c->ready(c->ctx);
-}
-
 void bptt_full(const way_call *c)
 {
     part all = whole(c->s);
     sweep_forward(c->w, c->s, &all, 1 / (double)c->s->B, NULL, NULL);
     sweep_backward(c->w, true, NULL, NULL);
-    sequence_done(c);
+    way_ready(c);
 }
 
 static void one_by_one(const way_call *c, double scale)
 {
     if (!c->ready) scale /= (double)c->s->B;
-    for (int64_t b = 0; b < c->s->B; b++) {
+    for (int64_t b = 0; b < c->s->B && !way_stopped(c); b++) {
         part one = { .row = b, .rows = 1, .steps = c->s->T };
         sweep_forward(c->w, c->s, &one, scale, NULL, NULL);
         sweep_backward(c->w, true, NULL, NULL);
-        sequence_done(c);
+        way_ready(c);
     }
 }
 void bptt_online(const way_call *c) { one_by_one(c, 1); }
@@ -57,6 +52,6 @@ void bptt_truncated(const way_call *c)
         if (!sweep_counts(c->w->n, c->s, &back)) continue;
         sweep_forward(c->w, c->s, &back, 1 / (double)B, from ? state : NULL, NULL);
         sweep_backward(c->w, true, NULL, NULL);
-        sequence_done(c);
+        way_ready(c);
     }
 }

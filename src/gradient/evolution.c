@@ -39,7 +39,7 @@ static void measure(const way_call *c, const double *w)
 {
     part all = whole(c->s);
     net *n = c->w->n;
-    for (int64_t k = 0; k < c->set->population; k++) {
+    for (int64_t k = 0; k < c->set->population && !way_stopped(c); k++) {
         double sigma = k % 2 ? -c->set->sigma : c->set->sigma;
         for (int64_t i = 0; i < n->params; i++) ((double *)n->w)[i] = w[i] + sigma * noise(c, k / 2, i);
         sweep_load(c->w, NULL);
@@ -61,5 +61,5 @@ void evolution_run(const way_call *c)
         for (int64_t i = 0; i < N; i++) g[i] += by * noise(c, k / 2, i);
     }
     c->w->work += (double)population / 2 * (double)N;
-    if (c->ready) c->ready(c->ctx);
+    way_ready(c);
 }

@@ -61,7 +61,7 @@ static void keep_point(newton *h, double q, int64_t N)
 }
 
 /* Minimises q from x; r = A x + g, q = x (r + g) / 2. */
-static void conjugate_gradients(newton *h, int64_t most, int64_t N)
+static void conjugate_gradients(const way_call *c, newton *h, int64_t N)
 {
     double next = LEAST_ITERATIONS / 2;
     h->points = 0;
@@ -69,7 +69,7 @@ static void conjugate_gradients(newton *h, int64_t most, int64_t N)
     for (int64_t i = 0; i < N; i++) h->r[i] = h->Ap[i] + h->g[i], h->p[i] = -h->r[i];
     double rr = dot(h->r, h->r, N), q = (dot(h->x, h->r, N) + dot(h->x, h->g, N)) / 2;
     h->fall[0] = q;
-    for (int64_t k = 1; k <= most && rr > 0; k++) {
+    for (int64_t k = 1; k <= c->set->cg && rr > 0 && !way_stopped(c); k++) {
         damped(h, h->p, h->Ap, N);
         double curve = dot(h->p, h->Ap, N), a = rr / curve, before = rr;
         if (!(curve > 0)) break;
@@ -118,7 +118,7 @@ void newton_run(const way_call *c)
     sweep_backward(c->w, true, NULL, NULL);
     memcpy(h->g, n->g, bytes);
     for (int64_t i = 0; i < N; i++) h->x[i] = decay * h->step[i];
-    conjugate_gradients(h, c->set->cg, N);
+    conjugate_gradients(c, h, N);
     int k = best_point(c, h, &loss);
     const double *p = h->point[k], slope = dot(h->g, p, N), ratio = (loss - before) / h->q[k];
     if (!c->ready) { /* only looked at */
@@ -135,5 +135,5 @@ void newton_run(const way_call *c)
     memcpy(h->step, h->point[k], bytes);
     loss_at(c, h, p, a);
     memset(n->g, 0, bytes);
-    c->ready(c->ctx);
+    way_ready(c);
 }

@@ -80,7 +80,7 @@ static void one_sequence(const way_call *c, rtrl *r, int64_t b)
 {
     const int64_t S = c->w->states, N = c->w->n->params;
     const double *before = NULL;
-    for (int64_t t = 0; t < c->s->T; t++) {
+    for (int64_t t = 0; t < c->s->T && !way_stopped(c); t++) {
         part p = { .row = b, .rows = 1, .step = t, .steps = 1 };
         double *after = r->state[t % 2];
         if (sweep_counts(c->w->n, c->s, &p)) {
@@ -98,5 +98,5 @@ static void one_sequence(const way_call *c, rtrl *r, int64_t b)
 void rtrl_run(const way_call *c)
 {
     for (int64_t b = 0; b < c->s->B; b++) one_sequence(c, c->own, b);
-    if (c->ready) c->ready(c->ctx);
+    way_ready(c);
 }

@@ -23,7 +23,13 @@ typedef struct way_call {
        that the exact ones become the gradient of the mean loss of s. */
     void (*ready)(void *ctx);
     void *ctx;
+    const volatile int *stop; /* set: end soon, without ready; or NULL */
 } way_call;
+static inline bool way_stopped(const way_call *c) { return c->stop && *c->stop; }
+static inline void way_ready(const way_call *c) /* the last thing of a gradient */
+{
+    if (c->ready && !way_stopped(c)) c->ready(c->ctx);
+}
 
 typedef struct way {
     const char *name, *about;

@@ -15,7 +15,8 @@
 #define RATE "Learning rate"
 #define GENERATION "Generation"
 #define GENERAL "General"
-#define ANY_JOB "train resume sample eval score stream info selftest bench"
+#define COMPARE "compare-gradients"
+#define ANY_JOB "train resume sample eval score stream info selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
@@ -38,6 +39,8 @@ static const laco_option option_rows[] = {
     { "restore", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL, "Goes on from this file of --save." },
     { "save", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Where the state goes at the end, so that the stream can go on another day." },
+    { "length", COMPARE, DATA, 'i', "30", 2, 10000, NULL, "steps", "Length of the sequences of the adding problem." },
+    { "csv", COMPARE, DATA, 'p', NULL, 0, 0, NULL, NULL, "Where the curves go, a table of numbers." },
     { "valid", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text to validate on, instead of the end of --data." },
     { "test", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "A text that is looked at once, when training is over." },
     { "split", "train", DATA, 'f', "0.1", 0, 0.9, NULL, "of the text",
@@ -55,6 +58,8 @@ static const laco_option option_rows[] = {
     { "model", "train", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"embed 64; lstm 256 x2; dense\". Replaces the options of this section that "
       "name cells and sizes." },
+    { "model", COMPARE, NETWORK, 's', "elman 16; dense", 0, 0, NULL, NULL,
+      "The network in words, such as \"lstm 8; dense\"; it ends in a layer with one output." },
     { "cell", "train", NETWORK, 's', "lstm", 0, 0, NULL, NULL, "The recurrent cell; laco help cells lists them." },
     { "hidden", "train", NETWORK, 'i', "256", 0, 65536, NULL, "units",
       "Units of each recurrent layer. 0: the default." },
@@ -127,6 +132,31 @@ static const laco_option option_rows[] = {
     { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "Appends the figures of training here, a JSON object a line." },
 
+    { "ways", COMPARE, TRAINING, 's', NULL, 0, 0, NULL, NULL,
+      "The ways to compare, such as bptt,rtrl; all of them when not given: bptt, truncated, online, averaged, rtrl, "
+      "evolution, hessian-free." },
+    { "seconds", COMPARE, TRAINING, 'f', "8", 0.01, 1e6, NULL, "seconds", "Training time of each way." },
+    { "updates", COMPARE, TRAINING, 'i', "0", 0, HUGE_COUNT, NULL, "updates",
+      "Ends each way after so many updates. 0: no limit." },
+    { "batch", COMPARE, TRAINING, 'i', "20", 1, 1024, NULL, "sequences",
+      "Sequences of one gradient; hessian-free takes 8 times as many." },
+    { "optimizer", COMPARE, TRAINING, 'e', "adam", 0, 0, "sgd|momentum|nesterov|rmsprop|adam", NULL,
+      "How weights follow gradients, the same for all but hessian-free." },
+    { "clip", COMPARE, TRAINING, 'f', "1", 0, 1e9, NULL, NULL, "Largest norm of a gradient. 0: no limit." },
+    { "truncate", COMPARE, TRAINING, 's', "5,10", 0, 0, NULL, NULL,
+      "Of truncated: a gradient every so many steps, carried back over so many." },
+    { "population", COMPARE, TRAINING, 'i', "40", 2, 100000, NULL, "networks",
+      "Of evolution: perturbed networks of an update." },
+    { "sigma", COMPARE, TRAINING, 'f', "0.05", 1e-6, 100, NULL, NULL,
+      "Of evolution: standard deviation of the perturbations." },
+    { "cg", COMPARE, TRAINING, 'i', "100", 1, 10000, NULL, "iterations",
+      "Of hessian-free: most iterations of conjugate gradients for a step." },
+    { "damping", COMPARE, TRAINING, 'f', "0.1", 0, 1e9, NULL, NULL,
+      "Of hessian-free: lambda to begin with; it follows how well steps are foreseen." },
+    { "structural", COMPARE, TRAINING, 'f', "0.01", 0, 1e9, NULL, NULL,
+      "Of hessian-free: share of the damping that is laid on changes of the hidden states." },
+
+    { "lr", COMPARE, RATE, 'f', "0.002", 0, 1000, NULL, NULL, "The learning rate of the optimizer." },
     { "lr", "train resume", RATE, 'f', NULL, 0, 1000, NULL, NULL,
       "The learning rate; its default is that of the optimizer, such as 0.002 of adam." },
     { "schedule", "train", RATE, 'e', "cosine", 0, 0, "constant|step|cosine|plateau", NULL,
@@ -168,11 +198,13 @@ static const laco_option option_rows[] = {
       "What the weights are rounded to: bf16 halves the memory to read, int8 quarters it." },
     { "threads", "stream", GENERAL, 'i', "1", 0, 8, NULL, "threads",
       "Threads that share a step, worth it from about 256 units. 0: the cores that may be used." },
-    { "seed", "train sample", GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
+    { "threads", COMPARE, GENERAL, 'i', "1", 0, 1024, NULL, "threads",
+      "Threads of each way. 0: LACO_THREADS where it is set, otherwise the cores that may be used." },
+    { "seed", "train sample " COMPARE, GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
     { "threads", "train resume sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume eval score info selftest bench", GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };

@@ -30,5 +30,5 @@ laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const cha
 const char *task_count(int64_t n, char to[32]);
 
 /* The rows of task functions; src/api/job.c names the commands. */
-task_fn lm_train, lm_sample, lm_eval, lm_score, model_info, run_stream, run_selftest, run_bench;
+task_fn lm_train, lm_sample, lm_eval, lm_score, model_info, run_stream, run_selftest, run_bench, compare_gradients;
 #endif
