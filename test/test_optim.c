@@ -1,5 +1,6 @@
 /* Optimizers against plain restatements in double, over 20 updates with weight decay and clipped gradients; what help
-   says of their defaults; norms and bounds of gradients; everything in float and double, for any number of threads. */
+   says of their defaults; norms and bounds of gradients; averages of weights; noise and dropped weights number by
+   number, and their statistics; everything in float and double, for any number of threads. */
 #include "base/rng.h"
 #include "net/kernels.h"
 #include <float.h>
@@ -304,12 +305,200 @@ static void test_norm_and_clip(void **state)
         }
 }
 
+/* ---- averages ---- */
+static void test_average(void **state)
+{
+    static const double decays[] = { 0, 0.9, 0.99, 1 };
+    enum { ROUNDS = 150 };
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        double w[4] = { 0 }, mean[4] = { 0 }, weight[ROUNDS + 1];
+        float same[4] = { 0.3f, -5, 0, 7 }, still[4] = { 0 };
+        for (int64_t t = 1; t <= ROUNDS; t++) {
+            for (int i = 0; i < 4; i++) w[i] = rng_uniform(3, RNG_TEST, (uint64_t)(4 * t + i));
+            double share = average_share(decays[k], t);
+            real[1]->optim->average(pools[2], 4, mean, w, share);
+            real[0]->optim->average(pools[2], 4, still, same, share);
+            for (int64_t i = 1; i < t; i++) weight[i] *= 1 - share;
+            weight[t] = share;
+        }
+        double sum = 0, want = 0;
+        for (int64_t t = 1; t <= ROUNDS; t++) {
+            sum += weight[t], want += weight[t] * rng_uniform(3, RNG_TEST, (uint64_t)(4 * t + 2));
+            if (decays[k] == 1) assert_true(fabs(weight[t] - 1.0 / ROUNDS) < 1e-12);
+        }
+        assert_true(fabs(sum - 1) < 1e-12); /* not biased towards the zeros it began with */
+        assert_true(fabs(mean[2] - want) < 1e-12);
+        assert_memory_equal(still, same, sizeof same);
+        if (decays[k] == 0.9) assert_true(fabs(weight[ROUNDS - 3] - 0.1 * 0.9 * 0.9 * 0.9) < 1e-12);
+        if (decays[k] == 0) assert_true(mean[1] == w[1]);
+    }
+    assert_true(average_share(0.99, 4) == 0.25 && fabs(average_share(0.99, 400) - 0.01) < 1e-12);
+}
+static void test_add_scaled(void **state)
+{
+    (void)state;
+    for (int r = 0; r < 2; r++) {
+        void *x = new_reals(r, NUMBERS), *y = new_reals(r, NUMBERS), *old = new_reals(r, NUMBERS);
+        fill(r, x, NUMBERS, 1, 1), fill(r, y, NUMBERS, 2, 1), fill(r, old, NUMBERS, 2, 1);
+        real[r]->optim->add_scaled(pools[3], NUMBERS, y, x, -0.75);
+        for (int64_t i = 0; i < NUMBERS; i++)
+            assert_true(fabs(at(r, y, i) - (at(r, old, i) - 0.75 * at(r, x, i))) < 2e-7);
+        mem_free(x), mem_free(y), mem_free(old);
+    }
+}
+
+/* ---- noise and dropped weights ---- the words of a place: blocks of 16 counters side by side */
+static uint32_t word_at(const optim_draw *d, int64_t chunk, int word, int lane)
+{
+    uint32_t w[4];
+    rng_block(d->seed, d->purpose | d->update << 24, (uint64_t)(chunk * 16 + lane), w);
+    return w[word];
+}
+static double plain_normal(const optim_draw *d, int64_t i)
+{
+    int64_t k = i % 64, pair = k / 32, lane = k % 16;
+    uint32_t a = word_at(d, i / 64, (int)(2 * pair), (int)lane), b = word_at(d, i / 64, (int)(2 * pair + 1), (int)lane);
+    double u = ((a >> 8 & 0xfffffe) + 1) * 0x1p-24, t = (((b >> 8 & 0xfffffe) + 1) * 0x1p-24 - 0.5) * acos(-1) / 2;
+    double r = sqrt(-2 * log(u)) * (b & 2 ? 1 : -1);
+    bool sine = (k / 16 % 2 == 1) != (b & 1);
+    return r * (sine ? sin(t) : cos(t));
+}
+static bool plain_keeps(const optim_draw *d, int64_t i, double rate)
+{
+    int64_t k = i % 128;
+    return (word_at(d, i / 128, (int)(k / 32), (int)(k % 16)) >> (k / 16 % 2 * 16) & 0xffff) >= rate * 65536;
+}
+static const optim_draw draws[] = { { 1, RNG_WEIGHT_NOISE, 0 },
+                                    { UINT64_C(0x123456789abcdef), RNG_WEIGHT_DROP, (UINT64_C(1) << 40) - 3 } };
+static void check_perturbations(int r, const optim_draw *d)
+{
+    const double tolerance = r == REAL_FLOAT ? 3e-6 : 1e-14, rate = 0.375;
+    const optim_range whole = { 0, SOME };
+    void *from = new_reals(r, SOME), *to = new_reals(r, SOME);
+    fill(r, from, SOME, 1, 1);
+    real[r]->optim->add_normal(pools[2], SOME, to, from, 0.5, d);
+    for (int64_t i = 0; i < SOME; i++)
+        if (!(fabs(at(r, to, i) - at(r, from, i) - 0.5 * plain_normal(d, i)) <= tolerance))
+            fail_msg("normal number %d is %.17g, not %.17g", (int)i, 2 * (at(r, to, i) - at(r, from, i)),
+                     plain_normal(d, i));
+    real[r]->optim->drop(pools[2], 1, &whole, to, from, rate, d);
+    for (int64_t i = 0; i < SOME; i++)
+        assert_true(fabs(at(r, to, i) - at(r, from, i) / (1 - rate) * plain_keeps(d, i, rate)) <= tolerance);
+    mem_free(from), mem_free(to);
+}
+static void test_perturbations(void **state)
+{
+    static const char *const isas[] = { "portable", "avx2", NULL }; /* NULL: the best */
+    (void)state;
+    const char *before = getenv("LACO_ISA");
+    for (int k = 0; k < 3; k++) {
+        const kernels *const best[2] = { real[0], real[1] };
+        for (int r = 0; isas[k] && r < 2; r++) {
+            setenv("LACO_ISA", isas[k], 1);
+            if (kernels_choose(&real[r], r, NULL)) real[r] = best[r]; /* of another processor */
+        }
+        for (int r = 0; r < 2; r++) check_perturbations(r, &draws[0]), check_perturbations(r, &draws[1]);
+        real[0] = best[0], real[1] = best[1];
+    }
+    if (before)
+        setenv("LACO_ISA", before, 1);
+    else
+        unsetenv("LACO_ISA");
+}
+static void test_normal_statistics(void **state)
+{
+    enum { N = 1 << 20, CLASSES = 12, SEED = 2 };
+    float *x = mem_new(N, sizeof *x);
+    double moment[5] = { 0 }, lag[3] = { 0 }, share[CLASSES] = { 0 }, chi = 0;
+    static const int lags[] = { 1, 16, 32 };
+    (void)state;
+    real[0]->optim->add_normal(pools[3], N, x, x, 1, &(optim_draw){ SEED, RNG_WEIGHT_NOISE, 0 });
+    for (int i = 0; i < N; i++) {
+        double v = (double)x[i];
+        for (int k = 1; k <= 4; k++) moment[k] += pow(v, k) / N;
+        for (int k = 0; k < 3 && i >= lags[k]; k++) lag[k] += v * (double)x[i - lags[k]] / N;
+        share[(int)fmin(CLASSES - 1, fmax(0, floor((v + 3) * 2)))] += 1.0 / N;
+        assert_true(fabs(v) < 5.8);
+    }
+    assert_true(fabs(moment[1]) < 0.004 && fabs(moment[2] - 1) < 0.006);
+    assert_true(fabs(moment[3]) < 0.012 && fabs(moment[4] - 3) < 0.04);
+    for (int k = 0; k < 3; k++) assert_true(fabs(lag[k]) < 0.004);
+    for (int k = 0; k < CLASSES; k++) {
+        double from = k ? erfc(-(k / 2.0 - 3) / sqrt(2)) / 2 : 0;
+        double to = k + 1 < CLASSES ? erfc(-((k + 1) / 2.0 - 3) / sqrt(2)) / 2 : 1;
+        chi += N * (share[k] - (to - from)) * (share[k] - (to - from)) / (to - from);
+    }
+    assert_true(chi < 31.3); /* 11 degrees of freedom; one seed of 1000 fails */
+    mem_free(x);
+}
+/* The same for any number of threads and in place, and every update its own. */
+static void test_normal_repeats(void **state)
+{
+    float *w = new_reals(0, NUMBERS), *a = new_reals(0, NUMBERS), *b = new_reals(0, NUMBERS);
+    (void)state;
+    fill(0, w, NUMBERS, 1, 1);
+    optim_draw d = draws[1];
+    real[0]->optim->add_normal(pools[1], NUMBERS, a, w, 0.1, &d);
+    for (int t = 1; t <= 3; t++) {
+        memcpy(b, w, NUMBERS * sizeof(float));
+        real[0]->optim->add_normal(pools[t], NUMBERS, b, b, 0.1, &d);
+        assert_memory_equal(a, b, NUMBERS * sizeof(float));
+    }
+    for (int k = 0; k < 3; k++) {
+        optim_draw other = d;
+        if (k == 0) other.update++;
+        if (k == 1) other.purpose = RNG_GRADIENT_NOISE;
+        if (k == 2) other.seed++;
+        int64_t same = 0;
+        real[0]->optim->add_normal(pools[2], NUMBERS, b, w, 0.1, &other);
+        for (int64_t i = 0; i < NUMBERS; i++) same += a[i] == b[i];
+        assert_true(same < 10);
+    }
+    real[0]->optim->add_normal(pools[2], NUMBERS, b, w, 0, &d);
+    assert_memory_equal(b, w, NUMBERS * sizeof(float));
+    mem_free(w), mem_free(a), mem_free(b);
+}
+/* Ranges: what lies between stays; the places that are dropped do not depend on how the array is cut. */
+static void test_drop_ranges(void **state)
+{
+    static const optim_range ranges[] = { { 5, 0 }, { 7, 130 }, { 1000, OPTIM_BLOCK }, { 2 * OPTIM_BLOCK - 1, 30 } };
+    const optim_range whole = { 0, NUMBERS };
+    (void)state;
+    for (int r = 0; r < 2; r++) {
+        void *w = new_reals(r, NUMBERS), *all = new_reals(r, NUMBERS);
+        int64_t dropped = 0, inside = 0;
+        fill(r, w, NUMBERS, 1, 1);
+        real[r]->optim->drop(pools[1], 1, &whole, all, w, 0.5, &draws[0]);
+        for (int64_t i = 0; i < NUMBERS; i++) dropped += at(r, all, i) == 0;
+        assert_true(fabs((double)dropped / NUMBERS - 0.5) < 4 * 0.5 / sqrt(NUMBERS));
+        for (int t = 1; t <= 3; t++) {
+            void *part = new_reals(r, NUMBERS);
+            fill(r, part, NUMBERS, 1, 1);
+            real[r]->optim->drop(pools[t], 4, ranges, part, part, 0.5, &draws[0]);
+            for (int64_t i = 0; i < NUMBERS; i++) {
+                bool in = false;
+                for (int k = 0; k < 4; k++) in = in || (i >= ranges[k].offset && i < ranges[k].offset + ranges[k].size);
+                assert_true(at(r, part, i) == at(r, in ? all : w, i)), inside += in;
+            }
+            mem_free(part);
+        }
+        assert_int_equal(inside, 3 * (130 + OPTIM_BLOCK + 30));
+        real[r]->optim->drop(pools[1], 1, &whole, all, w, 0, &draws[0]);
+        assert_memory_equal(all, w, (size_t)(NUMBERS * real[r]->real_size));
+        mem_free(w), mem_free(all);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_optimizers),     cmocka_unit_test(test_optimizer_threads),
         cmocka_unit_test(test_optimizer_rows), cmocka_unit_test(test_graves_variance),
         cmocka_unit_test(test_choices),        cmocka_unit_test(test_norm_and_clip),
+        cmocka_unit_test(test_average),        cmocka_unit_test(test_add_scaled),
+        cmocka_unit_test(test_perturbations),  cmocka_unit_test(test_normal_statistics),
+        cmocka_unit_test(test_normal_repeats), cmocka_unit_test(test_drop_ranges),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -23,6 +23,7 @@
 #define OPTIM_H
 #include "base/base.h"
 #include "base/pool.h"
+#include "base/rng.h"
 
 typedef struct optim_step {
     double lr, momentum, beta1, beta2, eps, weight_decay;
@@ -35,13 +36,39 @@ typedef struct optim_row {
     int slots;                              /* buffers of state, each as large as the parameters */
     bool full_batch; /* compares gradients from update to update: each must be that of all the data */
 } optim_row;
+/* What random numbers are made from: each is a function of these and of its place in the array. */
+typedef struct optim_draw {
+    uint64_t seed;
+    enum rng_purpose purpose;
+    uint64_t update; /* below 2^40 */
+} optim_draw;
+typedef struct optim_range {
+    int64_t offset, size; /* within the parameters */
+} optim_range;
 typedef struct optim_ops {
     const optim_row *(*row)(int i); /* NULL past the last */
     /* w, g [n]; state [slots][n] */
     void (*update)(int row, pool *p, int64_t n, void *w, const void *g, void *state, const optim_step *s);
     double (*norm)(pool *p, int64_t n, const void *g, double *partial); /* Euclidean; partial: optim_partials(n) */
     void (*clip_value)(pool *p, int64_t n, void *g, double limit);
+    /* mean += share (w - mean): see average_share */
+    void (*average)(pool *p, int64_t n, void *mean, const void *w, double share);
+    void (*add_scaled)(pool *p, int64_t n, void *y, const void *x, double a); /* y += a x */
+    /* to = from + sigma N(0,1); to may be from. Weight noise (Graves 2011); gradient noise (Neelakantan et al. 2015) */
+    void (*add_normal)(pool *p, int64_t n, void *to, const void *from, double sigma, const optim_draw *d);
+    /* In the ranges: to = 0 with probability `rate`, otherwise from / (1 - rate); to may be from. The same draw drops
+       the same places of weights and of their gradient (Wan et al. 2013; Merity et al. 2017). */
+    void (*drop)(pool *p, int64_t ranges, const optim_range *r, void *to, const void *from, double rate,
+                 const optim_draw *d);
 } optim_ops;
+/* Share of the count-th weights in a moving average (count 1: the first). The average is the plain mean (Polyak &
+   Juditsky 1992) as long as that is shorter than what `decay` forgets, from then on exponential, so it is never biased
+   towards its beginning. decay 1: the plain mean for ever. */
+static inline double average_share(double decay, int64_t count)
+{
+    double plain = 1 / (double)count;
+    return 1 - decay > plain ? 1 - decay : plain;
+}
 enum { OPTIM_BLOCK = 16384 };
 static inline int64_t optim_partials(int64_t n) { return ceil_div(n, OPTIM_BLOCK); }
 #endif

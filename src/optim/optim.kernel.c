@@ -1,6 +1,5 @@
 /* The updates of optim.h, and the norm and bounds of gradients. */
-#include "optim/optim.h"
-#include "math/simd.h"
+#include "optim/optim_kernel.h"
 #include <math.h>
 
 typedef struct job {
@@ -210,4 +209,5 @@ static void N(clip_value)(pool *p, int64_t n, void *g, double limit)
     pool_run(p, optim_partials(n), update_task, &r);
 }
 extern const optim_ops N(optim_ops);
-const optim_ops N(optim_ops) = { N(optim_row), N(update), N(norm), N(clip_value) };
+const optim_ops N(optim_ops) = { N(optim_row), N(update),     N(norm),       N(clip_value),
+                                 N(average),   N(add_scaled), N(add_normal), N(drop) };
