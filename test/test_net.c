@@ -195,7 +195,7 @@ static double loss_of(net *n, bool symbols)
     assert_int_equal(net_load(n, true, !symbols, NULL), LACO_OK);
     net_reset(n);
     net_forward(n, &p, symbols ? (const void *)ids : x, WIDE, layers);
-    if (symbols) return net_softmax(n, &p, targets, 1, NULL);
+    if (symbols) return net_softmax(n, &p, targets, 1, 0, NULL);
     const double *y = net_output(n, layers, &ld);
     for (int64_t r = 0; r < R; r++)
         for (int64_t i = 0; i < n->outputs; i++) sum += y[r * ld + i] * dy[r * WIDE + i];
@@ -333,7 +333,7 @@ static void measure(net *n, int64_t steps, double *log_prob)
         }
         const pass ps = { .b = { steps, ROWS, offs[steps], act, offs } };
         net_forward(n, &ps, in_ids, 1, n->d.layers - 1);
-        net_softmax(n, &ps, target, 1, p);
+        net_softmax(n, &ps, target, 1, 0, p);
         net_carry(n);
         for (int64_t t = 0; t < steps; t++)
             for (int64_t b = 0; b < act[t]; b++) log_prob[(t0 + t) * ROWS + b] = p[offs[t] + b];
@@ -369,7 +369,7 @@ static void train_step(net *n, void *moments, int64_t update, const ragged *r)
     memset(n->g, 0, (size_t)(n->params * n->k->real_size));
     assert_int_equal(net_load(n, true, false, NULL), LACO_OK);
     net_forward(n, &p, ids, 1, n->d.layers - 1);
-    double loss = net_softmax(n, &p, targets, 1.0 / R, NULL);
+    double loss = net_softmax(n, &p, targets, 1.0 / R, 0, NULL);
     assert_true(isfinite(loss));
     n->k->optim->update(4, n->pool, n->params, n->w, n->g, moments, &s);
     net_carry(n);

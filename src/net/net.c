@@ -206,7 +206,7 @@ void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers
     }
 }
 
-double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double *log_prob)
+double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
 {
     int last = n->d.layers - 1;
     const layer_spec *s = &n->d.layer[last];
@@ -221,6 +221,7 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
                           .R = p->b.R,
                           .target = target,
                           .scale = scale,
+                          .smoothing = smoothing,
                           .log_prob = log_prob };
     if (p->train) {
         rows.dweight = real_at(n, n->g, weight), rows.dbias = s->bias ? real_at(n, n->g, bias) : NULL;

@@ -60,7 +60,7 @@ void net_carry(net *n); /* … from the final states of the last forward, row by
 void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers);
 const void *net_output(const net *n, int layers, int64_t *ld);
 /* Softmax cross entropy of the last layer: the sum of -log p. train: gradients are added to g, all layers. */
-double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double *log_prob);
+double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob);
 /* dy: gradient of the output of layer `layers`-1, backwards through all of them. dx: of the input, or NULL. */
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx);
 

@@ -50,5 +50,5 @@ double net_learn(net *n, const pass *p, const void *x, int64_t ldx, const net_lo
 {
     if (loss->kind != LOSS_SOFTMAX) return learn_outputs(n, p, x, ldx, loss);
     net_forward(n, p, x, ldx, n->d.layers - 1);
-    return net_softmax(n, p, loss->classes, loss->scale, loss->log_prob);
+    return net_softmax(n, p, loss->classes, loss->scale, loss->smoothing, loss->log_prob);
 }

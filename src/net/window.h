@@ -13,6 +13,7 @@ typedef struct net_loss {
     const int32_t *classes; /* [R] softmax: the right class; -1: the row does not count */
     const float *y;         /* [R][outputs] the others: the right numbers; NaN: does not count */
     double scale;           /* of the gradient: 1 / what the loss is divided by */
+    double smoothing;       /* of labels, softmax: the share of all classes in the gradient; 0: none */
     double *log_prob;       /* [R] softmax: log p of the right class, or NULL */
 } net_loss;
 

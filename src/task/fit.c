@@ -129,6 +129,34 @@ static void show_training(fit *f)
                                           .elapsed = now - f->began,
                                           .left = share > 0 ? spent * (1 - share) / share : -1 });
 }
+/* Back to the best weights, with half the rate: what came after them has led nowhere. */
+enum { MOST_ROLLBACKS = 10 };
+static laco_status roll_back(fit *f, const char *why, laco_error *err)
+{
+    if (!f->best) return fail(err, LACO_ENUMERIC, -1, "%s, and there is no best network yet to go back to", why);
+    if (f->c.rollbacks >= MOST_ROLLBACKS)
+        return fail(err, LACO_ENUMERIC, -1, "%s, after %d returns to the best network", why, MOST_ROLLBACKS);
+    restore_best(f), trainer_restart(f->t, 0.5), f->c.rollbacks++;
+    task_note(f->j, "back      %s: on from the weights of epoch %lld with half the rate", why,
+              (long long)f->c.best_epoch);
+    return LACO_OK;
+}
+/* What a window came to: skipped updates are told once, an error may be answered by going back. */
+static laco_status heed_window(fit *f, const window_result *w, laco_status st, laco_error *err)
+{
+    if (st == LACO_ENUMERIC && f->rolls_back) {
+        char why[sizeof err->msg];
+        snprintf(why, sizeof why, "%s", err ? err->msg : "the loss is not finite");
+        return roll_back(f, why, err);
+    }
+    const train_counts *c = trainer_counted(f->t);
+    if (w->update == NOT_FINITE && c->not_finite == 1)
+        task_note(f->j, "skipped   an update that is not finite; others that follow are only counted");
+    if (w->update == OUTLIER && c->outliers == 1)
+        task_note(f->j, "skipped   an outlier: loss %.4g, gradient %.3g; others that follow are only counted",
+                  w->loss / (double)max64(1, w->tokens), w->norm);
+    return st;
+}
 static laco_status train_windows(fit *f, const train_batch *b, laco_error *err)
 {
     laco_status st = LACO_OK;
@@ -136,8 +164,10 @@ static laco_status train_windows(fit *f, const train_batch *b, laco_error *err)
     if (f->from) st = fit_resume_batch(f, err);
     while (!st && trainer_more(f->t) && !ends(f)) {
         window_result w;
-        if ((st = trainer_window(f->t, point_of(f), &w, err))) break;
-        f->train.loss += w.loss, f->train.tokens += w.tokens, f->c.done += w.tokens, f->seen += w.tokens;
+        st = trainer_window(f->t, point_of(f), &w, err);
+        if (st || w.update > UPDATED) st = heed_window(f, &w, st, err);
+        if (isfinite(w.loss)) f->train.loss += w.loss, f->train.tokens += w.tokens;
+        f->c.done += w.tokens, f->seen += w.tokens;
         f->c.step = trainer_next(f->t);
         show_training(f);
         if (fit_checkpoint_due(f)) fit_checkpoint(f, 0, false);
@@ -195,7 +225,7 @@ static void note_epoch(fit *f, const fit_score *valid, double seconds, bool best
 static bool is_better(const fit *f, const fit_score *valid)
 {
     fit_score best = fit_best(f);
-    if (!valid->tokens || !f->best) return true;
+    if (!valid->tokens || !f->best) return !valid->tokens || isfinite(valid->loss);
     if (f->judge < 0) return fit_loss(valid) < fit_loss(&best);
     double now = valid->metric[f->judge], then = best.metric[f->judge];
     return f->task->metric[f->judge].higher ? now > then : now < then;
@@ -210,9 +240,16 @@ static laco_status measure(fit *f, fit_score *valid, laco_error *err)
     f->j->stop = &never;
     laco_status st = f->task->measure(f->ctx, valid, err);
     f->j->stop = stop;
-    if (!st && valid->tokens && !isfinite(valid->loss))
+    if (!st && valid->tokens && !isfinite(valid->loss) && !f->rolls_back)
         st = fail(err, LACO_ENUMERIC, -1, "the validation loss is not finite; use a smaller --lr or set --clip");
     return st;
+}
+static bool diverges(const fit *f, const fit_score *valid)
+{
+    fit_score best = fit_best(f);
+    if (!valid->tokens || !f->best) return false;
+    if (!isfinite(valid->loss)) return f->rolls_back;
+    return f->worse > 0 && fit_loss(valid) > fit_loss(&best) + f->worse * fabs(fit_loss(&best));
 }
 /* After an epoch, or when training is cut short: validation, and the model when it is the best. */
 static laco_status end_epoch(fit *f, bool *best, laco_error *err)
@@ -227,6 +264,7 @@ static laco_status end_epoch(fit *f, bool *best, laco_error *err)
     note_epoch(f, &valid, seconds, *best);
     if (!*best) f->c.stale++, f->c.plateaus++;
     st = log_epoch(f, &valid, seconds, err);
+    if (!st && diverges(f, &valid)) return roll_back(f, "validation has become worse", err);
     return st || !*best ? st : keep_best(f, &valid, err);
 }
 /* Patience is at its end, or there is nothing left to learn. */
@@ -283,4 +321,14 @@ void fit_json(const fit *f, json_out *o)
     json_key(o, "best_epoch"), json_int(o, f->c.best_epoch);
     json_key(o, "updates"), json_int(o, trainer_counted(f->t)->updates);
     json_key(o, "seconds"), json_number(o, f->x.elapsed);
+    const train_counts *c = trainer_counted(f->t);
+    const struct {
+        const char *name;
+        int64_t count;
+    } guarded[] = { { "clipped", c->clipped },
+                    { "not_finite", c->not_finite },
+                    { "outliers", c->outliers },
+                    { "rollbacks", f->c.rollbacks } };
+    for (size_t i = 0; i < sizeof guarded / sizeof *guarded; i++)
+        if (guarded[i].count) json_key(o, guarded[i].name), json_int(o, guarded[i].count);
 }

@@ -43,7 +43,7 @@ typedef struct fit_counts {
     int64_t epoch, batch, step; /* the next window: epochs done, batch of this epoch, step of that batch */
     int64_t done;               /* tokens of this epoch */
     int64_t train_tokens, best_epoch, best_tokens, best_updates, best_clipped;
-    int64_t stale, plateaus, solved, log_bytes;
+    int64_t stale, plateaus, solved, rollbacks, log_bytes;
     train_counts trained;
 } fit_counts;
 typedef struct fit_figures {
@@ -71,6 +71,8 @@ typedef struct fit {
     checkpoints *to;
     file_log *log;
     int judge;                                  /* the metric that says what is best; -1: the loss */
+    bool rolls_back;                            /* a loss that is not finite: back to the best */
+    double worse;                               /* so is a validation that is worse by this share; 0: off */
     int64_t seen, seen_before;                  /* tokens of this process; before this epoch */
     double began, limit, epoch_began, training; /* seconds: clock, of --minutes, clock, of the epochs before */
     double saved, noted, checked;               /* when the model, a note, a checkpoint was last written */

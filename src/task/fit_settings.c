@@ -29,6 +29,9 @@ laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error 
                               .warmup = options_int(o, "warmup"),
                               .decay_start = options_int(o, "decay-start") };
     s->clip = options_real(o, "clip"), s->clip_value = options_real(o, "clip-value");
+    s->advance = options_int(o, "advance"), s->smoothing = options_real(o, "label-smoothing");
+    s->skip_nan = !strcmp(options_text(o, "on-nan"), "skip"), s->outlier = options_real(o, "outlier");
+    f->rolls_back = !strcmp(options_text(o, "on-nan"), "rollback"), f->worse = options_real(o, "rollback");
     s->per_sequence = !strcmp(options_text(o, "reduction"), "sequence");
     f->epochs = options_int(o, "epochs"), f->limit = options_real(o, "minutes") * 60;
     return schedule_named(&s->schedule.row, options_text(o, "schedule"), err);

@@ -91,6 +91,9 @@ static const laco_option option_rows[] = {
     { "steps", "train", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens",
       "How far errors are carried back through time before the weights are changed." },
     { "steps", "eval info", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens", "Steps that are computed at a time." },
+    { "advance", "train", TRAINING, 'i', "0", 0, 1000000, NULL, "tokens",
+      "Steps from one window to the next. Fewer than --steps: windows overlap, so that every error is carried back "
+      "over --steps less --advance steps at least: BPTT(--advance, --steps). 0: as many as --steps." },
     { "mode", "train", TRAINING, 'e', "stream", 0, 0, "stream|line", NULL,
       "stream: the text is one long sequence, read in --batch places at once. line: every line is a sequence of its "
       "own." },
@@ -110,6 +113,15 @@ static const laco_option option_rows[] = {
     { "clip", "train", TRAINING, 'f', "1", 0, 1e9, NULL, NULL, "Largest norm of the whole gradient. 0: no limit." },
     { "clip-value", "train", TRAINING, 'f', "0", 0, 1e9, NULL, NULL,
       "Largest size of every number of the gradient. 0: no limit." },
+    { "label-smoothing", "train", TRAINING, 'f', "0", 0, 0.99, NULL, NULL,
+      "Share of the right answer that is spread over all symbols (Szegedy et al. 2016). Losses are shown without it." },
+    { "on-nan", "train", TRAINING, 'e', "stop", 0, 0, "stop|skip|rollback", NULL,
+      "What is done about a loss or gradient that is not finite: end with an error that says where it is, leave the "
+      "update out, or go back to the best network with half the rate." },
+    { "outlier", "train", TRAINING, 'f', "0", 0, 1000, NULL, "deviations",
+      "Leaves out updates whose loss or gradient norm lies so many standard deviations above those before. 0: none." },
+    { "rollback", "train", TRAINING, 'f', "0", 0, 1000, NULL, "of the loss",
+      "Goes back to the best network with half the rate when validation is worse than the best by this share. 0: never." },
     { "reduction", "train", TRAINING, 'e', "token", 0, 0, "token|sequence", NULL,
       "The loss is the mean over tokens, or the sum over each sequence, averaged over sequences." },
     { "patience", "train resume", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",

@@ -14,7 +14,7 @@ struct trainer {
     int64_t *active, *off; /* [steps], [steps + 1] */
     ragged r;
     train_batch b;
-    int64_t at, counted; /* first step of the next window; steps of this one that count */
+    int64_t from, at, counted; /* first step of this window, of the next; steps of this one that count */
 };
 
 static const optim_row *row_of(const net *n, const train_settings *s) { return n->k->optim->row(s->optimizer); }
@@ -79,7 +79,8 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     trainer *t = mem_new(1, sizeof *t);
     if (!t) return fail_memory(err, sizeof *t);
     t->n = n, t->s = *s;
-    t->s.accumulate = max64(1, s->accumulate);
+    t->s.accumulate = max64(1, s->accumulate), t->c.rate_factor = 1;
+    t->s.advance = s->advance > 0 && s->advance < s->steps ? s->advance : s->steps;
     st = net_reserve(n, s->steps * s->batch, s->batch, true, err);
     if (!st) st = net_reserve_loss(n, s->loss, s->steps * s->batch, err);
     if (!st) st = take_memory(t, err);
@@ -89,7 +90,11 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
 }
 
 /* ---- windows ---- */
-void trainer_begin(trainer *t, const train_batch *b) { t->b = *b, t->at = 0, net_reset(t->n); }
+void trainer_begin(trainer *t, const train_batch *b)
+{
+    t->b = *b, t->from = t->at = 0, t->c.fresh = false;
+    net_reset(t->n);
+}
 bool trainer_more(const trainer *t) { return t->b.B && t->at < t->b.row[0].length; }
 
 static int32_t symbol_at(const train_batch *b, int64_t i)
@@ -115,12 +120,12 @@ static bool put_answer(trainer *t, int64_t to, int64_t position, bool counts)
     }
     return any;
 }
-/* Step i of a row as row `to` of the window. */
-static void put_step(trainer *t, int64_t to, const text_row *row, int64_t i)
+/* Step i of a row as row `to` of the window; it counts from `first` on. */
+static void put_step(trainer *t, int64_t to, const text_row *row, int64_t i, int64_t first)
 {
     const train_batch *b = &t->b;
     int64_t p = row->start + i;
-    bool counts = i >= row->quiet;
+    bool counts = i >= row->quiet && i >= first;
     if (b->ids)
         t->ids[to] = symbol_at(b, p - 1);
     else
@@ -136,23 +141,55 @@ static void put_step(trainer *t, int64_t to, const text_row *row, int64_t i)
 static pass next_window(trainer *t, bool train)
 {
     const train_batch *b = &t->b;
-    int64_t active = b->B;
+    int64_t active = b->B, ahead = train ? t->s.advance : t->s.steps, first = t->at ? t->at + t->s.steps - ahead : 0;
+    if (t->c.fresh)
+        net_reset(t->n);
+    else if (t->at)
+        net_carry(t->n);
     t->r = (ragged){ .B = b->B, .active = t->active, .off = t->off };
-    t->counted = 0, t->off[0] = 0;
+    t->from = t->at, t->counted = 0, t->off[0] = 0, t->c.fresh = false;
     for (int64_t i = 0; i < t->s.steps; i++) {
-        while (active && b->row[active - 1].length <= t->at + i) active--;
+        while (active && b->row[active - 1].length <= t->from + i) active--;
         if (!active) break;
-        for (int64_t r = 0; r < active; r++) put_step(t, t->off[i] + r, &b->row[r], t->at + i);
+        for (int64_t r = 0; r < active; r++) put_step(t, t->off[i] + r, &b->row[r], t->from + i, first);
         t->active[i] = active, t->off[i + 1] = t->off[i] + active, t->r.T = i + 1;
     }
     t->r.R = t->off[t->r.T];
-    if (t->at) net_carry(t->n);
-    t->at += t->r.T;
+    t->at += t->from + t->r.T < b->row[0].length ? ahead : t->r.T;
     return (pass){ .b = t->r, .train = train, .update = (uint64_t)t->c.windows, .seed = t->s.seed };
+}
+/* Windows that overlap: the states where the next one begins, with the weights of this one. */
+static void walk_ahead(trainer *t, const pass *p, const void *x)
+{
+    pass part = *p;
+    if (t->at - t->from == t->r.T) return;
+    part.b.T = t->at - t->from, part.b.R = t->off[part.b.T];
+    net_forward(t->n, &part, x, t->ldx, t->n->d.layers - 1);
 }
 static const void *inputs_of(const trainer *t) { return t->n->symbols ? (const void *)t->ids : t->x; }
 
 /* ---- updates ---- */
+enum { DRIFT_BEGINS = 100 }; /* updates before one can be an outlier */
+static bool far_above(const train_drift *d, double x, double deviations)
+{
+    return d->seen >= DRIFT_BEGINS && x > d->mean + deviations * sqrt(d->variance);
+}
+static void drift(train_drift *d, double x)
+{
+    double part = fmax(0.01, 1.0 / (double)++d->seen), off = x - d->mean;
+    d->mean += part * off, d->variance = (1 - part) * (d->variance + part * off * off);
+}
+/* Whether the gradient is to be followed; if not, it is counted and dropped. */
+static int judge_gradient(trainer *t, const window_result *w)
+{
+    double loss = w->loss / (double)max64(1, w->tokens), size = log(w->norm + 1e-300);
+    if (!isfinite(w->norm) || !isfinite(w->loss)) return t->c.not_finite++, t->c.fresh = !isfinite(w->loss), NOT_FINITE;
+    if (t->s.outlier <= 0) return UPDATED;
+    if (far_above(&t->c.loss, loss, t->s.outlier) || far_above(&t->c.norm, size, t->s.outlier))
+        return t->c.outliers++, OUTLIER;
+    drift(&t->c.loss, loss), drift(&t->c.norm, size);
+    return UPDATED;
+}
 static laco_status update_weights(trainer *t, schedule_point at, window_result *out, laco_error *err)
 {
     net *n = t->n;
@@ -161,16 +198,18 @@ static laco_status update_weights(trainer *t, schedule_point at, window_result *
     double windows = (double)t->c.pending;
     if (t->s.clip_value > 0) ops->clip_value(n->pool, n->params, n->g, t->s.clip_value * windows);
     out->norm = ops->norm(n->pool, n->params, n->g, t->partial) / windows;
-    if (!isfinite(out->norm) || !isfinite(out->loss))
+    out->update = judge_gradient(t, out), t->c.pending = 0;
+    if (out->update == NOT_FINITE && !t->s.skip_nan)
         return fail(err, LACO_ENUMERIC, t->c.updates,
                     "the %s is not finite at update %lld; use a smaller --lr or set --clip",
                     isfinite(out->loss) ? "gradient" : "loss", (long long)t->c.updates + 1);
+    if (out->update != UPDATED) return LACO_OK;
     bool cut = t->s.clip > 0 && out->norm > t->s.clip;
     at.update = t->c.updates;
-    s.lr = out->lr = schedule_lr(&t->s.schedule, &at), s.update = ++t->c.updates;
+    s.lr = out->lr = schedule_lr(&t->s.schedule, &at) * t->c.rate_factor, s.update = ++t->c.updates;
     s.gradient_scale = (cut ? t->s.clip / out->norm : 1) / windows;
     ops->update(t->s.optimizer, n->pool, n->params, n->w, n->g, t->moments, &s);
-    t->c.clipped += cut, t->c.pending = 0, out->updated = true;
+    t->c.clipped += cut;
     return LACO_OK;
 }
 laco_status trainer_flush(trainer *t, schedule_point at, window_result *out, laco_error *err)
@@ -185,9 +224,10 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
     laco_status st = net_load_loss(n, t->s.loss, true, err);
     if (st) return st;
     if (!t->c.pending) memset(n->g, 0, (size_t)n->params * (size_t)n->k->real_size);
-    net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y };
+    net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y, .smoothing = t->s.smoothing };
     loss.scale = t->s.per_sequence ? 1.0 / (double)t->b.B : 1.0 / (double)max64(1, t->counted);
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
+    walk_ahead(t, &p, inputs_of(t));
     t->c.windows++, t->c.pending++;
     return t->c.pending < t->s.accumulate ? LACO_OK : update_weights(t, at, out, err);
 }
@@ -201,7 +241,7 @@ void trainer_measure_window(trainer *t, window_result *out, double *log_prob)
 }
 
 const ragged *trainer_ragged(const trainer *t) { return &t->r; }
-int64_t trainer_position(const trainer *t) { return t->at - t->r.T; }
+int64_t trainer_position(const trainer *t) { return t->from; }
 int64_t trainer_next(const trainer *t) { return t->at; }
 const train_counts *trainer_counted(const trainer *t) { return &t->c; }
 net *trainer_net(const trainer *t) { return t->n; }
@@ -224,6 +264,11 @@ int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS])
         if (reals) parts[count++] = (train_part){ state_names[i], n->state[i][1], reals };
     }
     return count;
+}
+void trainer_restart(trainer *t, double factor)
+{
+    if (t->moments) memset(t->moments, 0, (size_t)(moments_of(t->n, &t->s) * t->n->k->real_size));
+    t->c.rate_factor *= factor, t->c.pending = 0, t->c.fresh = true;
 }
 void trainer_count(trainer *t, const train_counts *c) { t->c = *c; }
 void trainer_seek(trainer *t, int64_t step) { t->at = step; }

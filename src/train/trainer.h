@@ -29,20 +29,34 @@ typedef struct train_batch {
 
 typedef struct train_settings {
     int64_t steps, batch; /* window; most rows of a batch */
+    int64_t advance;      /* steps to the next window, up to `steps`; 0: as many. Fewer: the windows overlap, and only
+                             the steps that no window before has judged count (BPTT(h; h') of Williams & Peng 1990) */
     int64_t accumulate;   /* windows of an update; 0: one */
     loss_kind loss;
     int optimizer;
     optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
     double clip, clip_value; /* 0: off */
+    double smoothing;        /* of labels */
+    bool skip_nan;           /* an update that is not finite is left out; else it is an error */
+    double outlier;          /* an update is left out whose loss or norm is so many deviations above the mean; 0: off */
     uint64_t seed;
     bool per_sequence; /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
 
+/* Mean and variance of the recent past, with weights that fall by 1/100 an update. */
+typedef struct train_drift {
+    double mean, variance;
+    int64_t seen;
+} train_drift;
 /* What training has counted so far: a part of every checkpoint. */
 typedef struct train_counts {
-    int64_t windows, pending; /* walked; of them since the last update */
-    int64_t updates, clipped; /* of the weights; of them with a gradient that was cut to --clip */
+    int64_t windows, pending;     /* walked; of them since the last update */
+    int64_t updates, clipped;     /* of the weights; of them with a gradient that was cut to --clip */
+    int64_t not_finite, outliers; /* updates that were left out */
+    int64_t fresh;                /* the next window does not begin where the last one ended: that is not finite */
+    double rate_factor;           /* of the learning rate, beside its schedule */
+    train_drift loss, norm;       /* of the mean loss and of the logarithm of the norm */
 } train_counts;
 
 typedef struct trainer trainer;
@@ -54,11 +68,11 @@ typedef struct window_result {
     double loss;     /* sum over the steps that counted */
     int64_t tokens;  /* steps that counted */
     double norm, lr; /* of the gradient before clipping, when the weights were updated */
-    bool updated;
+    enum { NOT_YET, UPDATED, NOT_FINITE, OUTLIER } update; /* whether the weights were changed; why they were not */
 } window_result;
 void trainer_begin(trainer *t, const train_batch *b); /* the next window starts the batch */
 bool trainer_more(const trainer *t);
-/* One window, and an update when it completes one. */
+/* One window, and an update when it completes one. LACO_ENUMERIC: it is not finite and was left out. */
 laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err);
 /* The update of the windows that still wait for one. */
 laco_status trainer_flush(trainer *t, schedule_point at, window_result *out, laco_error *err);
@@ -79,6 +93,8 @@ typedef struct train_part {
 enum { TRAIN_PARTS = 3 + MAX_LAYERS };
 /* The weights, the state of the optimizer and, inside a batch, the states of its rows before the next window. */
 int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS]);
+/* After weights were put in place by hand: the optimizer begins anew, at `factor` of the learning rate. */
+void trainer_restart(trainer *t, double factor);
 void trainer_count(trainer *t, const train_counts *c); /* what was counted before */
 void trainer_seek(trainer *t, int64_t step);           /* after trainer_begin: the next window begins there */
 int64_t trainer_next(const trainer *t);                /* first step of the next window */
