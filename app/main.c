@@ -41,7 +41,7 @@ static int run_group(const char *group, int argc, char **argv)
     for (const char *const *job = laco_names("command"); *job; job++) {
         if (!first_word_is(*job, group)) continue;
         const char *task = second_word(*job);
-        only = *job;
+        if (!only) only = *job;
         if (argc > 0 && strcmp(argv[0], task) == 0) return run_command(*job, argc - 1, argv + 1);
         nearest_try(&near, task);
     }

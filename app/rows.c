@@ -7,6 +7,7 @@ const example examples[] = {
     { "train lm", "laco train lm --data book.txt --out m.safetensors --unit word --minutes 10" },
     { "train lm", "laco train lm --data book.txt --out m.safetensors --cell gru --hidden 512" },
     { "train lm", "laco train lm --data book.txt --out m.safetensors --checkpoint run --every 5m" },
+    { "train compose", "laco train compose --data chorales.json --out c.safetensors --dropout 0.5" },
     { "resume", "laco resume run" },
     { "resume", "laco resume run --epochs 40 --lr 0.0005" },
     { "sample", "laco sample book.safetensors --prime \"Once upon\" --length 500" },

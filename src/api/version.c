@@ -86,6 +86,7 @@ static bool command_row(int i, named *out)
 {
     static const char *const rows[][2] = {
         { "train lm", "Trains a language model on a text and saves the best one." },
+        { "train compose", "Trains a network to predict which notes of polyphonic music sound next." },
         { "resume", "Goes on with a training run from its checkpoints, after a stop, a crash or a power cut." },
         { "sample", "Writes text with a model." },
         { "eval", "Measures how well a model predicts a text." },

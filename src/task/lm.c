@@ -1,4 +1,5 @@
 #include "task/lm.h"
+#include "base/rng.h"
 #include <math.h>
 
 void lm_text_free(lm_text *t) { mem_free(t->ids), t->ids = NULL; }
@@ -23,6 +24,16 @@ laco_status lm_encode(lm_text *out, const vocab *v, const char *bytes, size_t n,
     if (out->n < 2)
         return lm_text_free(out),
                fail(err, LACO_EFORMAT, -1, "%s has too few symbols to predict one; give a longer text", name);
+    return LACO_OK;
+}
+
+laco_status lm_refuse_future(const laco_model *m, laco_error *err)
+{
+    for (int i = 0; i < m->net->d.layers; i++)
+        if (m->net->d.layer[i].bidirectional || m->net->d.layer[i].cell.reverse)
+            return fail(err, LACO_EINVAL, -1,
+                        "a network that predicts what comes next must not see it: take \"bidirectional\" or "
+                        "\"reverse\" out of the network");
     return LACO_OK;
 }
 
@@ -58,6 +69,17 @@ static int longest_first(const void *a, const void *b)
 }
 void lm_sort_rows(text_row *rows, int64_t n) { qsort(rows, (size_t)n, sizeof *rows, longest_first); }
 
+void lm_draw_rows(text_row *rows, int64_t n, int64_t batch, uint64_t seed, int64_t epoch)
+{
+    for (int64_t i = n - 1; i > 0; i--) {
+        double u = rng_uniform(seed, RNG_SHUFFLE | (uint64_t)epoch << 8, (uint64_t)i);
+        int64_t k = (int64_t)(u * (double)(i + 1));
+        text_row x = rows[i];
+        rows[i] = rows[k], rows[k] = x;
+    }
+    for (int64_t i = 0; i < n; i += batch) lm_sort_rows(rows + i, min64(batch, n - i));
+}
+
 void lm_fit_window(train_settings *s, int64_t n, bool lines)
 {
     s->batch = min64(s->batch, max64(1, n));
@@ -89,6 +111,15 @@ static void measure_batch(trainer *t, const train_batch *b, const measurement *m
                                            .left = done > 0 ? elapsed * (total - done) / done : -1 });
     }
 }
+void lm_measure_rows(trainer *t, const train_batch *all, int64_t batch, int64_t tokens, task_job *j, lm_loss *out)
+{
+    measurement m = { j, clock_seconds(), tokens };
+    for (int64_t i = 0; i < all->B && !*j->stop; i += batch) {
+        train_batch b = *all;
+        b.row += i, b.B = min64(batch, all->B - i);
+        measure_batch(t, &b, &m, out);
+    }
+}
 static laco_status measure_lines(trainer *t, const lm_text *text, const train_settings *s, int32_t eos, task_job *j,
                                  lm_loss *out, laco_error *err)
 {
@@ -97,11 +128,7 @@ static laco_status measure_lines(trainer *t, const lm_text *text, const train_se
     laco_status st = lm_lines(text, eos, &rows, &n, err);
     if (st) return st;
     lm_sort_rows(rows, n);
-    measurement m = { j, clock_seconds(), text->n - 1 };
-    for (int64_t i = 0; i < n && !*j->stop; i += s->batch) {
-        train_batch b = { .ids = text->ids, .row = rows + i, .B = min64(s->batch, n - i) };
-        measure_batch(t, &b, &m, out);
-    }
+    lm_measure_rows(t, &(train_batch){ .ids = text->ids, .row = rows, .B = n }, s->batch, text->n - 1, j, out);
     mem_free(rows);
     return LACO_OK;
 }

@@ -29,9 +29,16 @@ void lm_loss_json(json_out *o, const char *key, lm_loss l); /* {"nats", "bits", 
 laco_status lm_lines(const lm_text *t, int32_t eos, text_row **rows, int64_t *count, laco_error *err);
 /* The rows of a batch longest first; equal lengths keep their order. */
 void lm_sort_rows(text_row *rows, int64_t n);
+/* The rows in the order of an epoch, a function of seed and epoch (Fisher-Yates), each batch sorted. */
+void lm_draw_rows(text_row *rows, int64_t n, int64_t batch, uint64_t seed, int64_t epoch);
+
+laco_status lm_refuse_future(const laco_model *m, laco_error *err);
 
 /* No larger a batch and window than a text of n symbols can fill. */
 void lm_fit_window(train_settings *s, int64_t n, bool lines);
+
+/* Loss of rows that stand alone, all->row[0 .. all->B), longest first, in batches; adds to *out. After trainer_load. */
+void lm_measure_rows(trainer *t, const train_batch *all, int64_t batch, int64_t tokens, task_job *j, lm_loss *out);
 
 enum { LM_CONTEXT = 512 }; /* symbols before each stream of a measurement that do not count */
 /* Loss of a text: as streams with LM_CONTEXT symbols of context each, or line by line. */

@@ -8,7 +8,6 @@
 #include "task/ngram.h"
 #include <math.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 typedef struct lm_run {
     task_job *j;
@@ -123,15 +122,6 @@ static void shorthand(const lm_run *r, buf *out)
     if (drop > 0) buf_printf(out, "; dropout %g", drop);
     buf_printf(out, "; dense%s", tied ? " tied" : "");
 }
-static laco_status refuse_future(const laco_model *m, laco_error *err)
-{
-    for (int i = 0; i < m->net->d.layers; i++)
-        if (m->net->d.layer[i].bidirectional || m->net->d.layer[i].cell.reverse)
-            return fail(err, LACO_EINVAL, -1,
-                        "a language model must not see what comes next: take \"bidirectional\" or \"reverse\" out of "
-                        "the network");
-    return LACO_OK;
-}
 static laco_status set_metadata(lm_run *r, laco_error *err)
 {
     buf voc = { 0 };
@@ -156,7 +146,7 @@ static laco_status make_network(lm_run *r, laco_error *err)
     if (!st && !r->m->net->symbols)
         st = fail(err, LACO_EINVAL, -1,
                   "the network of a language model begins with embed, as in \"embed 64; lstm 256; dense\"");
-    if (!st) st = refuse_future(r->m, err);
+    if (!st) st = lm_refuse_future(r->m, err);
     if (!st) st = set_metadata(r, err);
     weights_kind kind = WEIGHTS_FLOAT;
     if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
@@ -178,20 +168,14 @@ static void lay_out_streams(lm_run *r, int64_t epoch, train_batch *out)
     lm_sort_rows(r->rows, B);
     *out = (train_batch){ .ids = r->train.ids, .row = r->rows, .B = B, .circular = count, .first = 1 };
 }
-/* Lines in an order drawn anew each epoch (Fisher-Yates), each batch sorted by length. */
+/* Lines in an order drawn anew each epoch, each batch sorted by length. */
 static laco_status draw_lines(lm_run *r, int64_t epoch, laco_error *err)
 {
     int64_t n;
     mem_free(r->rows), r->rows = NULL;
     laco_status st = lm_lines(&r->train, vocab_eos(r->v), &r->rows, &n, err);
     if (st) return st;
-    for (int64_t i = n - 1; i > 0; i--) {
-        double u = rng_uniform(r->fit.s.seed, RNG_SHUFFLE | (uint64_t)epoch << 8, (uint64_t)i);
-        int64_t k = (int64_t)(u * (double)(i + 1));
-        text_row x = r->rows[i];
-        r->rows[i] = r->rows[k], r->rows[k] = x;
-    }
-    for (int64_t i = 0; i < n; i += r->fit.s.batch) lm_sort_rows(r->rows + i, min64(r->fit.s.batch, n - i));
+    lm_draw_rows(r->rows, n, r->fit.s.batch, r->fit.s.seed, epoch);
     r->row_count = n, r->drawn = epoch;
     return LACO_OK;
 }
@@ -316,31 +300,13 @@ static void result_json(const lm_run *r)
     json_end(&o, '}'), json_end(&o, '}');
 }
 
-/* Writing to a file that is also read would lose it. */
-static laco_status refuse_overwriting(const lm_run *r, const char *option, laco_error *err)
-{
-    static const char *const read[] = { "data", "valid", "test" };
-    const char *to = options_text(r->o, option);
-    struct stat written, there;
-    if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
-    for (int i = 0; i < TEXTS; i++) {
-        const char *from = options_text(r->o, read[i]);
-        if (r->j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev ||
-            there.st_ino != written.st_ino)
-            continue;
-        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", read[i],
-                    option, to, option);
-    }
-    return LACO_OK;
-}
-
 static laco_status prepare(lm_run *r, laco_error *err)
 {
     const char *out = options_text(r->o, "out");
     r->lines = !strcmp(options_text(r->o, "mode"), "line"), r->drawn = -1;
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
-    laco_status st = refuse_overwriting(r, "out", err);
-    if (!st) st = refuse_overwriting(r, "log", err);
+    laco_status st = task_refuse_overwriting(r->j, "out", err);
+    if (!st) st = task_refuse_overwriting(r->j, "log", err);
     if (!st) st = file_check_writable(out, err);
     if (!st) st = read_texts(r, err);
     if (!st) note_texts(r), st = make_network(r, err);

@@ -26,7 +26,10 @@ static const laco_option option_rows[] = {
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, or one "
       "--row." },
 
-    { "data", "train", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
+    { "data", "train.lm", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
+    { "data", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Piano rolls, a JSON file, plain or .gz: {\"train\": ..., \"valid\": ..., \"test\": ...}, each a list of sequences of "
+      "steps of MIDI notes." },
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The text to judge, plain or .gz; - is standard input." },
     { "data", "stream", DATA, 'p', "-", 0, 0, NULL, NULL,
@@ -55,6 +58,16 @@ static const laco_option option_rows[] = {
     { "vocab-size", "train", DATA, 'i', "0", 0, 2147483647, NULL, "words",
       "Keeps only the most frequent words; the rest becomes <unk>. With --unit word only. 0: no limit." },
 
+    { "model", "train.compose", NETWORK, 's', NULL, 0, 0, NULL, NULL,
+      "The network in words, such as \"lstm 128 peephole; dropout 0.5; dense\". Replaces the options of this section that "
+      "name cells and sizes." },
+    { "cell", "train.compose", NETWORK, 's', "lstm", 0, 0, NULL, NULL,
+      "The recurrent cell, with its words, such as \"lstm\"; laco help cells lists them." },
+    { "hidden", "train.compose", NETWORK, 'i', "128", 0, 65536, NULL, "units",
+      "Units of each recurrent layer. 0: the default." },
+    { "layers", "train.compose", NETWORK, 'i', "1", 0, 64, NULL, "layers", "Recurrent layers. 0: the default." },
+    { "dropout", "train.compose", NETWORK, 'f', "0", 0, 0.95, NULL, NULL,
+      "Share of the numbers behind each recurrent layer that is set to zero at random while training." },
     { "model", "train", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"embed 64; lstm 256 x2; dense\". Replaces the options of this section that "
       "name cells and sizes." },
@@ -82,12 +95,17 @@ static const laco_option option_rows[] = {
       "their "
       "way into products, sums stay float, and so do the weights that are updated and saved. About 1.5 times as fast "
       "where the processor has AVX-512 BF16, slower elsewhere." },
+    { "epochs", "train.compose", TRAINING, 'i', "50", 1, 1000000, NULL, "passes", "Times all sequences are read." },
     { "epochs", "train resume", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
     { "minutes", "train resume", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
       "Ends training after this time, with the schedule fitted to it. 0: no limit." },
+    { "batch", "train.compose", TRAINING, 'i', "16", 1, 65536, NULL, "sequences",
+      "Sequences that are trained side by side." },
     { "batch", "train", TRAINING, 'i', "32", 1, 65536, NULL, "rows",
       "Streams or lines that are trained side by side." },
     { "batch", "eval info", TRAINING, 'i', "32", 1, 65536, NULL, "rows", "Rows that are computed side by side." },
+    { "steps", "train.compose", TRAINING, 'i', "256", 1, 1000000, NULL, "steps",
+      "How far errors are carried back through time before the weights are changed." },
     { "steps", "train", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens",
       "How far errors are carried back through time before the weights are changed." },
     { "steps", "eval info", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens", "Steps that are computed at a time." },

@@ -1,6 +1,7 @@
 #include "task/task.h"
 #include "base/hash.h"
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define SEEN(j, member)                                                                                                \
     ((j)->watch && (j)->watch->size >= offsetof(laco_watch, member) + sizeof(j)->watch->member && (j)->watch->member)
@@ -36,18 +37,35 @@ void task_progress(task_job *j, const laco_progress *p)
     if (SEEN(j, progress)) j->watch->progress(j->watch->ctx, p);
 }
 
+static const char *const text_names[TEXTS] = { "data", "valid", "test" };
+
 laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err)
 {
-    static const char *const names[TEXTS] = { "data", "valid", "test" };
     laco_status st = LACO_OK;
-    *bytes = NULL, *n = 0, *name = options_text(j->o, names[which]);
+    *bytes = NULL, *n = 0, *name = options_text(j->o, text_names[which]);
     if (j->text[which]) {
-        *name = names[which], *n = j->length[which];
+        *name = text_names[which], *n = j->length[which];
         if (!(*bytes = mem_text(j->text[which], *n))) st = fail_memory(err, *n);
     } else if (*name)
         st = file_read(*name, (size_t)1 << 40, bytes, n, err);
     if (!st && *bytes) j->data_hash = hash_bytes(j->data_hash, *bytes, *n);
     return st;
+}
+
+laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_error *err)
+{
+    const char *to = options_text(j->o, option);
+    struct stat written, there;
+    if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
+    for (int i = 0; i < TEXTS; i++) {
+        const char *from = options_text(j->o, text_names[i]);
+        if (j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev ||
+            there.st_ino != written.st_ino)
+            continue;
+        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", text_names[i],
+                    option, to, option);
+    }
+    return LACO_OK;
 }
 
 const char *task_count(int64_t n, char to[32])

@@ -26,9 +26,11 @@ bool task_wants_progress(task_job *j);           /* not oftener than ten times a
 void task_progress(task_job *j, const laco_progress *p);
 /* The bytes of --data, --valid or --test; *bytes NULL when neither given. Freed with mem_free. */
 laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err);
+/* Writing to a file that is also read would lose it: LACO_EINVAL when the option names one. */
+laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_error *err);
 /* 1234567 as "1,234,567", in `to` */
 const char *task_count(int64_t n, char to[32]);
 
 /* The rows of task functions; src/api/job.c names the commands. */
-task_fn lm_train, lm_sample, lm_eval, lm_score, model_info, run_stream, run_selftest, run_bench, compare_gradients;
+task_fn lm_train, compose_train, lm_sample, lm_eval, lm_score, model_info, run_stream, run_selftest, run_bench, compare_gradients;
 #endif
