@@ -18,6 +18,10 @@ laco_status file_check_writable(const char *path, laco_error *err);   /* before 
 typedef struct file_log file_log;
 laco_status file_log_open(file_log **out, const char *path, laco_error *err);
 laco_status file_log_line(file_log *l, const char *line, laco_error *err);   /* adds the line break, flushes */
+/* Cut back to its first `position` bytes, or appended to as it is when it has fewer or is no plain file. */
+laco_status file_log_open_at(file_log **out, const char *path, int64_t position, laco_error *err);
+laco_status file_log_bytes(file_log *l, const void *bytes, size_t n, laco_error *err);   /* in one call, as they are */
+int64_t file_log_position(const file_log *l);   /* bytes of the file; 0: no plain file */
 void file_log_close(file_log *l);
 
 double clock_seconds(void);   /* monotonic */

@@ -20,7 +20,7 @@ static bool file_log_torn(int fd)
            last != '\n';
 }
 
-laco_status file_log_open(file_log **out, const char *path, laco_error *err)
+static laco_status file_log_start(file_log **out, const char *path, laco_error *err)
 {
     *out = NULL;
     int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
@@ -34,12 +34,29 @@ laco_status file_log_open(file_log **out, const char *path, laco_error *err)
         return fail_memory(err, sizeof *l + strlen(path));
     }
     *l = (file_log){ .fd = fd, .path = copy };
-    laco_status status = file_log_torn(fd) ? file_log_line(l, "", err) : LACO_OK;
-    if (status)
-        file_log_close(l);
-    else
-        *out = l;
+    *out = l;
+    return LACO_OK;
+}
+laco_status file_log_open(file_log **out, const char *path, laco_error *err)
+{
+    laco_status status = file_log_start(out, path, err);
+    if (!status && file_log_torn((*out)->fd)) status = file_log_line(*out, "", err);
+    if (status) file_log_close(*out), *out = NULL;
     return status;
+}
+laco_status file_log_open_at(file_log **out, const char *path, int64_t position, laco_error *err)
+{
+    laco_status status = file_log_start(out, path, err);
+    if (status || file_log_position(*out) <= position || !ftruncate((*out)->fd, position)) return status;
+    status = fail(err, LACO_EIO, -1, "cannot cut the log %s back to its first %lld bytes: %m", path,
+                  (long long)position);
+    file_log_close(*out), *out = NULL;
+    return status;
+}
+int64_t file_log_position(const file_log *l)
+{
+    struct stat st;
+    return fstat(l->fd, &st) == 0 && S_ISREG(st.st_mode) ? (int64_t)st.st_size : 0;
 }
 
 /* Line and break go out in one call, so that several writers of one log do not mix their lines. */
@@ -48,16 +65,20 @@ laco_status file_log_line(file_log *l, const char *line, laco_error *err)
     buf b = { 0 };
     buf_text(&b, line);
     buf_text(&b, "\n");
-    laco_status status = b.failed ? fail_memory(err, strlen(line)) : LACO_OK;
-    for (size_t done = 0; !status && done < b.len;) {
-        ssize_t k = write(l->fd, b.data + done, b.len - done);
+    laco_status status = b.failed ? fail_memory(err, strlen(line)) : file_log_bytes(l, b.data, b.len, err);
+    buf_free(&b);
+    return status;
+}
+laco_status file_log_bytes(file_log *l, const void *bytes, size_t n, laco_error *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t k = write(l->fd, (const char *)bytes + done, n - done);
         if (k > 0)
             done += (size_t)k;
         else if (k == 0 || errno != EINTR)
-            status = fail(err, LACO_EIO, -1, "cannot write the log %s: %m", l->path);
+            return fail(err, LACO_EIO, -1, "cannot write the log %s: %m", l->path);
     }
-    buf_free(&b);
-    return status;
+    return LACO_OK;
 }
 
 void file_log_close(file_log *l)
