@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "data/text.h"
-#include "optim/schedule.h"
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -267,38 +266,6 @@ static void vocabulary_and_texts(void **state)
         assert_int_equal(isnan(valid) ? 0 : valid, vocabularies[i].valid);
         assert_int_equal(isnan(test) ? 0 : test, vocabularies[i].test);
         done(&r);
-    }
-}
-
-static const struct {
-    const char *name;
-    schedule s;
-    schedule_point at;
-    double lr;
-} rates[] = {
-    { "constant", { .lr = 0.5 }, { .update = 7, .epoch = 3, .share = 0.7 }, 0.5 },
-    { "constant", { .lr = 1, .warmup = 10 }, { .update = 0 }, 0.1 },
-    { "constant", { .lr = 1, .warmup = 10 }, { .update = 9 }, 1 },
-    { "constant", { .lr = 1, .warmup = 10 }, { .update = 10 }, 1 },
-    { "step", { .lr = 1, .decay = 0.5, .decay_start = 4 }, { .epoch = 3 }, 1 },
-    { "step", { .lr = 1, .decay = 0.5, .decay_start = 4 }, { .epoch = 4 }, 0.5 },
-    { "step", { .lr = 1, .decay = 0.5, .decay_start = 4 }, { .epoch = 6 }, 0.125 },
-    { "plateau", { .lr = 2, .decay = 0.5 }, { .plateaus = 0 }, 2 },
-    { "plateau", { .lr = 2, .decay = 0.5 }, { .plateaus = 3 }, 0.25 },
-    { "cosine", { .lr = 1 }, { .share = 0 }, 1 },
-    { "cosine", { .lr = 1 }, { .share = 0.5 }, 0.505 },
-    { "cosine", { .lr = 1 }, { .share = 1 }, 0.01 },
-    { "cosine", { .lr = 1 }, { .share = 1.5 }, 0.01 },
-    { "cosine", { .lr = 1, .warmup = 4 }, { .share = 0.5, .update = 1 }, 0.2525 },
-};
-static void schedules(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        schedule s = rates[i].s;
-        assert_int_equal(schedule_named(&s.row, rates[i].name, NULL), LACO_OK);
-        if (fabs(schedule_lr(&s, &rates[i].at) - rates[i].lr) > 1e-12)
-            fail_msg("row %zu, %s: %g, not %g", i, rates[i].name, schedule_lr(&s, &rates[i].at), rates[i].lr);
     }
 }
 
@@ -763,7 +730,6 @@ int main(void)
         cmocka_unit_test(learns_more_than_a_bigram),
         cmocka_unit_test(same_bytes_for_any_threads),
         cmocka_unit_test(vocabulary_and_texts),
-        cmocka_unit_test(schedules),
         cmocka_unit_test(evaluation_is_the_validation_of_training),
         cmocka_unit_test(measuring_in_parallel_counts_every_symbol_once),
         cmocka_unit_test(the_best_is_kept),

@@ -74,8 +74,8 @@ static bool optimizer_row(int i, named *out)
 }
 static bool schedule_row(int i, named *out)
 {
-    const char *name = schedule_names()[i];
-    return name && put(out, name, schedule_about(name));
+    const char *name = schedule_name(i);
+    return name && put(out, name, schedule_about(i));
 }
 static bool initializer_row(int i, named *out)
 {

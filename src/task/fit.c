@@ -262,7 +262,7 @@ static laco_status end_epoch(fit *f, bool *best, laco_error *err)
     *best = is_better(f, &valid);
     f->c.solved = valid.tokens && f->task->solved && f->task->solved(f->ctx, &valid);
     note_epoch(f, &valid, seconds, *best);
-    if (!*best) f->c.stale++, f->c.plateaus++;
+    if (!*best) f->c.plateaus += schedule_waited(&f->s.schedule, ++f->c.stale);
     st = log_epoch(f, &valid, seconds, err);
     if (!st && diverges(f, &valid)) return roll_back(f, "validation has become worse", err);
     return st || !*best ? st : keep_best(f, &valid, err);

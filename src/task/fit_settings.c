@@ -27,7 +27,11 @@ laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error 
     s->schedule = (schedule){ .lr = given_or(o, "lr", row->lr),
                               .decay = options_real(o, "decay"),
                               .warmup = options_int(o, "warmup"),
-                              .decay_start = options_int(o, "decay-start") };
+                              .decay_start = options_int(o, "decay-start"),
+                              .final = options_real(o, "lr-final"),
+                              .periods = options_int(o, "periods"),
+                              .period_factor = options_real(o, "period-factor"),
+                              .plateau_patience = options_int(o, "plateau-patience") };
     s->clip = options_real(o, "clip"), s->clip_value = options_real(o, "clip-value");
     s->advance = options_int(o, "advance"), s->smoothing = options_real(o, "label-smoothing");
     s->skip_nan = !strcmp(options_text(o, "on-nan"), "skip"), s->outlier = options_real(o, "outlier");
