@@ -136,6 +136,7 @@ static laco_status roll_back(fit *f, const char *why, laco_error *err)
     if (!f->best) return fail(err, LACO_ENUMERIC, -1, "%s, and there is no best network yet to go back to", why);
     if (f->c.rollbacks >= MOST_ROLLBACKS)
         return fail(err, LACO_ENUMERIC, -1, "%s, after %d returns to the best network", why, MOST_ROLLBACKS);
+    trainer_show_average(f->t, false);
     restore_best(f), trainer_restart(f->t, 0.5), f->c.rollbacks++;
     task_note(f->j, "back      %s: on from the weights of epoch %lld with half the rate", why,
               (long long)f->c.best_epoch);
@@ -244,6 +245,22 @@ static laco_status measure(fit *f, fit_score *valid, laco_error *err)
         st = fail(err, LACO_ENUMERIC, -1, "the validation loss is not finite; use a smaller --lr or set --clip");
     return st;
 }
+/* NT-ASGD (Merity et al. 2017, algorithm 1): the average begins when validation is worse than the best of all but the
+   last n. */
+static void judge_average(fit *f, const fit_score *valid)
+{
+    int64_t n = f->patience_to_average, k = f->c.validated;
+    if (!n || !valid->tokens || trainer_counted(f->t)->averaging) return;
+    if (k > n) {
+        double left = f->x.lately[(k - 1 - n) % FIT_LATELY];
+        f->x.before = k == n + 1 ? left : fmin(f->x.before, left);
+        if (fit_loss(valid) > f->x.before) {
+            trainer_average(f->t);
+            task_note(f->j, "average   of the weights from here on");
+        }
+    }
+    f->x.lately[k % FIT_LATELY] = fit_loss(valid), f->c.validated++;
+}
 static bool diverges(const fit *f, const fit_score *valid)
 {
     fit_score best = fit_best(f);
@@ -263,6 +280,7 @@ static laco_status end_epoch(fit *f, bool *best, laco_error *err)
     f->c.solved = valid.tokens && f->task->solved && f->task->solved(f->ctx, &valid);
     note_epoch(f, &valid, seconds, *best);
     if (!*best) f->c.plateaus += schedule_waited(&f->s.schedule, ++f->c.stale);
+    judge_average(f, &valid);
     st = log_epoch(f, &valid, seconds, err);
     if (!st && diverges(f, &valid)) return roll_back(f, "validation has become worse", err);
     return st || !*best ? st : keep_best(f, &valid, err);
@@ -282,7 +300,10 @@ static laco_status one_epoch(fit *f, bool *whole, laco_error *err)
     laco_status st = train_epoch(f, whole, err);
     if (st) return st;
     if (!*whole) fit_checkpoint(f, 0, false); /* before the validation that only a stop brings */
-    if (f->c.done && (st = end_epoch(f, &best, err))) return st;
+    trainer_show_average(f->t, true);
+    if (f->c.done) st = end_epoch(f, &best, err);
+    trainer_show_average(f->t, false);
+    if (st) return st;
     f->c.epoch++, f->c.batch = f->c.step = f->c.done = 0;
     if (*whole && (best || is_major(f->c.epoch)) && clock_seconds() - f->checked > save_pause)
         fit_checkpoint(f, is_major(f->c.epoch) ? f->c.epoch : 0, best);

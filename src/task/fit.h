@@ -12,7 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/trainer.h"
 
-enum { FIT_METRICS = 4 };
+enum { FIT_METRICS = 4, FIT_LATELY = 33 };
 /* What was measured over some data. */
 typedef struct fit_score {
     double loss; /* sum over the tokens (or steps) that counted */
@@ -43,18 +43,20 @@ typedef struct fit_counts {
     int64_t epoch, batch, step; /* the next window: epochs done, batch of this epoch, step of that batch */
     int64_t done;               /* tokens of this epoch */
     int64_t train_tokens, best_epoch, best_tokens, best_updates, best_clipped;
-    int64_t stale, plateaus, solved, rollbacks, log_bytes;
+    int64_t stale, plateaus, solved, rollbacks, validated, log_bytes;
     train_counts trained;
 } fit_counts;
 typedef struct fit_figures {
     double train_loss, elapsed; /* sum of this epoch; seconds so far */
     double best_loss, best_metric[FIT_METRICS];
+    double lately[FIT_LATELY]; /* the last validations, in a ring; the k-th in place k % FIT_LATELY */
+    double before;             /* the best of those before the last --average-after */
 } fit_figures;
 
 typedef struct fit {
     /* set by fit_settings; a task may lower steps and batch to what its data can fill */
     train_settings s;
-    int64_t epochs;
+    int64_t epochs, patience_to_average;
     /* set by fit_open */
     task_job *j;
     const options *o;

@@ -34,6 +34,10 @@ laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error 
                               .plateau_patience = options_int(o, "plateau-patience") };
     s->clip = options_real(o, "clip"), s->clip_value = options_real(o, "clip-value");
     s->advance = options_int(o, "advance"), s->smoothing = options_real(o, "label-smoothing");
+    s->weight_noise = options_real(o, "weight-noise"), s->gradient_noise = options_real(o, "gradient-noise");
+    s->average = options_real(o, "average"), f->patience_to_average = options_int(o, "average-after");
+    s->average_waits = f->patience_to_average > 0;
+    if (s->average_waits && s->average <= 0) s->average = 1;
     s->skip_nan = !strcmp(options_text(o, "on-nan"), "skip"), s->outlier = options_real(o, "outlier");
     f->rolls_back = !strcmp(options_text(o, "on-nan"), "rollback"), f->worse = options_real(o, "rollback");
     s->per_sequence = !strcmp(options_text(o, "reduction"), "sequence");

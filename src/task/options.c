@@ -133,6 +133,16 @@ static const laco_option option_rows[] = {
       "Largest size of every number of the gradient. 0: no limit." },
     { "label-smoothing", "train", TRAINING, 'f', "0", 0, 0.99, NULL, NULL,
       "Share of the right answer that is spread over all symbols (Szegedy et al. 2016). Losses are shown without it." },
+    { "weight-noise", "train", TRAINING, 'f', "0", 0, 10, NULL, NULL,
+      "Standard deviation of the noise on the weights that training sees, drawn anew for every update (Graves 2011)." },
+    { "gradient-noise", "train", TRAINING, 'f', "0", 0, 1000, NULL, NULL,
+      "Eta of the noise on gradients, of variance eta/(1 + updates)^0.55 (Neelakantan et al. 2015)." },
+    { "average", "train", TRAINING, 'f', "0", 0, 1, NULL, NULL,
+      "What is validated and saved is a moving average of the weights, with this decay, such as 0.999. 1: the mean of "
+      "all. 0: no average." },
+    { "average-after", "train", TRAINING, 'i', "0", 0, 32, NULL, "evaluations",
+      "The average begins when validation is no better than it was so many evaluations ago; with --optimizer sgd and "
+      "--schedule constant this is NT-ASGD (Merity et al. 2017). 0: it begins with training." },
     { "on-nan", "train", TRAINING, 'e', "stop", 0, 0, "stop|skip|rollback", NULL,
       "What is done about a loss or gradient that is not finite: end with an error that says where it is, leave the "
       "update out, or go back to the best network with half the rate." },

@@ -6,6 +6,9 @@ struct trainer {
     train_settings s;
     train_counts c;
     void *moments; /* [slots][params] of the optimizer */
+    void *average; /* [params] or NULL */
+    void *seen;    /* [params] what windows see in place of the weights; NULL: the weights */
+    void *kept;    /* the weights, while something else is in their place */
     double *partial;
     int32_t *ids, *target; /* [steps * batch] of the window: symbols; classes */
     void *x;               /* [steps * batch][ldx] inputs that are numbers */
@@ -38,7 +41,8 @@ size_t trainer_bytes(const net *n, const train_settings *s)
 void trainer_free(trainer *t)
 {
     if (!t) return;
-    void *all[] = { t->moments, t->partial, t->ids, t->target, t->x, t->y, t->active, t->off };
+    trainer_show_average(t, false);
+    void *all[] = { t->moments, t->average, t->seen, t->partial, t->ids, t->target, t->x, t->y, t->active, t->off };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     mem_free(t);
 }
@@ -58,6 +62,8 @@ static laco_status take_memory(trainer *t, laco_error *err)
     int64_t rows = s->steps * s->batch;
     t->ldx = n->symbols ? 1 : input_stride(n);
     bool ok = (t->moments = mem_new((size_t)moments_of(n, s), (size_t)n->k->real_size)) != NULL;
+    if (s->average > 0) ok &= (t->average = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
+    if (s->weight_noise > 0) ok &= (t->seen = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
     ok &= (t->partial = mem_new((size_t)optim_partials(n->params), sizeof(double))) != NULL;
     ok &= (t->active = mem_new((size_t)s->steps, sizeof *t->active)) != NULL;
     ok &= (t->off = mem_new((size_t)s->steps + 1, sizeof *t->off)) != NULL;
@@ -80,6 +86,7 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     if (!t) return fail_memory(err, sizeof *t);
     t->n = n, t->s = *s;
     t->s.accumulate = max64(1, s->accumulate), t->c.rate_factor = 1;
+    t->c.averaging = s->average > 0 && !s->average_waits;
     t->s.advance = s->advance > 0 && s->advance < s->steps ? s->advance : s->steps;
     st = net_reserve(n, s->steps * s->batch, s->batch, true, err);
     if (!st) st = net_reserve_loss(n, s->loss, s->steps * s->batch, err);
@@ -168,6 +175,32 @@ static void walk_ahead(trainer *t, const pass *p, const void *x)
 }
 static const void *inputs_of(const trainer *t) { return t->n->symbols ? (const void *)t->ids : t->x; }
 
+/* ---- weights that are not the weights ---- */
+static optim_draw draw_of(const trainer *t, enum rng_purpose purpose)
+{
+    return (optim_draw){ t->s.seed, purpose, (uint64_t)(t->c.updates + t->c.not_finite + t->c.outliers) };
+}
+static void see_others(trainer *t)
+{
+    net *n = t->n;
+    const optim_draw noise = draw_of(t, RNG_WEIGHT_NOISE);
+    if (!t->seen) return;
+    if (!t->c.pending) n->k->optim->add_normal(n->pool, n->params, t->seen, n->w, t->s.weight_noise, &noise);
+    t->kept = n->w, n->w = t->seen;
+}
+static void see_own(trainer *t)
+{
+    if (t->kept) t->n->w = t->kept, t->kept = NULL;
+}
+void trainer_average(trainer *t) { t->c.averaging = t->average != NULL; }
+void trainer_show_average(trainer *t, bool on)
+{
+    if (!on)
+        see_own(t);
+    else if (t->c.averaged && !t->kept)
+        t->kept = t->n->w, t->n->w = t->average;
+}
+
 /* ---- updates ---- */
 enum { DRIFT_BEGINS = 100 }; /* updates before one can be an outlier */
 static bool far_above(const train_drift *d, double x, double deviations)
@@ -208,7 +241,14 @@ static laco_status update_weights(trainer *t, schedule_point at, window_result *
     at.update = t->c.updates;
     s.lr = out->lr = schedule_lr(&t->s.schedule, &at) * t->c.rate_factor, s.update = ++t->c.updates;
     s.gradient_scale = (cut ? t->s.clip / out->norm : 1) / windows;
+    if (t->s.gradient_noise > 0) {
+        const optim_draw noise = draw_of(t, RNG_GRADIENT_NOISE);
+        double deviation = sqrt(t->s.gradient_noise / pow((double)t->c.updates, 0.55));
+        ops->add_normal(n->pool, n->params, n->g, n->g, deviation / s.gradient_scale, &noise);
+    }
     ops->update(t->s.optimizer, n->pool, n->params, n->w, n->g, t->moments, &s);
+    if (t->c.averaging)
+        ops->average(n->pool, n->params, t->average, n->w, average_share(t->s.average, ++t->c.averaged));
     t->c.clipped += cut;
     return LACO_OK;
 }
@@ -221,13 +261,15 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
 {
     net *n = t->n;
     pass p = next_window(t, true);
+    see_others(t);
     laco_status st = net_load_loss(n, t->s.loss, true, err);
-    if (st) return st;
+    if (st) return see_own(t), st;
     if (!t->c.pending) memset(n->g, 0, (size_t)n->params * (size_t)n->k->real_size);
     net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y, .smoothing = t->s.smoothing };
     loss.scale = t->s.per_sequence ? 1.0 / (double)t->b.B : 1.0 / (double)max64(1, t->counted);
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
     walk_ahead(t, &p, inputs_of(t));
+    see_own(t);
     t->c.windows++, t->c.pending++;
     return t->c.pending < t->s.accumulate ? LACO_OK : update_weights(t, at, out, err);
 }
@@ -258,6 +300,7 @@ int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS])
     int count = 0;
     parts[count++] = (train_part){ "weights", n->w, n->params };
     if (moments_of(n, &t->s)) parts[count++] = (train_part){ "moments", t->moments, moments_of(n, &t->s) };
+    if (t->average) parts[count++] = (train_part){ "average", t->average, n->params };
     if (!t->at || !trainer_more(t)) return count;
     for (int i = 0; i < n->d.layers; i++) {
         int64_t reals = n->state_row[i] / n->k->real_size * t->b.B;

@@ -37,6 +37,10 @@ typedef struct train_settings {
     optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
     double clip, clip_value; /* 0: off */
+    double weight_noise;     /* deviation of what is added to the weights that a window sees (Graves 2011) */
+    double gradient_noise;   /* eta: N(0, eta / (1 + updates)^0.55) is added to gradients (Neelakantan et al. 2015) */
+    double average;          /* decay of the moving average of weights that is measured and kept; 0: none */
+    bool average_waits;      /* until trainer_average is called */
     double smoothing;        /* of labels */
     bool skip_nan;           /* an update that is not finite is left out; else it is an error */
     double outlier;          /* an update is left out whose loss or norm is so many deviations above the mean; 0: off */
@@ -55,6 +59,7 @@ typedef struct train_counts {
     int64_t updates, clipped;     /* of the weights; of them with a gradient that was cut to --clip */
     int64_t not_finite, outliers; /* updates that were left out */
     int64_t fresh;                /* the next window does not begin where the last one ended: that is not finite */
+    int64_t averaging, averaged;  /* whether the average goes on; weights in it */
     double rate_factor;           /* of the learning rate, beside its schedule */
     train_drift loss, norm;       /* of the mean loss and of the logarithm of the norm */
 } train_counts;
@@ -76,6 +81,9 @@ bool trainer_more(const trainer *t);
 laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err);
 /* The update of the windows that still wait for one. */
 laco_status trainer_flush(trainer *t, schedule_point at, window_result *out, laco_error *err);
+void trainer_average(trainer *t); /* the average begins now (NT-ASGD: Merity et al. 2017) */
+/* The averaged weights in place of those that are trained, or those again. Without an average nothing happens. */
+void trainer_show_average(trainer *t, bool on);
 laco_status trainer_load(trainer *t, laco_error *err);                         /* the weights, before measuring */
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob); /* [rows of the window] or NULL */
 /* Rows and steps of the window just done: row r belongs to the batch's row r - off[step]. */
@@ -90,7 +98,7 @@ typedef struct train_part {
     void *data;
     int64_t n; /* numbers of the real type of the network */
 } train_part;
-enum { TRAIN_PARTS = 3 + MAX_LAYERS };
+enum { TRAIN_PARTS = 4 + MAX_LAYERS };
 /* The weights, the state of the optimizer and, inside a batch, the states of its rows before the next window. */
 int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS]);
 /* After weights were put in place by hand: the optimizer begins anew, at `factor` of the learning rate. */
