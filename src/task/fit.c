@@ -42,7 +42,6 @@ static laco_status choose_judge(fit *f, laco_error *err)
 laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_model *m, int64_t tokens,
                      laco_error *err)
 {
-    const char *log = options_text(f->o, "log");
     f->j = j, f->task = task, f->ctx = ctx, f->m = m, f->tokens = max64(1, tokens);
     bool full_batch = m->net->k->optim->row(f->s.optimizer)->full_batch;
     double windows = ceil((double)f->tokens / ((double)f->s.batch * (double)f->s.steps)),
@@ -51,14 +50,14 @@ laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_
         f->s.schedule.warmup = full_batch ? 0 : (int64_t)fmin((double)f->s.schedule.warmup, floor(updates / 10));
     note_network(f);
     laco_status st = choose_judge(f, err);
-    if (!st && log) st = file_log_open(&f->log, log, err);
     if (!st) st = trainer_new(&f->t, m->net, &f->s, err);
     if (!st) st = fit_checkpoint_open(f, err);
+    if (!st) st = fit_log_open(f, err);
     return st;
 }
 void fit_close(fit *f)
 {
-    trainer_free(f->t), checkpoints_close(f->to), st_free(f->from), file_log_close(f->log), mem_free(f->best);
+    trainer_free(f->t), checkpoints_close(f->to), st_free(f->from), log_close(f->log), mem_free(f->best);
     f->t = NULL, f->to = NULL, f->from = NULL, f->log = NULL, f->best = NULL;
 }
 
@@ -170,8 +169,9 @@ static laco_status train_windows(fit *f, const train_batch *b, laco_error *err)
         if (isfinite(w.loss)) f->train.loss += w.loss, f->train.tokens += w.tokens;
         f->c.done += w.tokens, f->seen += w.tokens;
         f->c.step = trainer_next(f->t);
+        if (!st) st = fit_log_window(f, &w, err);
         show_training(f);
-        if (fit_checkpoint_due(f)) fit_checkpoint(f, 0, false);
+        if (!st && fit_checkpoint_due(f)) fit_checkpoint(f, 0, false);
     }
     return st;
 }
@@ -193,22 +193,6 @@ static laco_status train_epoch(fit *f, bool *whole, laco_error *err)
     return LACO_OK;
 }
 
-static laco_status log_epoch(const fit *f, const fit_score *valid, double seconds, laco_error *err)
-{
-    if (!f->log) return LACO_OK;
-    buf line = { 0 };
-    json_out o = { .to = &line };
-    json_begin(&o, '{');
-    json_key(&o, "epoch"), json_int(&o, f->c.epoch + 1);
-    json_key(&o, "update"), json_int(&o, trainer_counted(f->t)->updates);
-    json_key(&o, "train_nats"), json_number(&o, fit_loss(&f->train));
-    if (valid->tokens) json_key(&o, "valid_nats"), json_number(&o, fit_loss(valid));
-    json_key(&o, "seconds"), json_number(&o, seconds);
-    json_end(&o, '}');
-    laco_status st = line.failed ? fail_memory(err, line.len) : file_log_line(f->log, line.data, err);
-    buf_free(&line);
-    return st;
-}
 static const double note_pause = 0.5; /* seconds: short epochs are not all told, the first and the last are */
 
 static void note_epoch(fit *f, const fit_score *valid, double seconds, bool best)
@@ -281,7 +265,7 @@ static laco_status end_epoch(fit *f, bool *best, laco_error *err)
     note_epoch(f, &valid, seconds, *best);
     if (!*best) f->c.plateaus += schedule_waited(&f->s.schedule, ++f->c.stale);
     judge_average(f, &valid);
-    st = log_epoch(f, &valid, seconds, err);
+    st = fit_log_epoch(f, &valid, err);
     if (!st && diverges(f, &valid)) return roll_back(f, "validation has become worse", err);
     return st || !*best ? st : keep_best(f, &valid, err);
 }
@@ -325,6 +309,7 @@ laco_status fit_run(fit *f, laco_error *err)
     laco_status st = LACO_OK;
     bool whole = true;
     f->began = f->checked = clock_seconds();
+    if (f->to && !f->from) fit_checkpoint(f, 0, false); /* a run that is killed soon goes on from its beginning */
     while (!st && whole && !is_over(f) && f->c.epoch < f->epochs && !ends(f)) st = one_epoch(f, &whole, err);
     if (st && f->unsaved) restore_best(f), fit_save(f, NULL); /* what failed later is the error to tell */
     if (!st && !f->best) st = fail(err, LACO_ESTOPPED, -1, "stopped before the first update: no model was written");

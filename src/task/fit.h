@@ -10,6 +10,7 @@
 #include "format/model.h"
 #include "task/task.h"
 #include "train/checkpoint.h"
+#include "train/log.h"
 #include "train/trainer.h"
 
 enum { FIT_METRICS = 4, FIT_LATELY = 33 };
@@ -71,7 +72,8 @@ typedef struct fit {
     fit_score train; /* of the epoch */
     void *best;      /* weights of the best validation; NULL: none yet */
     checkpoints *to;
-    file_log *log;
+    train_log *log;
+    int64_t log_every;
     int judge;                                  /* the metric that says what is best; -1: the loss */
     bool rolls_back;                            /* a loss that is not finite: back to the best */
     double worse;                               /* so is a validation that is worse by this share; 0: off */
@@ -98,6 +100,11 @@ fit_score fit_best(const fit *f);
 double fit_elapsed(const fit *f); /* seconds of all parts of the run */
 /* Metadata and figures that all tasks print: members of the result. */
 void fit_json(const fit *f, json_out *o);
+
+/* ---- src/task/fit_log.c ---- */
+laco_status fit_log_open(fit *f, laco_error *err);
+laco_status fit_log_epoch(fit *f, const fit_score *valid, laco_error *err);
+laco_status fit_log_window(fit *f, const window_result *w, laco_error *err);
 
 /* ---- src/task/fit_checkpoint.c ---- */
 laco_status fit_checkpoint_open(fit *f, laco_error *err);   /* the folder: a new run, or the state of the one resumed */

@@ -54,6 +54,7 @@ void fit_checkpoint(fit *f, int64_t epoch_done, bool best)
     int n = 0;
     if (!f->to) return;
     c.trained = *trainer_counted(f->t), c.train_tokens = f->train.tokens;
+    c.log_bytes = f->log ? log_position(f->log) : 0;
     x.train_loss = f->train.loss, x.elapsed = fit_elapsed(f);
     t[n++] = bytes_of("counts", &c, sizeof c), t[n++] = bytes_of("figures", &x, sizeof x);
     if (f->best) t[n++] = raw(f, "best", f->best, f->m->net->params);

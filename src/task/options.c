@@ -170,7 +170,10 @@ static const laco_option option_rows[] = {
       "--patience, "
       "--lr and --threads where they are given." },
     { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
-      "Appends the figures of training here, a JSON object a line." },
+      "Appends the figures of training here: JSON lines, with the ending .csv a table, in a folder (written with / at its "
+      "end) event files for TensorBoard." },
+    { "log-every", "train", TRAINING, 'i', "0", 0, HUGE_COUNT, NULL, "updates",
+      "A record in the log after so many updates, besides that of every epoch. 0: none." },
 
     { "ways", COMPARE, TRAINING, 's', NULL, 0, 0, NULL, NULL,
       "The ways to compare, such as bptt,rtrl; all of them when not given: bptt, truncated, online, averaged, rtrl, "
