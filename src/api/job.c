@@ -1,6 +1,7 @@
 /* laco_job: the commands as objects. */
 #include "check/bench.h"
 #include "check/selftest.h"
+#include "task/repeat.h"
 #include "task/task.h"
 #include "train/checkpoint.h"
 #include <stdio.h>
@@ -145,7 +146,7 @@ laco_status laco_job_run(laco_job *j, const laco_watch *watch, laco_error *err)
     buf_free(&j->result);
     j->task.o = j->o, j->task.watch = watch, j->task.stop = &j->stop, j->task.result = &j->result;
     j->task.command = j->row->name, j->task.data_hash = 0;
-    laco_status st = j->row->run(&j->task, err);
+    laco_status st = repeat_wanted(&j->task) ? repeat_run(j->row->run, &j->task, err) : j->row->run(&j->task, err);
     j->stop = 0; /* not before the run: a signal may come first */
     return !st && j->result.failed ? fail_memory(err, j->result.len) : st;
 }

@@ -14,6 +14,9 @@ laco_status file_commit(file_writer *w, laco_error *err);   /* sync, rename, fre
 void file_abandon(file_writer *w);                          /* removes the temporary, frees; NULL is fine */
 laco_status file_check_writable(const char *path, laco_error *err);   /* before hours of work: can it be created? */
 
+laco_status file_rename(const char *from, const char *to, laco_error *err);   /* in place of what has that name */
+void file_remove(const char *path);
+
 /* A log that is appended to line by line (JSONL). */
 typedef struct file_log file_log;
 laco_status file_log_open(file_log **out, const char *path, laco_error *err);

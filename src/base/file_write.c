@@ -185,3 +185,11 @@ laco_status file_check_writable(const char *path, laco_error *err)
     file_abandon(w);
     return status;
 }
+
+laco_status file_rename(const char *from, const char *to, laco_error *err)
+{
+    if (!rename(from, to)) return LACO_OK;
+    return fail(err, LACO_EIO, -1, "cannot give %s the name %s: %m", from, to);
+}
+
+void file_remove(const char *path) { unlink(path); }

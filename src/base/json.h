@@ -34,4 +34,5 @@ void json_text(json_out *o, const char *s);
 void json_number(json_out *o, double x);               /* NaN and infinity become null */
 void json_int(json_out *o, int64_t x);
 void json_bool(json_out *o, bool x);
+void json_raw(json_out *o, const char *value, size_t n); /* JSON that is written already */
 #endif

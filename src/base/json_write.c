@@ -18,6 +18,12 @@ static void json_next(json_out *o)
     o->comma[o->depth - 1] = true;
 }
 
+void json_raw(json_out *o, const char *value, size_t n)
+{
+    json_next(o);
+    buf_add(o->to, value, n);
+}
+
 void json_begin(json_out *o, char bracket)
 {
     json_next(o);

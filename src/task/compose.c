@@ -7,6 +7,7 @@
 #include "data/rolls.h"
 #include "task/fit.h"
 #include "task/lm.h"
+#include "task/repeat.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -49,12 +50,10 @@ static laco_status rows_of(roll_rows *to, const rolls *r, int64_t folds, int64_t
 /* With --folds every K-th training sequence is for validation, beginning with the one of the fold. */
 static laco_status choose_rows(compose_run *r, laco_error *err)
 {
-    int64_t folds = options_int(r->o, "folds"), fold = options_int(r->o, "fold") - 1;
+    int64_t folds = options_int(r->o, "folds"), fold;
     const rolls *train = &r->part[ROLL_TRAIN], *valid = folds ? train : &r->part[ROLL_VALID];
-    if (folds > train->count)
-        return fail(err, LACO_EINVAL, -1, "--folds %lld: there are only %lld training sequences", (long long)folds,
-                    (long long)train->count);
-    laco_status st = rows_of(&r->set[ROLL_TRAIN], train, folds, fold, false, err);
+    laco_status st = task_fold(r->o, train->count, "training sequences", &fold, err);
+    if (!st) st = rows_of(&r->set[ROLL_TRAIN], train, folds, fold, false, err);
     if (!st) st = rows_of(&r->set[ROLL_VALID], valid, folds, fold, true, err);
     if (!st) st = rows_of(&r->set[ROLL_TEST], &r->part[ROLL_TEST], 0, 0, true, err);
     return st;

@@ -304,6 +304,14 @@ static void note_end(const fit *f)
         task_note(f->j, "stopped   after %s updates; the best model so far is kept%s",
                   task_count(trainer_counted(f->t)->updates, shown), f->to ? ", and a checkpoint to go on from" : "");
 }
+/* The figure that chose the best, turned so that less is better; without validation the loss of training. */
+static double score_of_best(const fit *f)
+{
+    fit_score best = fit_best(f);
+    if (!best.tokens) return fit_loss(&f->train);
+    if (f->judge < 0) return fit_loss(&best);
+    return f->task->metric[f->judge].higher ? -best.metric[f->judge] : best.metric[f->judge];
+}
 laco_status fit_run(fit *f, laco_error *err)
 {
     laco_status st = LACO_OK;
@@ -317,6 +325,7 @@ laco_status fit_run(fit *f, laco_error *err)
     note_end(f);
     if (whole) fit_checkpoint(f, 0, false); /* from where more epochs can go on */
     f->x.elapsed = fit_elapsed(f), f->began = clock_seconds();
+    f->j->score = score_of_best(f);
     restore_best(f);
     return LACO_OK;
 }

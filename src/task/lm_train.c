@@ -6,6 +6,7 @@
 #include "task/fit.h"
 #include "task/lm.h"
 #include "task/ngram.h"
+#include "task/repeat.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -64,6 +65,34 @@ static laco_status split_off(lm_run *r, laco_error *err)
     r->train.n = keep;
     return LACO_OK;
 }
+/* With --folds every K-th line is for validation, beginning with the one of the fold. */
+static laco_status take_fold(lm_run *r, laco_error *err)
+{
+    int64_t n, fold, folds = options_int(r->o, "folds");
+    text_row *line;
+    lm_text part[2] = { { .name = r->train.name }, { .name = "the lines of the fold" } };
+    if (!r->lines || r->valid.ids)
+        return fail(err, LACO_EINVAL, -1,
+                    "--folds takes its validation data from lines: use --mode line, without --valid");
+    laco_status st = lm_lines(&r->train, vocab_eos(r->v), &line, &n, err);
+    if (!st) st = task_fold(r->o, n, "lines", &fold, err);
+    for (int i = 0; !st && i < 2; i++) {
+        if (!(part[i].ids = mem_new((size_t)r->train.n, sizeof *part->ids)))
+            st = fail_memory(err, (size_t)r->train.n * sizeof *part->ids);
+        else
+            part[i].ids[0] = r->train.ids[0], part[i].n = 1;
+    }
+    for (int64_t i = 0; !st && i < n; i++) {
+        lm_text *to = &part[i % folds == fold];
+        memcpy(to->ids + to->n, r->train.ids + line[i].start, (size_t)line[i].length * sizeof *to->ids);
+        to->n += line[i].length;
+    }
+    mem_free(line);
+    if (st) return lm_text_free(&part[0]), lm_text_free(&part[1]), st;
+    lm_text_free(&r->train);
+    r->train = part[0], r->valid = part[1];
+    return LACO_OK;
+}
 static laco_status read_texts(lm_run *r, laco_error *err)
 {
     char *bytes;
@@ -85,6 +114,7 @@ static laco_status read_texts(lm_run *r, laco_error *err)
         st = fail(err, LACO_EINVAL, -1, "--mode line: %s has no line breaks", name);
     if (!st) st = read_other(r, TEXT_VALID, &r->valid, err);
     if (!st) st = read_other(r, TEXT_TEST, &r->test, err);
+    if (!st && options_int(r->o, "folds")) return take_fold(r, err);
     if (!st && !r->valid.ids) st = split_off(r, err);
     return st;
 }

@@ -169,6 +169,14 @@ static const laco_option option_rows[] = {
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
       "--patience, "
       "--lr and --threads where they are given." },
+    { "repeat", "train", TRAINING, 'i', "1", 1, 10000, NULL, "runs",
+      "Trains so often, with --seed, --seed + 1 and so on, and shows mean and standard deviation of the figures of "
+      "validation and test; --out keeps the best model." },
+    { "folds", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, "folds",
+      "Cross validation: every K-th line or training sequence is kept for validation, in K runs; mean and standard "
+      "deviation are shown. 0: none." },
+    { "fold", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
+      "Only this one of --folds, from 1 on. 0: one after the other." },
     { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "Appends the figures of training here: JSON lines, with the ending .csv a table, in a folder (written with / at its "
       "end) event files for TensorBoard." },

@@ -15,6 +15,7 @@ typedef struct task_job {
     const char *command;    /* "train lm" */
     const char *resume;     /* the folder of checkpoints of the run that goes on; NULL: a new one */
     uint64_t data_hash;     /* of the bytes that task_read has given so far */
+    double score;           /* of the run: the figure that chose its best model, the smaller the better */
     double shown;           /* when progress was last shown */
 } task_job;
 typedef laco_status task_fn(task_job *j, laco_error *err);
