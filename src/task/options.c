@@ -204,7 +204,7 @@ static const laco_option option_rows[] = {
       "Of hessian-free: most iterations of conjugate gradients for a step." },
     { "damping", COMPARE, TRAINING, 'f', "0.1", 0, 1e9, NULL, NULL,
       "Of hessian-free: lambda to begin with; it follows how well steps are foreseen." },
-    { "structural", COMPARE, TRAINING, 'f', "0.01", 0, 1e9, NULL, NULL,
+    { "structural", COMPARE, TRAINING, 'f', "0.03", 0, 1e9, NULL, NULL,
       "Of hessian-free: share of the damping that is laid on changes of the hidden states." },
 
     { "lr", COMPARE, RATE, 'f', "0.002", 0, 1000, NULL, NULL, "The learning rate of the optimizer." },
