@@ -1,5 +1,5 @@
-/* Checkpoints: a run that is killed at any moment, or whose disk fills up, goes on to the very bytes of an uninterrupted
-   one. Runs are children of this program, so that they can be killed. */
+/* Checkpoints: a run that is killed at any moment, or whose disk fills up, goes on to the very bytes of an
+   uninterrupted one. Runs are children of this program, so that they can be killed. */
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/rng.h"
@@ -62,7 +62,8 @@ typedef struct setting {
     const char *name, *value;
 } setting;
 static const setting *plan; /* of the runs of a test, ends in a NULL name */
-static laco_status run(const char *command, const char *out, const char *checkpoint, const char *threads, laco_error *err)
+static laco_status run(const char *command, const char *out, const char *checkpoint, const char *threads,
+                       laco_error *err)
 {
     laco_job *j = NULL;
     laco_status st = laco_job_new(&j, command, err);
@@ -105,16 +106,12 @@ static const setting streams[] = { { "data", "data.txt" },
                                    { "average", "0.9" },
                                    { "outlier", "2" },
                                    { NULL, NULL } };
-static const setting lines[] = { { "data", "data.txt" },
-                                 { "mode", "line" },
-                                 { "model", "embed 8; lstm 16 peephole learned-state; dense" },
-                                 { "epochs", "5" },
-                                 { "batch", "4" },
-                                 { "steps", "8" },
-                                 { "ngram", "0" },
-                                 { "every", "5" },
-                                 { "optimizer", "nadam" },
-                                 { NULL, NULL } };
+static const setting lines[] = {
+    { "data", "data.txt" }, { "mode", "line" }, { "model", "embed 8; lstm 16 peephole learned-state; dense" },
+    { "epochs", "5" },      { "batch", "4" },   { "steps", "8" },
+    { "ngram", "0" },       { "every", "5" },   { "optimizer", "nadam" },
+    { NULL, NULL }
+};
 
 /* Kills a run `kills` times at random moments, resuming it after each; then lets it end. How often it was really
    killed. */
@@ -152,8 +149,8 @@ static void check_kills(const setting *settings, int kills)
 static void test_killed_streams(void **state) { (void)state, check_kills(streams, 20); }
 static void test_killed_lines(void **state) { (void)state, check_kills(lines, 8); }
 
-/* A disk that is full from some size of a file on: checkpoints fail, training goes on; the model is the same. With a limit
-   that the model does not fit either, the run fails, and a resume with room ends it. */
+/* A disk that is full from some size of a file on: checkpoints fail, training goes on; the model is the same. With a
+   limit that the model does not fit either, the run fails, and a resume with room ends it. */
 static void test_full_disk(void **state)
 {
     static const rlim_t limits[] = { 4096, 16384, 40000 };
@@ -310,7 +307,8 @@ static void test_kept(void **state)
     assert_int_equal(system("rm -rf kept"), 0);
     assert_int_equal(checkpoints_create(&c, "kept", "{}", NULL), LACO_OK);
     for (int64_t i = 1; i <= 5; i++)
-        assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ i * 10, i < 3 ? i : 0, i == 3 }, &t, 1, NULL), LACO_OK);
+        assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ i * 10, i < 3 ? i : 0, i == 3 }, &t, 1, NULL),
+                         LACO_OK);
     assert_int_equal(folder_names("kept", "", ".safetensors", &kept, &n, NULL), LACO_OK);
     static const char *const expected[] = { "best.safetensors", "epoch-00001.safetensors", "epoch-00002.safetensors",
                                             "update-000000000040.safetensors", "update-000000000050.safetensors" };
