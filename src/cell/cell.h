@@ -149,6 +149,8 @@ struct cell_args {
     int64_t ldy, ldz, ldv, ldm;
     real *carry; /* gradient of the states: new in, old out; strided as s */
     vec *dp;
+    const real *drop; /* mask of the candidate, or NULL */
+    int64_t ldrop;
     const real *stats; /* norm.h: mean and 1/deviation of the cell state of each row */
     int64_t lstats;
 };
@@ -181,6 +183,13 @@ INLINE void put_output(const cell_args *a, int64_t r, vec x)
     a->m ? store(a->m + r * a->lm, x) : put_state(a, r, 0, x);
 }
 INLINE void put_v(const cell_args *a, int64_t r, vec x) { store(a->v + r * a->lv, x); }
+
+/* the candidate x as it enters the new state, or a gradient on its way back through the same mask */
+INLINE vec dropped(const cell_args *a, int64_t r, vec x)
+{
+    if (a->drop) x *= load(a->drop + r * a->ldrop);
+    return x;
+}
 
 /* gradient of new state k: carried, from the step after through the weights, from the layer above */
 INLINE vec d_state(const cell_args *a, int64_t r, int k)

@@ -2,6 +2,7 @@
 
        h' = f(W x + b + U h)         f = tanh, relu, sigmoid or linear
        dL/da = dL/dh' f'(a), written in h'
+       recurrent-dropout: h' = m f(a)
 
    slots: 0 a        state: h        nothing is kept but h */
 #ifdef CELL_ROWS
@@ -35,44 +36,58 @@ static int elman_act(unsigned w)
 }
 
 /* The value y of f is kept in the slot: the new state may be a projection of it. */
-INLINE void elman_rows(const cell_args *arg, int act)
+INLINE void elman_rows(const cell_args *arg, int act, const real *drop)
 {
-    const cell_args a = *arg;
+    cell_args a = *arg;
+    a.drop = drop;
     EACH_ROW (a) {
         vec y = activate(act, clipped(&a, gate(&a, r, 0, 0)));
         put_slot(&a, r, 0, 0, y);
-        put_output(&a, r, y);
+        put_output(&a, r, dropped(&a, r, y));
     }
 }
-INLINE void elman_back(const cell_args *arg, int act)
+INLINE void elman_back(const cell_args *arg, int act, const real *drop)
 {
-    const cell_args a = *arg;
+    cell_args a = *arg;
+    a.drop = drop;
     EACH_ROW (a) {
         vec y = slot(&a, r, 0, 0), d = d_activate(act, y);
         if (a.clip) {
             vec limit = splat(a.clip[0]);
             d = inside(y, d, activate(act, -limit)[0], activate(act, limit)[0]);
         }
-        put_slot(&a, r, 0, 0, d_output(&a, r) * d);
+        put_slot(&a, r, 0, 0, dropped(&a, r, d_output(&a, r)) * d);
         if (!a.dm) put_carry(&a, r, 0, splat(0));
     }
 }
-#define ELMAN_SWITCH(rows)                                                                                             \
+#define ELMAN_SWITCH(rows, drop)                                                                                           \
     switch (elman_act(a->words)) {                                                                                     \
     case ACT_TANH:                                                                                                     \
-        rows(a, ACT_TANH);                                                                                             \
+        rows(a, ACT_TANH, drop);                                                                                             \
         break;                                                                                                         \
     case ACT_RELU:                                                                                                     \
-        rows(a, ACT_RELU);                                                                                             \
+        rows(a, ACT_RELU, drop);                                                                                             \
         break;                                                                                                         \
     case ACT_SIGMOID:                                                                                                  \
-        rows(a, ACT_SIGMOID);                                                                                          \
+        rows(a, ACT_SIGMOID, drop);                                                                                          \
         break;                                                                                                         \
     default:                                                                                                           \
-        rows(a, ACT_LINEAR);                                                                                           \
+        rows(a, ACT_LINEAR, drop);                                                                                           \
     }
-static void elman_forward(const cell_args *a) { ELMAN_SWITCH(elman_rows) }
-static void elman_backward(const cell_args *a) { ELMAN_SWITCH(elman_back) }
+static void elman_forward(const cell_args *a)
+{
+    if (a->drop) {
+        ELMAN_SWITCH(elman_rows, a->drop)
+    } else
+        ELMAN_SWITCH(elman_rows, NULL)
+}
+static void elman_backward(const cell_args *a)
+{
+    if (a->drop) {
+        ELMAN_SWITCH(elman_back, a->drop)
+    } else
+        ELMAN_SWITCH(elman_back, NULL)
+}
 
 static slot_info elman_slot(unsigned w, int slot)
 {

@@ -3,6 +3,7 @@
 
        r = s(W_r x + b_r + U_r h)   z = s(W_z x + b_z + U_z h)   n = tanh(W_n x + b_n + U_n (r h))
        h' = (1 - z) n + z h         weights in memory: blocks r, z, n
+       recurrent-dropout: h' = (1 - z) m n + z h
 
    slots: 0 r, 1 z | 2 n (second stage, v = r h)        state: h        kept: r, z, n */
 #ifdef CELL_ROWS
@@ -32,7 +33,7 @@ static void gru_before_forward2(const cell_args *arg)
     const cell_args a = *arg;
     EACH_ROW (a) {
         vec z = slot(&a, r, 0, 1), n = gate_tanh(&a, gate(&a, r, 1, 0));
-        put_slot(&a, r, 1, 0, n);
+        put_slot(&a, r, 1, 0, n), n = dropped(&a, r, n);
         put_state(&a, r, 0, n + z * (old_state(&a, r, 0) - n));
     }
 }
@@ -41,8 +42,8 @@ static void gru_before_backward2(const cell_args *arg)
     const cell_args a = *arg;
     EACH_ROW (a) {
         vec z = slot(&a, r, 0, 1), n = slot(&a, r, 1, 0), dh = d_state(&a, r, 0);
-        put_slot(&a, r, 1, 0, dh * (1 - z) * d_gate_tanh(&a, n));
-        put_slot(&a, r, 0, 1, dh * (old_state(&a, r, 0) - n) * d_gate_sigmoid(&a, z));
+        put_slot(&a, r, 1, 0, dropped(&a, r, dh * (1 - z)) * d_gate_tanh(&a, n));
+        put_slot(&a, r, 0, 1, dh * (old_state(&a, r, 0) - dropped(&a, r, n)) * d_gate_sigmoid(&a, z));
         put_carry(&a, r, 0, dh * z);
     }
 }

@@ -3,6 +3,8 @@
 
        h' = relu(W x + b + u h)      u: one weight per unit        tanh with the word `tanh`
 
+       recurrent-dropout: h' = m relu(...)
+
    slots: 0 a (input alone)        state: h        parameter: u        kept: h' */
 #ifdef CELL_ROWS
 &indrnn,
@@ -21,19 +23,24 @@ static laco_status indrnn_shape(cell_shape *s, laco_error *err)
     return LACO_OK;
 }
 
-static void indrnn_forward(const cell_args *arg)
+/* With a mask the value before it is kept in the slot. */
+INLINE void indrnn_rows(const cell_args *arg, const real *drop)
 {
-    const cell_args a = *arg;
+    cell_args a = *arg;
+    a.drop = drop;
     EACH_ROW (a) {
         vec x = gate_x(&a, r, 0, 0) + a.p[0] * old_state(&a, r, 0);
-        put_state(&a, r, 0, a.words & INDRNN_TANH ? gate_tanh(&a, x) : vmax(splat(0), clipped(&a, x)));
+        vec y = a.words & INDRNN_TANH ? gate_tanh(&a, x) : vmax(splat(0), clipped(&a, x));
+        if (drop) put_slot(&a, r, 0, 0, y);
+        put_state(&a, r, 0, dropped(&a, r, y));
     }
 }
-static void indrnn_backward(const cell_args *arg)
+INLINE void indrnn_back(const cell_args *arg, const real *drop)
 {
-    const cell_args a = *arg;
+    cell_args a = *arg;
+    a.drop = drop;
     EACH_ROW (a) {
-        vec y = new_state(&a, r, 0), d = d_state(&a, r, 0);
+        vec y = drop ? slot(&a, r, 0, 0) : new_state(&a, r, 0), d = dropped(&a, r, d_state(&a, r, 0));
         if (a.words & INDRNN_TANH)
             d *= d_gate_tanh(&a, y);
         else
@@ -43,6 +50,9 @@ static void indrnn_backward(const cell_args *arg)
         a.dp[0] += d * old_state(&a, r, 0);
     }
 }
+
+static void indrnn_forward(const cell_args *a) { a->drop ? indrnn_rows(a, a->drop) : indrnn_rows(a, NULL); }
+static void indrnn_backward(const cell_args *a) { a->drop ? indrnn_back(a, a->drop) : indrnn_back(a, NULL); }
 
 static const cell_def indrnn = {
     .info = { "indrnn", "independently recurrent network: a weight per unit in place of a matrix (Li et al. 2018)",

@@ -1,6 +1,7 @@
 /* Jordan network (Jordan 1986, "Serial order: a parallel distributed processing approach"): the output is fed back.
 
        h' = tanh(W x + b + U y)      y' = f(V h' + c)        f = linear, sigmoid or tanh
+       recurrent-dropout: h' = m tanh(...)
 
    y' is the output of the layer and its only state; `project N` gives its width (the hidden size when absent).
    h' is made by the hidden layer of elman.h and kept in its slot; V is the projection of the driver.

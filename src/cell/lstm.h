@@ -13,6 +13,8 @@
    norm             a = LN(W x) + LN(U h) + b over all gates at once, h' = o tanh(LN(c')); c itself is carried as it is
    norm-gates       the same, each gate normalised on its own
 
+   recurrent-dropout: c' = f c + i m g
+
    weights in memory: blocks i, f, g, o, those that the variant has.
    slots: the gates in that order | (norm: the products of x | of h | gates and one more) | (peephole-full: P_o c')
    states: h, (gate-recurrence: i, f, o), c        kept: i, f, g, o; tanh c' is made again from c'
@@ -198,7 +200,7 @@ INLINE vec lstm_cell(const cell_args *a, int64_t r, unsigned w, const lstm_form 
         f = gate_sigmoid(a, af), put_slot(a, r, tape, k->f, f);
     } else if (w & LSTM_COUPLED)
         f = 1 - i;
-    put_slot(a, r, tape, k->g, g);
+    put_slot(a, r, tape, k->g, g), g = dropped(a, r, g);
     if (w & LSTM_GATE_REC) {
         if (k->i >= 0) put_state(a, r, k->si, i);
         if (k->f >= 0) put_state(a, r, k->sf, f);
@@ -220,11 +222,11 @@ INLINE void lstm_output(const cell_args *a, int64_t r, unsigned w, const lstm_fo
     put_output(a, r, h);
 }
 
-INLINE void lstm_rows(const cell_args *arg, unsigned w, const real *clip)
+INLINE void lstm_rows(const cell_args *arg, unsigned w, const real *clip, const real *drop)
 {
     cell_args a = *arg;
     const lstm_form k = lstm_form_of(w);
-    a.clip = clip;
+    a.clip = clip, a.drop = drop;
     EACH_ROW (a) {
         vec ao = k.o >= 0 ? lstm_gate(&a, r, w, &k, k.o) : splat(0);
         lstm_output(&a, r, w, &k, ao, lstm_cell(&a, r, w, &k));
@@ -286,10 +288,11 @@ INLINE void lstm_d_cell(const cell_args *a, int64_t r, unsigned w, const lstm_fo
     else if (w & LSTM_COUPLED)
         f = 1 - i;
     put_slot(a, r, tape, k->g,
-             dc * i *
+             dropped(a, r, dc * i) *
                  (!(w & LSTM_LINEAR_IN) ? d_gate_tanh(a, g)
                   : a->clip             ? inside(g, splat(1), -a->clip[0], a->clip[0])
                                         : splat(1)));
+    g = dropped(a, r, g);
     if (k->i >= 0) {
         vec d = w & LSTM_COUPLED ? dc * (g - c) : dc * g;
         if (w & LSTM_GATE_REC) d += d_state(a, r, k->si);
@@ -308,11 +311,11 @@ INLINE void lstm_d_cell(const cell_args *a, int64_t r, unsigned w, const lstm_fo
     for (int s = 1; s < k->c; s++) put_carry(a, r, s, splat(0));
     if (!a->dm) put_carry(a, r, 0, splat(0));
 }
-INLINE void lstm_back(const cell_args *arg, unsigned w, const real *clip)
+INLINE void lstm_back(const cell_args *arg, unsigned w, const real *clip, const real *drop)
 {
     cell_args a = *arg;
     const lstm_form k = lstm_form_of(w);
-    a.clip = clip;
+    a.clip = clip, a.drop = drop;
     EACH_ROW (a) lstm_d_cell(&a, r, w, &k, lstm_d_output(&a, r, w, &k));
 }
 /* Two stages: what reaches c' so far waits in the carry of c. d_state has added the step after, once. */
@@ -345,26 +348,26 @@ static void lstm_forward(const cell_args *a)
     if (lstm_two_stages(a->words))
         lstm_stage1(a);
     else if (a->words == 0 && !a->clip)
-        lstm_rows(a, 0, NULL);
-    else if (a->words == LSTM_PEEPHOLE && !a->clip)
-        lstm_rows(a, LSTM_PEEPHOLE, NULL);
-    else if (a->words == LSTM_COUPLED && !a->clip)
-        lstm_rows(a, LSTM_COUPLED, NULL);
+        a->drop ? lstm_rows(a, 0, NULL, a->drop) : lstm_rows(a, 0, NULL, NULL);
+    else if (a->words == LSTM_PEEPHOLE && !a->clip && !a->drop)
+        lstm_rows(a, LSTM_PEEPHOLE, NULL, NULL);
+    else if (a->words == LSTM_COUPLED && !a->clip && !a->drop)
+        lstm_rows(a, LSTM_COUPLED, NULL, NULL);
     else
-        lstm_rows(a, a->words, a->clip);
+        lstm_rows(a, a->words, a->clip, a->drop);
 }
 static void lstm_backward(const cell_args *a)
 {
     if (lstm_two_stages(a->words))
         lstm_stage1_back(a);
     else if (a->words == 0 && !a->clip)
-        lstm_back(a, 0, NULL);
-    else if (a->words == LSTM_PEEPHOLE && !a->clip)
-        lstm_back(a, LSTM_PEEPHOLE, NULL);
-    else if (a->words == LSTM_COUPLED && !a->clip)
-        lstm_back(a, LSTM_COUPLED, NULL);
+        a->drop ? lstm_back(a, 0, NULL, a->drop) : lstm_back(a, 0, NULL, NULL);
+    else if (a->words == LSTM_PEEPHOLE && !a->clip && !a->drop)
+        lstm_back(a, LSTM_PEEPHOLE, NULL, NULL);
+    else if (a->words == LSTM_COUPLED && !a->clip && !a->drop)
+        lstm_back(a, LSTM_COUPLED, NULL, NULL);
     else
-        lstm_back(a, a->words, a->clip);
+        lstm_back(a, a->words, a->clip, a->drop);
 }
 
 static slot_info lstm_slot(unsigned w, int slot)

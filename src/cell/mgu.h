@@ -1,6 +1,7 @@
 /* Minimal gated unit (Zhou et al. 2016, "Minimal gated unit for recurrent neural networks"): one gate.
 
        f = s(W_f x + b_f + U_f h)   n = tanh(W_n x + b_n + U_n (f h))   h' = (1 - f) h + f n
+       recurrent-dropout: h' = (1 - f) h + f m n
        weights in memory: blocks f, n
 
    slots: 0 f | 1 n (second stage, v = f h)        state: h        kept: f, n */
@@ -31,7 +32,7 @@ static void mgu_forward2(const cell_args *arg)
     const cell_args a = *arg;
     EACH_ROW (a) {
         vec f = slot(&a, r, 0, 0), n = gate_tanh(&a, gate(&a, r, 1, 0)), h = old_state(&a, r, 0);
-        put_slot(&a, r, 1, 0, n);
+        put_slot(&a, r, 1, 0, n), n = dropped(&a, r, n);
         put_state(&a, r, 0, h + f * (n - h));
     }
 }
@@ -42,9 +43,9 @@ static void mgu_backward2(const cell_args *arg)
     const cell_args a = *arg;
     EACH_ROW (a) {
         vec f = slot(&a, r, 0, 0), n = slot(&a, r, 1, 0), dh = d_state(&a, r, 0);
-        put_slot(&a, r, 1, 0, dh * f * d_gate_tanh(&a, n));
+        put_slot(&a, r, 1, 0, dropped(&a, r, dh * f) * d_gate_tanh(&a, n));
         put_carry(&a, r, 0, dh * (1 - f));
-        put_v(&a, r, dh * (n - old_state(&a, r, 0)));
+        put_v(&a, r, dh * (dropped(&a, r, n) - old_state(&a, r, 0)));
     }
 }
 static void mgu_backward(const cell_args *arg)

@@ -23,7 +23,8 @@ typedef struct pass {
     bool train;
     uint64_t update; /* number of the update */
     uint64_t seed;   /* of the run */
-    int64_t first_row, first_step;
+    int64_t first_row, first_step, steps; /* steps: of the whole window; 0: there is no more than this part */
+    double token_scale;                   /* what the loss of a row counts in the whole: 1 / rows for a mean */
 } pass;
 
 /* How a tensor is drawn by an initialiser (src/net/init.c). */
@@ -45,6 +46,9 @@ typedef struct cell_spec {
     int biases;                      /* 0 none, 1 as in the papers, 2 as in PyTorch; -1: the cell's default */
     double clip;                     /* bounds gate pre-activations to +-clip; 0: none */
     bool reverse;                    /* from each row's last step to its first */
+    /* regularisers: probabilities, 0: none. See recur_masks.h */
+    double variational, recurrent_dropout, zoneout[2]; /* zoneout of the cell state, and of the state that is the output */
+    int place; /* of the layer and direction in the network: part of the counters of random numbers, below 2^8 */
 } cell_spec;
 typedef struct cell_word {
     const char *word;

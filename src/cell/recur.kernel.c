@@ -47,10 +47,17 @@ static laco_status make_shape(cell_shape *sh, const cell_spec *spec, laco_error 
         return fail(err, LACO_EINVAL, -1, "%s: sizes must be from 1 to 1048576 units", spec->cell);
     if (spec->project && !def->info.projects)
         return fail(err, LACO_EINVAL, -1, "%s has no projection; lstm, elman and jordan have", spec->cell);
+    if (!(spec->variational >= 0 && spec->variational < 1 && spec->recurrent_dropout >= 0 &&
+          spec->recurrent_dropout < 1 && spec->zoneout[0] >= 0 && spec->zoneout[0] < 1 && spec->zoneout[1] >= 0 &&
+          spec->zoneout[1] < 1))
+        return fail(err, LACO_EINVAL, -1, "%s: a probability must be from 0 to below 1", spec->cell);
     if (sh->spec.biases < 0) sh->spec.biases = def->info.biases;
     memset(sh->x, -1, sizeof sh->x), memset(sh->h, -1, sizeof sh->h), memset(sh->v, -1, sizeof sh->v);
     memset(sh->bias, -1, sizeof sh->bias), memset(sh->param, -1, sizeof sh->param);
-    return def->shape(sh, err);
+    if ((st = def->shape(sh, err))) return st;
+    if (sh->states == 1 && spec->zoneout[0] != spec->zoneout[1])
+        return fail(err, LACO_EINVAL, -1, "%s has no cell state: zoneout takes one number", spec->cell);
+    return LACO_OK;
 }
 
 static laco_status N(describe)(const cell_spec *spec, param_tensor *tensors, int *count, laco_error *err)
@@ -157,8 +164,9 @@ static void N(free)(recur *r)
     packed *all[PACKED];
     for (int i = 0, n = list_packed(r, all); i < n; i++) mem_free(all[i]->to), mem_free(all[i]->narrow);
     for (int s = 0; s < MAX_SECTIONS; s++) mem_free(r->depth[s]), mem_free(r->bias[s]);
-    void *rest[] = { r->params, r->project_bias, r->scratch, r->g,    r->s,      r->v,     r->m,     r->dproject,
-                     r->stats,  r->partial,      r->dp,      r->prev, r->source, r->start, r->pairs, r->left };
+    void *rest[] = { r->params,  r->project_bias, r->scratch, r->g,      r->s,     r->v,     r->m,    r->dproject,
+                     r->stats,   r->partial,      r->dp,      r->prev,   r->source, r->start, r->pairs, r->left,
+                     r->expect,  r->drop,         r->zone,    r->made,   r->kept,  r->state_mask, r->masked, r->masked_v };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
@@ -201,6 +209,7 @@ static laco_status N(make)(recur **out, const cell_spec *spec, pool *p, laco_err
                     (TASK_PANELS + 1) * KC * PANEL;
     r->scratch = mem_new((size_t)(r->per_thread * pool_threads(p)), sizeof(real));
     if (!take_weights(r) || !r->scratch) return N(free)(r), fail_memory(err, (size_t)sh.size * sizeof(real));
+    if ((st = make_masks(r, err))) return N(free)(r), st;
     r->args = args_of_layer(r);
     *out = r;
     return LACO_OK;
@@ -242,7 +251,7 @@ static int64_t N(work_per_row)(const recur *r)
     return n;
 }
 
-/* ---- streaming ---- scratch: rows of g, v, m, statistics; own: the products of some groups, rows made narrow */
+/* ---- streaming ---- scratch: rows of g, v, m, statistics, candidate states; own: the products of some groups, rows made narrow */
 static int64_t N(step_own)(const recur *r, int64_t rows)
 {
     int64_t m = min64(rows, MAX_SHARD);
@@ -255,7 +264,7 @@ static int64_t N(step_own)(const recur *r, int64_t rows)
 }
 static int64_t N(step_scratch)(const recur *r, int64_t rows)
 {
-    return min64(rows, MAX_SHARD) * (r->lg + r->lv + r->lm + NORM_STATS) + PANEL;
+    return min64(rows, MAX_SHARD) * (r->lg + r->lv + r->lm + NORM_STATS + (r->zones ? r->ls : 0)) + PANEL;
 }
 static char *line_after(void *p) { return (char *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, const void *s, void *sn, void *scratch,
@@ -274,6 +283,8 @@ static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, co
                          .mid = r->sh.project != NO_TENSOR ? mid : NULL,
                          .stats = r->sh.norm ? stats : NULL,
                          .z = own };
+        st.masks = (masked_rows){ .any = r->zones, .s = st.s, .sn = st.sn, .source = st.s, .lsource = r->ls };
+        st.masks.made = r->zones ? stats + m * NORM_STATS : st.sn, st.masks.zone = r->expect;
         /* float panels hold what bf16 has; from three rows on their products are faster */
         if (r->kind == WEIGHTS_INT8 || (r->kind == WEIGHTS_BF16 && m < 3)) st.left = line_after(st.z + z_reals(r, m));
         step_forward(r, &st, t);

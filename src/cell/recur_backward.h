@@ -27,6 +27,7 @@ static void source_gradient(const recur *r, const back_rows *b, int k, int64_t p
     int64_t width = min64(PANEL, ceil_div(r->width[k] - p * PANEL, LANES) * LANES), keep = min64(b->w.m, b->mz);
     real *carry = r->carry + b->w.shard * r->shard * r->ls + r->at[k] + p * PANEL;
     if (b->mz) panel_times(r, b->mz, r->UT[k].K, &b->dg, &r->UT[k], p, z, ldz);
+    if (r->masks) mask_panel(r, b->w.shard * r->shard, b->mz, r->at[k] + p * PANEL, z, ldz);
     for (int64_t i = b->mz; i < b->w.m; i++) memset(z + i * ldz, 0, PANEL * sizeof(real));
     if (b->mz > keep) add_rows(carry + keep * r->ls, r->ls, z + keep * ldz, ldz, b->mz - keep, width);
 }
@@ -35,6 +36,7 @@ static void back_projection(recur *r, const back_rows *b)
 {
     int64_t b0 = b->w.shard * r->shard, row = b->w.m ? r->b.off[b->w.t] + b0 : 0, from, to;
     team_share(b->t, r->UT[0].panels, &from, &to);
+    masked_rows k = b->w.m ? rows_at(r, &b->w, b->z, NULL).masks : (masked_rows){ 0 };
     for (int64_t p = from; p < to; p++) {
         real *z = b->z;
         source_gradient(r, b, 0, p, z, PANEL);
@@ -43,8 +45,8 @@ static void back_projection(recur *r, const back_rows *b)
                  j += LANES) {
                 real *carry = r->carry + (b0 + i) * r->ls + j;
                 vec d = load(carry) + load(z + i * PANEL + j - p * PANEL) + load(r->dy + (row + i) * r->ldy + j);
-                vec y = load(r->s + (block_after(r, b->w.t) + b0 + i) * r->ls + j);
-                store(carry, splat(0));
+                vec y = load(k.made + i * r->ls + j), old = k.zone ? load(k.zone + i * k.lzone + j) : splat(0);
+                store(carry, old * d), d = (1 - old) * d;
                 store(r->dproject + (b->w.row + i) * r->lp + j, d * d_activate(r->sh.project_act, y));
             }
     }
@@ -73,6 +75,23 @@ static int64_t back_span(const recur *r, const back_rows *b)
 {
     return b->w.m > 2 || b->mz > 2 || r->sh.project != NO_TENSOR ? 1 : MAX_SHARD / 2;
 }
+/* The cells of these panels where part of what reaches their states goes past them, z as there. */
+static void back_split(const recur *r, const back_rows *b, cell_args *a, real *const *z, int64_t j, int64_t n)
+{
+    static const real none[LANES];
+    const cell_shape *sh = &r->sh;
+    const int first = sh->project != NO_TENSOR;
+    const int64_t b0 = b->w.shard * r->shard;
+    masked_rows k = rows_at(r, &b->w, b->z, NULL).masks;
+    for (int64_t u = j * NV; u < min64(r->blocks, (j + n) * NV); u++, next_back_block(r, a)) {
+        real *at[MAX_STATES];
+        cell_args c = *a;
+        for (int s = first; s < sh->sources; s++) at[s] = z[s] + (u - j * NV) * LANES;
+        if (r->zones) split_states(r, &k, a, first, at, n * PANEL, b0), c.sources = 0, c.dy = none, c.ldy = 0;
+        (sh->stages == 2 ? sh->def->backward2 : sh->def->backward)(&c);
+        if (sh->stages == 1) join_states(r, a, first, b0);
+    }
+}
 static void back_panels(recur *r, const back_rows *b, int64_t j, int64_t n)
 {
     const cell_shape *sh = &r->sh;
@@ -92,6 +111,10 @@ static void back_panels(recur *r, const back_rows *b, int64_t j, int64_t n)
     for (int k = project; k < sh->sources; k++) a.dz[k] = z[k];
     if (project) a.dz[0] = dm; /* not read: the carry of state 0 is done with */
     if (two) a.sources = 0;
+    if (joins(r)) {
+        back_split(r, b, &a, z, j, n);
+        return;
+    }
     for (int64_t u = j * NV; u < min64(r->blocks, (j + n) * NV); u++, next_back_block(r, &a)) {
         for (int k = project; two && k < sh->sources; k++)
             add_rows(a.carry + a.state[k], r->ls, z[k] + (u - j * NV) * LANES, n * PANEL, b->w.m, LANES);
@@ -105,21 +128,27 @@ static void back_panel_first(recur *r, const back_rows *b, int64_t j)
     if (r->count[2])
         panel_product(b->w.m, r->VT.K, r->g + b->w.row * r->lg + r->first[2], r->lg, r->VT.to + j * r->VT.K * NV, dv,
                       PANEL, false);
+    if (r->masks && r->count[2])
+        mask_panel(r, b->w.shard * r->shard, b->w.m, r->at[r->sh.sources - 1] + j * PANEL, dv, PANEL);
     cell_args a;
     back_args(r, b, j * NV, &a);
     a.sources = 0, a.dv = dv, a.dm = r->sh.project != NO_TENSOR ? dv : NULL;
-    for (int64_t u = j * NV; u < min64(r->blocks, (j + 1) * NV); u++, next_back_block(r, &a)) r->sh.def->backward(&a);
+    for (int64_t u = j * NV; u < min64(r->blocks, (j + 1) * NV); u++, next_back_block(r, &a)) {
+        r->sh.def->backward(&a);
+        if (r->zones) join_states(r, &a, r->sh.project != NO_TENSOR, b->w.shard * r->shard);
+    }
 }
 static void back_norm(recur *r, const back_rows *b, bool cell_state)
 {
     const cell_shape *sh = &r->sh;
-    int64_t from, to, b0 = b->w.shard * r->shard;
+    int64_t from, to;
+    const real *made = rows_at(r, &b->w, b->z, NULL).masks.made + r->at[sh->states - 1];
     int n = sh->section_slots[0], gain = sh->params - 2 - 3 * n;
     team_meet(b->t);
     team_share(b->t, b->w.m, &from, &to);
     for (int64_t i = from; i < to; i++) {
         real *g = r->g + (b->w.row + i) * r->lg, *stats = r->stats + (b->w.row + i) * NORM_STATS;
-        const real *c = r->s + (block_after(r, b->w.t) + b0 + i) * r->ls + r->at[sh->states - 1];
+        const real *c = made + i * r->ls;
         if (cell_state)
             norm_cell_backward(r->H, n, c, g + r->col[2], stats + NORM_OF_C);
         else {
@@ -337,15 +366,17 @@ static int64_t part_tasks(recur *r, const part_rows *p, int64_t i)
         }                                                                                                              \
         i -= run ? n : 0;                                                                                              \
     } while (0)
+    const real *s = r->masks ? r->masked : r->s, *v = r->masks ? r->masked_v : r->v;
+    const int64_t ls = r->masks ? r->lmask : r->ls;
     for (int k = 0; k < sh->sources; k++)
         TAKE(ceil_div(r->width[k], task),
-             weight_panels(r, p, FROM_H,
-                           &(right_operand){ r->s + r->at[k], r->ls, r->width[k], i * task, r->prev, task }, sh->h[k]));
+             weight_panels(r, p, FROM_H, &(right_operand){ s + r->at[k], ls, r->width[k], i * task, r->prev, task },
+                           sh->h[k]));
     TAKE(ceil_div(r->I, task),
          weight_panels(r, p, FROM_X, &(right_operand){ r->x, r->ldx, r->I, i * task, r->source, task }, sh->x));
     if (r->count[2])
         TAKE(ceil_div(r->H, task),
-             weight_panels(r, p, FROM_V, &(right_operand){ r->v, r->lv, r->H, i * task, NULL, task }, sh->v));
+             weight_panels(r, p, FROM_V, &(right_operand){ v, r->lv, r->H, i * task, NULL, task }, sh->v));
     if (sh->project != NO_TENSOR) TAKE(ceil_div(r->H, PANEL), project_panel(r, p, i * PANEL));
     TAKE(ceil_div(r->cols / LANES, COLUMN_SUM), bias_columns(r, p, i * COLUMN_SUM));
     if (sh->project_bias != NO_TENSOR)

@@ -6,7 +6,7 @@
 #ifndef RECUR_FORWARD_H
 #define RECUR_FORWARD_H
 #include "cell/norm.h"
-#include "cell/recur_layout.h"
+#include "cell/recur_masks.h"
 
 /* ---- memory of a batch ---- */
 /* Shards: from B alone. */
@@ -23,11 +23,12 @@ typedef struct need {
     int64_t n;
     size_t size;
 } need;
-enum { NEEDS = 12 };
+enum { NEEDS = 19 };
 static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need out[NEEDS])
 {
     const cell_shape *sh = &r->sh;
     bool two = sh->stages == 2 && r->count[2], project = sh->project != NO_TENSOR;
+    bool masks = train && sh->spec.variational > 0, drops = train && sh->spec.recurrent_dropout > 0;
     int64_t most = 2 * ceil_div(batch, 2 * MAX_SHARD);
     /* reads of whole vectors and tiles may touch a little past the last row */
     need n[NEEDS] = {
@@ -43,6 +44,13 @@ static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need o
         { (void **)&r->prev, rows, sizeof(int64_t) },
         { (void **)&r->source, rows, sizeof(int64_t) },
         { (void **)&r->start, most + 1, sizeof(int64_t) },
+        { (void **)&r->drop, drops ? rows * r->ldrop + PANEL : 0, sizeof(real) },
+        { (void **)&r->zone, r->zones && train ? rows * r->ls + PANEL : 0, sizeof(real) },
+        { (void **)&r->made, r->zones ? (train ? rows : batch) * r->ls + PANEL : 0, sizeof(real) },
+        { (void **)&r->kept, r->zones && train ? batch * r->ls + PANEL : 0, sizeof(real) },
+        { (void **)&r->state_mask, masks ? batch * r->lmask + PANEL : 0, sizeof(real) },
+        { (void **)&r->masked, masks ? (batch + rows) * r->lmask + PANEL : 0, sizeof(real) },
+        { (void **)&r->masked_v, masks && two ? rows * r->lv + PANEL : 0, sizeof(real) },
     };
     memcpy(out, n, sizeof n);
 }
@@ -86,6 +94,9 @@ static void put_initial(recur *r, int64_t row, int64_t b, int64_t n)
         memcpy(r->s + row * r->ls, r->initial + b * r->ls, (size_t)(n * r->ls) * sizeof(real));
     else
         memset(r->s + row * r->ls, 0, (size_t)(n * r->ls) * sizeof(real));
+    for (int64_t i = 0; r->masks && i < n; i++)
+        multiply_reals(r->lmask, r->s + (row + i) * r->ls, r->state_mask + (b + i) * r->lmask,
+                       r->masked + (row + i) * r->lmask);
 }
 static int64_t active_at(const recur *r, int64_t t) { return t < r->b.T ? r->b.active[t] : 0; }
 
@@ -116,9 +127,11 @@ static walk walk_begin(const recur *r, int64_t shard, bool backward)
     return w;
 }
 
-static void begin_batch(recur *r, const ragged *b)
+static void begin_batch(recur *r, const pass *p)
 {
-    r->b = *b;
+    const ragged *b = &p->b;
+    r->b = *b, r->pass = *p;
+    begin_masks(r);
     r->shard = shard_size(b->B), r->shards = ceil_div(b->B, r->shard);
     r->shards_per_part = ceil_div(r->shards, part_count(r, b->R, r->shards));
     r->parts = max64(1, ceil_div(r->shards, max64(1, r->shards_per_part)));
@@ -142,6 +155,7 @@ typedef struct step_rows {
     const real *x; /* streaming: the inputs, whose products are made on the way; NULL: they lie in g */
     real *g, *sn, *v, *mid, *stats, *z;
     const real *s;
+    masked_rows masks;
     char *left; /* memory for rows made narrow; NULL: the products are float */
     bool batch; /* of a batch: bf16 on both sides */
 } step_rows;
@@ -201,6 +215,7 @@ static void next_block(const recur *r, cell_args *a, int64_t n)
     a->p += n * sh->params;
     if (a->v) a->v += n * LANES;
     if (a->m) a->m += n * LANES;
+    if (a->drop) a->drop += n * LANES;
     for (int s = 0; s < sh->sections; s++) {
         int64_t slots = n * sh->section_slots[s];
         a->section[s] += slots * LANES, a->product[s] += slots * LANES, a->bias[s] += slots;
@@ -215,7 +230,9 @@ static void products_begin(const recur *r, cell_args *a, int64_t span)
 INLINE void args_at(const recur *r, const step_rows *st, int64_t u, int64_t span, cell_args *a)
 {
     *a = r->args;
-    a->rows = st->m, a->g = st->g, a->s = st->s, a->sn = st->sn, a->v = st->v, a->m = st->mid, a->z = st->z;
+    a->rows = st->m, a->g = st->g, a->s = st->s, a->sn = st->masks.made, a->v = st->v, a->m = st->mid, a->z = st->z;
+    if (!r->sh.sources) a->s = st->masks.source; /* its own past is all that such a cell has */
+    a->drop = st->masks.drop, a->ldrop = r->ldrop;
     a->stats = st->stats ? st->stats + NORM_OF_C : NULL;
     if (u) next_block(r, a, u);
     products_begin(r, a, span);
@@ -264,18 +281,22 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
     team_share(t, r->groups, &from, &to);
     if (from == to) return;
     char *memory = second || !r->sh.norm ? st->left : NULL; /* with norm the products are made already */
-    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, st->v, r->lv, memory, st->batch)
-                               : left_of(r, fed_by(r, FROM_H), st->m, st->s, r->ls, memory, st->batch);
+    const masked_rows *k = &st->masks;
+    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, k->v ? k->v : st->v, r->lv, memory, st->batch)
+                               : left_of(r, fed_by(r, FROM_H), st->m, k->source, k->lsource, memory, st->batch);
     if (memory) memory += left_bytes(r, st->m);
     if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory, false);
     int64_t span = span_of(r, st->m);
     cell_args a;
     args_at(r, st, from * r->group, span, &a);
-    for (int64_t k = from; k < to; k += span, products_begin(r, &a, span)) {
-        int64_t end = min64(to, k + span);
-        if (!second && !r->sh.norm && st->x) group_inputs(r, st, k, end, &x);
-        if (second || !r->sh.norm) group_products(r, st, second ? FROM_V : FROM_H, k, end, span, &left);
-        for (int64_t u = k * r->group; u < min64(r->blocks, end * r->group); u++, next_block(r, &a, 1)) fn(&a);
+    for (int64_t j = from; j < to; j += span, products_begin(r, &a, span)) {
+        int64_t end = min64(to, j + span);
+        if (!second && !r->sh.norm && st->x) group_inputs(r, st, j, end, &x);
+        if (second || !r->sh.norm) group_products(r, st, second ? FROM_V : FROM_H, j, end, span, &left);
+        for (int64_t u = j * r->group; u < min64(r->blocks, end * r->group); u++, next_block(r, &a, 1)) {
+            fn(&a);
+            if (k->any) settle_block(r, st->m, k, st->v, u, second);
+        }
     }
 }
 static void project_rows(const recur *r, const step_rows *st, const team *t)
@@ -289,8 +310,10 @@ static void project_rows(const recur *r, const step_rows *st, const team *t)
         for (int64_t i = 0; i < st->m; i++)
             for (int64_t v = 0; v < NV && p * NV + v < vectors; v++) {
                 vec y = load(st->z + i * PANEL + v * LANES) + r->project_bias[p * NV + v];
-                store(st->sn + i * r->ls + (p * NV + v) * LANES, activate(act, y));
+                store(st->masks.made + i * r->ls + (p * NV + v) * LANES, activate(act, y));
             }
+        for (int64_t v = p * NV; st->masks.any && v < min64(vectors, (p + 1) * NV); v++)
+            settle(r, st->m, &st->masks, v * LANES);
     }
 }
 /* With norm every product of the row must be known before the first cell: they go to the slots at once. Section 0 holds
@@ -320,7 +343,7 @@ static void normed_step(const recur *r, const step_rows *st, team *t)
         normed_products(r, st, 0, st->x, st->ldx, t);
         normed_rows(r, st->g, st->stats, st->m, 0, t);
     }
-    normed_products(r, st, 1, st->s, r->ls, t);
+    normed_products(r, st, 1, st->masks.source, st->masks.lsource, t);
     normed_rows(r, st->g, st->stats, st->m, 1, t);
 }
 static void normed_cell_state(const recur *r, const step_rows *st, team *t)
@@ -330,7 +353,7 @@ static void normed_cell_state(const recur *r, const step_rows *st, team *t)
     team_meet(t);
     team_share(t, st->m, &from, &to);
     for (int64_t i = from; i < to; i++)
-        norm_cell_forward(r->H, st->sn + i * r->ls + r->at[c], st->stats + i * NORM_STATS + NORM_OF_C);
+        norm_cell_forward(r->H, st->masks.made + i * r->ls + r->at[c], st->stats + i * NORM_STATS + NORM_OF_C);
 }
 static void step_forward(const recur *r, const step_rows *st, team *t)
 {
@@ -356,15 +379,16 @@ static char *left_memory(const recur *r, int thread)
 }
 static step_rows rows_at(const recur *r, const walk *w, real *z, char *left)
 {
-    int64_t b0 = w->shard * r->shard;
+    int64_t b0 = w->shard * r->shard, before = block_before(r, w->t) + b0, after = block_after(r, w->t) + b0;
     return (step_rows){ .m = w->m,
                         .g = r->g + (w->row - w->shift) * r->lg,
-                        .s = r->s + (block_before(r, w->t) + b0) * r->ls,
-                        .sn = r->s + (block_after(r, w->t) + b0) * r->ls,
+                        .s = r->s + before * r->ls,
+                        .sn = r->s + after * r->ls,
                         .v = r->v ? r->v + w->row * r->lv : NULL,
                         .mid = r->m ? r->m + w->row * r->lm : NULL,
                         .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
                         .z = z,
+                        .masks = masks_at(r, w->row, b0, before, after),
                         .left = left,
                         .batch = true };
 }
@@ -428,7 +452,17 @@ static void place_chunk(const recur *r, walk *w)
     int64_t first = r->b.R <= r->shards * CHUNK_ROWS ? r->start[w->shard] : w->shard * CHUNK_ROWS;
     w->shift = w->row - first - (w->down ? rows - w->m : 0);
 }
-static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
+/* Masks of the steps from w on, before the step `end`. */
+static void draw_chunk(recur *r, walk w, int64_t end, team *t)
+{
+    int64_t from, to, b0 = w.shard * r->shard;
+    for (; w.t != end; walk_on(r, &w)) {
+        team_share(t, w.m, &from, &to);
+        draw_rows(r, w.row + from, r->pass.first_row + r->b.off[w.t] + b0 + from, to - from);
+    }
+    team_meet(t);
+}
+static walk chunk_inputs(recur *r, const walk *w, team *t, int thread)
 {
     row_group g[CHUNK_ROWS], to[CHUNK_ROWS];
     walk next;
@@ -441,6 +475,7 @@ static walk chunk_inputs(const recur *r, const walk *w, team *t, int thread)
         chunk_product(r, to, n, r->blocks * slots * LANES, r->ldx, &r->W[s], r->lg, false, from * r->group * slots / NV,
                       min64(r->W[s].panels, end * r->group * slots / NV), left_memory(r, thread));
     }
+    if (r->draws) draw_chunk(r, *w, next.t, t);
     if (large_shard(r))
         for (int64_t i = 0, last = chunk_of(r, &next, g, &(walk){ 0 }); i < last; i++) fetch(g[i].a, g[i].m * r->ldx);
     if (r->sh.norm) team_meet(t);
@@ -462,7 +497,7 @@ static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
 static void N(forward)(recur *r, const pass *p, const void *x, int64_t ldx, const void *initial)
 {
     r->x = x, r->ldx = ldx, r->initial = initial;
-    begin_batch(r, &p->b);
+    begin_batch(r, p);
     pool_teams(r->pool, r->shards, forward_shard, r);
 }
 static const void *N(output)(const recur *r, int64_t t, int64_t *ld)

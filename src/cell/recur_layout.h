@@ -47,6 +47,14 @@ struct recur {
     int64_t group, groups;             /* unit blocks whose slots fill whole panels; how many */
     int64_t z_at[MAX_SECTIONS], z_row; /* product buffer of a group, per row */
     cell_args args;                    /* of unit block 0, but for what a step brings */
+    /* regularisers: see recur_masks.h */
+    bool zones;                  /* zoneout */
+    int64_t ldrop, lmask;        /* strides of drop; of masked and state_mask */
+    real *expect;                /* [ls] probabilities of zoneout, in place of masks outside training */
+    real *drop, *zone;           /* [R] masks of each row of g: of the candidate; of old states, strided as s */
+    real *made, *kept;           /* candidate states of each row of g; what goes past the cell on the way back [B][ls] */
+    real *state_mask, *masked;   /* [B] masks of the states in front of products; s with them, row for row */
+    real *masked_v;              /* v likewise */
     real *scratch;                     /* [thread][per_thread] */
     int64_t per_thread;
     char *left; /* [thread][left_per_thread] rows made bf16 */
@@ -62,6 +70,8 @@ struct recur {
     int64_t *start;         /* [shards + 1] first row of a shard in g */
     /* of the batch in progress */
     ragged b;
+    pass pass;
+    bool masks, drops, draws; /* variational; recurrent dropout; a mask for each step */
     int64_t shard, shards, parts, shards_per_part;
     const real *x, *dy, *initial;
     int64_t ldx, ldy, lddx;

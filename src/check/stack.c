@@ -47,7 +47,7 @@ static void sort_rows(stack *s)
         s->off[t + 1] = s->off[t] + s->active[t];
     }
     s->pass.b = (ragged){ s->T, s->B, s->off[s->T], s->active, s->off };
-    s->pass.train = true;
+    s->pass.train = true, s->pass.seed = 3, s->pass.update = 17, s->pass.token_scale = 0.7;
 }
 
 /* Rows as the layers want them: whole cache lines, and a little behind the last. */
@@ -70,6 +70,8 @@ static laco_status make_layer(stack *s, stack_layer *q, laco_error *err)
     ok &= (q->g = mem_new((size_t)q->params, sizeof(double))) != NULL;
     for (int i = 0; i < 4; i++) ok &= (*state[i] = mem_new((size_t)(q->stride * s->B), sizeof(double))) != NULL;
     for (int i = 0; i < 2; i++) ok &= (*real_state[i] = new_reals(s, s->B, q->stride)) != NULL;
+    ok &= (q->y = mem_new((size_t)(s->T * s->B), (size_t)q->spec.out * sizeof(double))) != NULL;
+    ok &= (q->h = mem_new((size_t)(s->T * s->B), (size_t)q->spec.out * sizeof(double))) != NULL;
     ok &= (q->real_w = new_reals(s, 1, q->params)) != NULL;
     ok &= (q->real_g = new_reals(s, 1, q->params)) != NULL;
     ok &= (q->real_dx = new_reals(s, rows, q->lddx)) != NULL;
@@ -111,7 +113,7 @@ void stack_free(stack *s)
 {
     for (int l = 0; l < s->layers; l++) {
         stack_layer *q = &s->layer[l];
-        void *all[] = { q->w, q->g, q->s0, q->sn, q->dsn, q->ds0, q->real_w, q->real_g, q->real_s0, q->real_sn,
+        void *all[] = { q->y, q->h, q->w, q->g, q->s0, q->sn, q->dsn, q->ds0, q->real_w, q->real_g, q->real_s0, q->real_sn,
             q->real_dx };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
         if (q->kind) q->kind->free(q->layer);
@@ -170,8 +172,11 @@ void stack_forward(stack *s)
         q->kind->forward(q->layer, &s->pass, x, ld, s->no_initial ? NULL : q->real_s0, q->real_sn);
         states_out(s, q->sn, q->real_sn);
         x = q->kind->output(q->layer, &ld);
+        rows_out(s, q->y, x, ld, q->spec.out);
+        const double *in = l ? s->layer[l - 1].y : s->x;
+        for (int64_t i = 0; i < s->T * s->B * q->spec.out; i++) q->h[i] = q->y[i] - (q->spec.residual ? in[i] : 0);
     }
-    rows_out(s, s->y, x, ld, s->out);
+    memcpy(s->y, s->layer[s->layers - 1].y, (size_t)(s->T * s->B * s->out) * sizeof *s->y);
 }
 void stack_backward(stack *s)
 {
@@ -190,9 +195,22 @@ void stack_backward(stack *s)
     rows_out(s, s->dx, dy, ld, s->in);
 }
 
+static double penalties(const stack *s, int l)
+{
+    const layer_spec *q = &s->layer[l].spec;
+    double size = 0, change = 0;
+    for (int64_t b = 0; b < s->B; b++)
+        for (int64_t t = 0; t < s->length[b]; t++)
+            for (int64_t i = 0; i < q->out; i++) {
+                const double *h = s->layer[l].h + (t * s->B + b) * q->out + i, d = t ? h[0] - h[-s->B * q->out] : 0;
+                size += h[0] * h[0], change += d * d;
+            }
+    return s->pass.token_scale / (double)q->out * (q->activation_reg * size + q->temporal_reg * change);
+}
 double stack_loss(const stack *s)
 {
     double sum = 0;
+    for (int l = 0; l < s->layers; l++) sum += penalties(s, l);
     for (int64_t t = 0; t < s->T; t++)
         for (int64_t b = 0; b < s->B; b++)
             for (int64_t i = 0; t < s->length[b] && i < s->out; i++)

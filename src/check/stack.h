@@ -15,6 +15,7 @@ typedef struct stack_layer {
     int64_t params, stride;      /* reals of a row of state, all directions */
     double *w, *g;               /* [params] */
     double *s0, *sn, *dsn, *ds0; /* initial and final states and their gradients; see stack_state */
+    double *y, *h;               /* [T][B][out], as the stack's; h: without the input of a residual layer */
     void *real_w, *real_g, *real_s0, *real_sn, *real_dx;
     int64_t lddx;                /* of real_dx, and of the layer's x below it */
 } stack_layer;
@@ -43,5 +44,6 @@ void stack_free(stack *s);
 int64_t stack_state(const stack *s, int d, int k, int64_t b, int64_t i);
 void stack_forward(stack *s);  /* w, x, s0 -> y, sn */
 void stack_backward(stack *s); /* after forward: dy, dsn -> g, dx, ds0 */
-double stack_loss(const stack *s); /* sum of y dy and sn dsn: the loss whose gradients backward makes */
+/* Sum of y dy and sn dsn, and the penalties of the layers: the loss whose gradients backward makes. */
+double stack_loss(const stack *s);
 #endif

@@ -10,6 +10,8 @@ typedef struct layer_spec {
     bool symbols;   /* in is a number of symbols: rows are int32, one each */
     cell_spec cell; /* recurrent; cell.reverse: that direction alone */
     bool bidirectional, residual, learned_state;
+    double weight_drop;                  /* of weight_hh: by who trains */
+    double activation_reg, temporal_reg; /* penalties on what the cell makes */
     int act;       /* dense */
     bool bias;     /* dense */
     int64_t steps; /* window */

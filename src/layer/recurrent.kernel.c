@@ -1,5 +1,13 @@
 /* A recurrent layer: a cell over time (src/cell), in one direction or in both side by side, with an optional residual
    connection (y = output + x) and an optional learned initial state.
+
+   Penalties on h, what the cell makes in both directions (Merity et al. 2017, "Regularizing and optimizing LSTM
+   language models"): while training the loss is taken to hold, and backward adds the gradient of,
+       activation-reg A    A mean(h^2)                temporal-reg B    B mean((h_t - h_t-1)^2)
+   with pass.token_scale, what the loss of one row counts in the whole, in place of 1 / rows of a mean:
+   A token_scale / width sum(h^2). Where the loss is a mean over the rows of a window that is the paper's. Differences
+   reach over the parts of a window that is walked in parts: `edge` keeps h of the first step of the part behind.
+
    State: [direction][B][stride of the cell]. */
 #include "layer/layer_kernel.h"
 extern const recur_ops N(recur_ops);
@@ -15,7 +23,9 @@ struct layer {
     int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
     int64_t initial_size;
     real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][ls] twice */
-    int64_t cap_part, cap_batch;
+    real *edge;                      /* [B][ld_dir] of one direction; see above */
+    int64_t cap_part, cap_batch, cap_edge, edge_rows, next_edge_rows;
+    const real *start; /* states that the last forward began from; NULL: zeros */
     const pass *p;
     const real *x, *dy;
     real *dx;
@@ -64,7 +74,7 @@ static void recurrent_free(layer *l)
 {
     if (!l) return;
     ops.free(l->dir[0]), ops.free(l->dir[1]);
-    mem_free(l->h.y), mem_free(l->dy_part), mem_free(l->carry), mem_free(l->initial), mem_free(l);
+    mem_free(l->h.y), mem_free(l->dy_part), mem_free(l->carry), mem_free(l->initial), mem_free(l->edge), mem_free(l);
 }
 static laco_status recurrent_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
 {
@@ -76,7 +86,7 @@ static laco_status recurrent_make(layer **out, const layer_spec *s, pool *p, lac
         cell_spec c = s->cell;
         param_tensor t[MAX_TENSORS];
         int n = 0;
-        c.inputs = s->in, c.reverse = d ? true : s->cell.reverse;
+        c.inputs = s->in, c.reverse = d ? true : s->cell.reverse, c.place = 2 * s->index + d;
         laco_status st = ops.describe(&c, t, &n, err);
         if (!st) st = ops.make(&l->dir[d], &c, p, err);
         if (st) return recurrent_free(l), st;
@@ -99,12 +109,15 @@ static void recurrent_load(layer *l, const void *w, bool train)
     l->h.w = w;
     for (int d = 0; d < l->dirs; d++) ops.load(l->dir[d], l->h.w + d * (l->tensors_size + l->initial_size), train);
 }
+static bool has_penalty(const layer *l) { return l->h.s.activation_reg > 0 || l->h.s.temporal_reg > 0; }
+static bool copies_dy(const layer *l) { return l->dirs == 2 || has_penalty(l); }
 static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
 {
     size_t n = (size_t)(l->dirs * batch * l->ls) * sizeof(real) * (train ? 2 : 1);
     for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch, train);
     if (l->own_output) n += rows_bytes(rows, l->h.ldy);
-    if (train && l->dirs == 2) n += rows_bytes(rows, l->ld_dir);
+    if (train && copies_dy(l)) n += rows_bytes(rows, l->ld_dir);
+    if (train && l->h.s.temporal_reg > 0) n += rows_bytes(batch, l->ld_dir);
     return n;
 }
 static laco_status recurrent_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
@@ -112,7 +125,8 @@ static laco_status recurrent_reserve(layer *l, int64_t rows, int64_t batch, bool
     laco_status st = LACO_OK;
     for (int d = 0; !st && d < l->dirs; d++) st = ops.reserve(l->dir[d], rows, batch, train, err);
     if (!st && l->own_output) st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
-    if (!st && train && l->dirs == 2) st = reserve_rows(&l->dy_part, &l->cap_part, rows, l->ld_dir, err);
+    if (!st && train && copies_dy(l)) st = reserve_rows(&l->dy_part, &l->cap_part, rows, l->ld_dir, err);
+    if (!st && train && l->h.s.temporal_reg > 0) st = reserve_rows(&l->edge, &l->cap_edge, batch, l->ld_dir, err);
     if (st || batch <= l->cap_batch) return st;
     mem_free(l->carry), mem_free(l->initial);
     l->carry = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
@@ -152,7 +166,7 @@ static void output_task(void *ctx, int64_t t, int thread)
 static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
     const real *start = initial_states(l, p->b.B, initial);
-    l->p = p, l->x = x, l->ldx = ldx, l->from_learned = l->h.s.learned_state && !initial;
+    l->p = p, l->x = x, l->ldx = ldx, l->start = start, l->from_learned = l->h.s.learned_state && !initial;
     for (int d = 0; d < l->dirs; d++) {
         const real *s = start ? start + d * p->b.B * l->ls : NULL;
         ops.forward(l->dir[d], p, x, ldx, s);
@@ -166,12 +180,61 @@ static const void *recurrent_output(const layer *l, int64_t *ld)
     *ld = l->h.ldy;
     return l->h.y;
 }
-static void part_task(void *ctx, int64_t i, int thread)
+/* ---- dy of one direction, with the gradient of the penalties ---- h of the row b one step on or back, or NULL */
+static const real *h_before(const layer *l, int64_t t, int64_t b)
+{
+    int64_t ld;
+    if (t) return (const real *)ops.output(l->dir[l->part], t - 1, &ld) + b * l->ls;
+    return l->p->first_step && l->start ? l->start + b * l->ls : NULL;
+}
+static const real *h_behind(const layer *l, int64_t t, int64_t b)
+{
+    int64_t ld;
+    if (t + 1 == l->p->b.T) return b < l->edge_rows ? l->edge + b * l->ld_dir : NULL;
+    return b < l->p->b.active[t + 1] ? (const real *)ops.output(l->dir[l->part], t + 1, &ld) + b * l->ls : NULL;
+}
+static void add_difference(int64_t n, real scale, const real *a, const real *b, real *to)
+{
+    for (int64_t j = 0; j < n; j++) to[j] += scale * (a[j] - b[j]);
+}
+static void add_penalties(const layer *l, int64_t t, int64_t b, real *to)
+{
+    const layer_spec *s = &l->h.s;
+    const double scale = 2 * l->p->token_scale / (double)s->out;
+    const real size = (real)(scale * s->activation_reg), change = (real)(scale * s->temporal_reg);
+    int64_t ld;
+    const real *h = (const real *)ops.output(l->dir[l->part], t, &ld) + b * l->ls;
+    for (int64_t j = 0; j < l->P; j++) to[j] += size * h[j];
+    if (s->temporal_reg <= 0) return;
+    const real *before = h_before(l, t, b), *behind = h_behind(l, t, b);
+    if (before) add_difference(l->P, change, h, before, to);
+    if (behind) add_difference(l->P, change, h, behind, to);
+}
+static void part_task(void *ctx, int64_t t, int thread)
 {
     layer *l = ctx;
+    bool penalty = has_penalty(l) && l->p->train;
     (void)thread;
-    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
-        memcpy(l->dy_part + r * l->ld_dir, l->dy + r * l->lddy + l->part * l->P, (size_t)l->P * sizeof(real));
+    for (int64_t b = 0; b < l->p->b.active[t]; b++) {
+        int64_t r = l->p->b.off[t] + b;
+        real *to = l->dy_part + r * l->ld_dir;
+        memcpy(to, l->dy + r * l->lddy + l->part * l->P, (size_t)l->P * sizeof(real));
+        if (penalty) add_penalties(l, t, b, to);
+    }
+}
+/* Where a window is walked in parts, the last comes first: h of its first step is what follows the part before it. */
+static void begin_edge(layer *l)
+{
+    const pass *p = l->p;
+    l->edge_rows = p->steps && p->first_step + p->b.T < p->steps ? l->next_edge_rows : 0;
+}
+static void keep_edge(layer *l)
+{
+    int64_t ld;
+    l->next_edge_rows = l->h.s.temporal_reg > 0 && l->p->b.T ? l->p->b.active[0] : 0;
+    for (int64_t b = 0; b < l->next_edge_rows; b++)
+        memcpy(l->edge + b * l->ld_dir, (const real *)ops.output(l->dir[0], 0, &ld) + b * l->ls,
+               (size_t)l->P * sizeof(real));
 }
 static void residual_task(void *ctx, int64_t i, int thread)
 {
@@ -194,13 +257,16 @@ static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t 
     int64_t tasks = ceil_div(p->b.R, ROWS_PER_TASK), one = l->tensors_size + l->initial_size;
     if (!carry) carry = memset(l->carry, 0, (size_t)(l->dirs * p->b.B * l->ls) * sizeof(real));
     l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
+    const bool copy = copies_dy(l);
+    begin_edge(l);
     for (int d = 0; d < l->dirs; d++) {
         real *c = (real *)carry + d * p->b.B * l->ls, *dw = (real *)dparams + d * one;
         l->part = d;
-        if (l->dirs == 2) pool_run(l->h.pool, tasks, part_task, l);
-        ops.backward(l->dir[d], l->dirs == 2 ? l->dy_part : dy, l->dirs == 2 ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
+        if (copy) pool_run(l->h.pool, p->b.T, part_task, l);
+        ops.backward(l->dir[d], copy ? l->dy_part : dy, copy ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
         if (l->from_learned) learned_gradient(l, c, dw + l->tensors_size);
     }
+    keep_edge(l);
     if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
 }
 static int64_t recurrent_state(const layer *l) { return l->dirs * l->ls; }

@@ -81,6 +81,18 @@ static const describe_word words[] = {
     { "cell", "project", "N: the output is a product of N numbers with the hidden units (elman, jordan, lstm)",
       NO_NUMBER },
     { "cell", "clip", "C: bounds the arguments of the gate functions to +-C", NUMBER(cell.clip, 1e-6, 1e6, false) },
+    { "cell", "variational", "P: dropout on the hidden state in front of the recurrent products, one mask per sequence",
+      NUMBER(cell.variational, 0, MOST_DROPPED, false) },
+    { "cell", "recurrent-dropout", "P: dropout on the candidate of each update (Semeniuta et al. 2016)",
+      NUMBER(cell.recurrent_dropout, 0, MOST_DROPPED, false) },
+    { "cell", "zoneout", "P, or PC PH: states keep their old values with probability P (Krueger et al. 2017)",
+      NUMBER(cell.zoneout, 0, MOST_DROPPED, true) },
+    { "cell", "weight-drop", "P: recurrent weights dropped, the same for all steps of an update (Merity et al. 2017)",
+      NUMBER(weight_drop, 0, MOST_DROPPED, false) },
+    { "cell", "activation-reg", "A: adds A times the mean square of the output to the loss (Merity et al. 2017)",
+      NUMBER(activation_reg, 0, 1e6, false) },
+    { "cell", "temporal-reg", "B: adds B times the mean square of what the output changes by in a step",
+      NUMBER(temporal_reg, 0, 1e6, false) },
     { .kind = NULL },
 };
 const describe_word *describe_words(void) { return words; }

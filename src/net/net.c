@@ -55,6 +55,7 @@ static uint64_t fingerprint(const net *n)
                                  s->cell.words, s->steps, s->residual, s->act,         s->learned_state };
         h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
         if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
+        h = hashed(h, s->cell.zoneout, sizeof s->cell.zoneout);
     }
     return h;
 }

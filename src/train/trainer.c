@@ -267,6 +267,7 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
     if (!t->c.pending) memset(n->g, 0, (size_t)n->params * (size_t)n->k->real_size);
     net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y, .smoothing = t->s.smoothing };
     loss.scale = t->s.per_sequence ? 1.0 / (double)t->b.B : 1.0 / (double)max64(1, t->counted);
+    p.token_scale = loss.scale;
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
     walk_ahead(t, &p, inputs_of(t));
     see_own(t);
