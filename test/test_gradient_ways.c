@@ -263,7 +263,7 @@ static double cosine(const double *a, const double *b, int64_t n)
     for (int64_t i = 0; i < n; i++) ab += a[i] * b[i], aa += a[i] * a[i], bb += b[i] * b[i];
     return ab / sqrt(aa * bb);
 }
-/* With M pairs the estimate of a linear loss in N weights has cosine about sqrt(M / (M + N)): 0.97 here. */
+/* With M pairs the estimate of a linear loss in N weights has cosine about sqrt(M / (M + N)): 0.98 here. */
 static void test_evolution(void **state)
 {
     static double exact[MOST], g[MOST], again[MOST];

@@ -120,7 +120,7 @@ void newton_run(const way_call *c)
     for (int64_t i = 0; i < N; i++) h->x[i] = decay * h->step[i];
     conjugate_gradients(c, h, N);
     int k = best_point(c, h, &loss);
-    const double *p = h->point[k], slope = dot(h->g, p, N), ratio = (loss - before) / h->q[k];
+    const double *p = h->point[k], slope = dot(h->g, p, N), ratio = h->q[k] < 0 ? (loss - before) / h->q[k] : 0;
     if (!c->ready) { /* only looked at */
         for (int64_t i = 0; i < N; i++) ((double *)n->g)[i] = -p[i];
         memcpy(n->w, h->w, bytes), sweep_load(c->w, NULL);
@@ -132,7 +132,7 @@ void newton_run(const way_call *c)
     for (int i = 0; i < LINE_SEARCH && !(loss <= before + enough * a * fmin(slope, 0)); i++)
         a *= shorten, loss = loss_at(c, h, p, a);
     if (!(loss <= before)) a = 0; /* no step at all is better */
-    memcpy(h->step, h->point[k], bytes);
+    for (int64_t i = 0; i < N; i++) h->step[i] = a > 0 ? p[i] : 0;
     loss_at(c, h, p, a);
     memset(n->g, 0, bytes);
     way_ready(c);
