@@ -8,15 +8,22 @@ void sweep_free(sweep *w)
     mem_free(w->active), mem_free(w->off), mem_free(w->x), mem_free(w->dy), mem_free(w->d[0]), mem_free(w->d[1]);
     mem_free(w);
 }
+/* What is drawn anew at every pass, or adds to the gradient beside the loss. */
+static bool regularised(const layer_spec *s)
+{
+    const cell_spec *c = &s->cell;
+    return s->rate > 0 || s->weight_drop > 0 || s->activation_reg > 0 || s->temporal_reg > 0 || c->variational > 0 ||
+           c->recurrent_dropout > 0 || c->zoneout[0] > 0 || c->zoneout[1] > 0;
+}
 laco_status sweep_new(sweep **out, net *n, laco_error *err)
 {
     if (n->k->real_size != sizeof(double) || n->symbols)
         return fail(err, LACO_EINVAL, -1, "this needs a network for numbers, in double, without embed");
     for (int i = 0; i < n->d.layers; i++)
-        if (n->d.layer[i].rate > 0)
+        if (regularised(&n->d.layer[i]))
             return fail(err, LACO_EINVAL, -1,
-                        "ways to the gradient are compared on the same function: leave %s out of the network",
-                        n->d.layer[i].kind);
+                        "ways to the gradient are compared on one and the same function: leave dropout and other "
+                        "regularisers out of the network");
     sweep *w = mem_new(1, sizeof *w);
     if (!w) return fail_memory(err, sizeof *w);
     w->n = n, w->states = net_state_numbers(n, 1);
