@@ -14,6 +14,7 @@ static const struct {
     { "optimizer", "optimizers", "Optimizers: --optimizer NAME" },
     { "schedule", "schedules", "Schedules of the learning rate: --schedule NAME" },
     { "initializer", "initializers", "Initializers: --init NAME" },
+    { "task", "tasks", "Long-memory tasks of laco train synthetic: --task NAME" },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 

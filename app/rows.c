@@ -10,6 +10,8 @@ const example examples[] = {
     { "train compose", "laco train compose --data chorales.json --out c.safetensors --dropout 0.5" },
     { "resume", "laco resume run" },
     { "resume", "laco resume run --epochs 40 --lr 0.0005" },
+    { "train synthetic", "laco train synthetic --task adding --out adding.safetensors" },
+    { "train synthetic", "laco train synthetic --task copy --delay 50 --out copy.safetensors" },
     { "sample", "laco sample book.safetensors --prime \"Once upon\" --length 500" },
     { "sample", "laco sample book.safetensors --temperature 0.7 --count 3 --stop" },
     { "eval", "laco eval book.safetensors --data another.txt" },
@@ -22,13 +24,21 @@ const example examples[] = {
     { NULL, NULL },
 };
 
+/* Of several rows of one name the first is meant. */
+static bool is_meant(const laco_option *rows, int i, const char *command)
+{
+    if (!args_fits(&rows[i], command)) return false;
+    for (int k = 0; k < i; k++)
+        if (strcmp(rows[k].name, rows[i].name) == 0 && args_fits(&rows[k], command)) return false;
+    return true;
+}
 void rows_walk(FILE *to, const char *command, row_visit *visit)
 {
     int count;
     const laco_option *rows = laco_options(&count);
     const char *section = "";
     for (int i = 0; i < count; i++) {
-        if (!args_fits(&rows[i], command)) continue;
+        if (!is_meant(rows, i, command)) continue;
         bool same = args_position(&rows[i]) || strcmp(section, rows[i].section) == 0;
         visit(to, &rows[i], same ? NULL : rows[i].section);
         if (!same) section = rows[i].section;

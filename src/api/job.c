@@ -50,7 +50,7 @@ laco_status run_bench(task_job *j, laco_error *err)
 
 static task_fn run_resume;
 static const command_row commands[] = {
-    { "train lm", lm_train }, { "train compose", compose_train }, { "resume", run_resume },     { "sample", lm_sample },
+    { "train lm", lm_train }, { "train synthetic", synthetic_train }, { "train compose", compose_train }, { "resume", run_resume },     { "sample", lm_sample },
     { "eval", lm_eval },      { "score", lm_score },        { "stream", run_stream },
     { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
     { "compare-gradients", compare_gradients },

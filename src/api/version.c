@@ -1,5 +1,6 @@
 /* What this build is and what it knows: version, instruction sets, optional libraries, and the names of every kind,
    from the rows of the lists themselves. */
+#include "data/synthetic.h"
 #include "net/kernels.h"
 #include "net/net.h"
 #include "optim/schedule.h"
@@ -82,11 +83,18 @@ static bool initializer_row(int i, named *out)
     const char *name = init_names()[i];
     return name && put(out, name, init_about(name));
 }
+static bool task_row(int i, named *out)
+{
+    int count;
+    const synth_task *rows = synth_tasks(&count);
+    return i < count && put(out, rows[i].name, rows[i].about);
+}
 static bool command_row(int i, named *out)
 {
     static const char *const rows[][2] = {
         { "train lm", "Trains a language model on a text and saves the best one." },
         { "train compose", "Trains a network to predict which notes of polyphonic music sound next." },
+        { "train synthetic", "Trains a network on a long-memory task until that is solved, by its paper." },
         { "resume", "Goes on with a training run from its checkpoints, after a stop, a crash or a power cut." },
         { "sample", "Writes text with a model." },
         { "eval", "Measures how well a model predicts a text." },
@@ -95,7 +103,8 @@ static bool command_row(int i, named *out)
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },
-        { "compare-gradients", "Trains one network by every way to the gradient: BPTT, RTRL, Hessian-free and others." },
+        { "compare-gradients",
+          "Trains one network by every way to the gradient: BPTT, RTRL, Hessian-free and others." },
     };
     return (size_t)i < sizeof rows / sizeof *rows && put(out, rows[i][0], rows[i][1]);
 }
@@ -110,6 +119,7 @@ static const struct {
     { "optimizer", optimizer_row },
     { "schedule", schedule_row },
     { "initializer", initializer_row },
+    { "task", task_row },
     { "command", command_row },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -112,7 +112,8 @@ static const synth_task rows[] = {
       .make = make_grammar,
       .possible = possible_grammar,
       .rule = RULE_POSSIBLE,
-      .figure = FIGURE_WRONG },
+      .figure = FIGURE_WRONG,
+      .epoch = 1024 },
     { .name = "embedded-reber",
       .about = "a Reber string between two T or two P: the last but one symbol repeats the second",
       .source = "H&S 1997, experiment 1",
@@ -127,7 +128,8 @@ static const synth_task rows[] = {
       .make = make_grammar,
       .possible = possible_grammar,
       .rule = RULE_POSSIBLE,
-      .figure = FIGURE_WRONG },
+      .figure = FIGURE_WRONG,
+      .epoch = 1024 },
     { .name = "noisy-sequence",
       .about = "the class that the first numbers say, after noise on the same channel",
       .source = "H&S 1997, experiment 3a",
@@ -228,7 +230,8 @@ static const synth_task rows[] = {
       .tolerance = 0.5,
       .figure = FIGURE_REACH,
       .bound = 50,
-      .valid = 100,
+      .epoch = 1000,
+      .valid = 60,
       .test = 1000 },
     { .name = "anbncn",
       .about = "the symbols that may come next in S a^n b^n c^n T",
@@ -243,7 +246,8 @@ static const synth_task rows[] = {
       .tolerance = 0.5,
       .figure = FIGURE_REACH,
       .bound = 50,
-      .valid = 100,
+      .epoch = 1000,
+      .valid = 60,
       .test = 500 },
 };
 
@@ -353,8 +357,7 @@ int64_t synth_count(const synth *s, synth_set set)
 {
     const synth_task *row = s->task;
     int64_t n = set == SYNTH_TRAIN ? row->epoch : set == SYNTH_VALID ? row->valid : row->test;
-    if (n) return n;
-    return set == SYNTH_TRAIN ? s->size[0] : 2 * s->size[0]; /* a fixed set; held out: that and as many others */
+    return n ? n : 2 * s->size[0];
 }
 int64_t synth_length(const synth *s, synth_set set, int64_t index) { return s->task->length(s, set, index); }
 void synth_make(const synth *s, synth_set set, int64_t index, int64_t T, float *x, synth_target to)
@@ -366,13 +369,16 @@ void synth_make(const synth *s, synth_set set, int64_t index, int64_t T, float *
 }
 
 /* ---- judging ---- */
-static bool step_counts(const synth *s, synth_target y, int64_t t)
+static bool step_trains(const synth *s, synth_target y, int64_t t)
 {
-    if (s->task->loss == SYNTH_CLASSES)
-        return y.classes[t] >= 0 && !(s->task->filler && y.classes[t] == s->outputs - 1);
+    if (s->task->loss == SYNTH_CLASSES) return y.classes[t] >= 0;
     for (int64_t k = 0; k < s->outputs; k++)
         if (!isnan(y.y[t * s->outputs + k])) return true;
     return false;
+}
+static bool step_counts(const synth *s, synth_target y, int64_t t)
+{
+    return step_trains(s, y, t) && !(s->task->filler && y.classes[t] == s->outputs - 1);
 }
 static double target_of(const synth *s, synth_target y, int64_t t, int64_t k)
 {
@@ -422,11 +428,25 @@ static bool judge_step(const synth *s, synth_target y, int64_t t, const float *x
     if (s->task->rule == RULE_LARGEST) return ranks_right(s, out, 0, y.classes[t]);
     return within;
 }
+static double step_loss(const synth *s, synth_target y, int64_t t, const float *out)
+{
+    double sum = 0;
+    if (s->task->loss == SYNTH_CLASSES) return log_sum(out, s->outputs) - out[y.classes[t]];
+    for (int64_t k = 0; k < s->outputs; k++) {
+        double target = target_of(s, y, t, k), o = out[k];
+        if (isnan(target)) continue;
+        sum += s->task->loss == SYNTH_SQUARED ? (o - target) * (o - target)
+                                              : fmax(o, 0) - o * target + log1p(exp(-fabs(o)));
+    }
+    return sum;
+}
 void synth_judge(const synth *s, int64_t T, const float *x, synth_target y, const float *out, int64_t ldo,
                  synth_score *to)
 {
     bool right = true;
     for (int64_t t = 0; t < T; t++) {
+        if (!step_trains(s, y, t)) continue;
+        to->loss += step_loss(s, y, t, out + t * ldo), to->losses++;
         if (!step_counts(s, y, t)) continue;
         bool good = judge_step(s, y, t, x, out + t * ldo, to);
         to->steps++, to->steps_right += good, right &= good;

@@ -12,8 +12,9 @@
 #include "base/base.h"
 
 typedef enum synth_loss { SYNTH_SQUARED, SYNTH_BERNOULLI, SYNTH_CLASSES } synth_loss;
-/* Held-out sequences are drawn apart from those of training. Strings of a grammar: first the training set, then as many
-   that are not in it. Counting: string n-1 has n of each letter, in every set. */
+/* Held-out sequences are drawn apart from those of training. Strings of a grammar: training picks from a fixed set;
+   held out are that set, string by string, and as many that are not in it. Counting: training goes round n = 1 ..
+   length; held-out string n-1 has n of each letter. */
 typedef enum synth_set { SYNTH_TRAIN, SYNTH_VALID, SYNTH_TEST } synth_set;
 
 /* A size of a task: --length, --delay and so on, with the paper's default. */
@@ -55,7 +56,8 @@ typedef struct synth_task {
     synth_figure figure;
     double bound;    /* squared: below; wrong: at most this share of sequences, or of steps; reach: at least */
     double absolute; /* 0, or the mean absolute error is below that too */
-    int64_t epoch, valid, test; /* sequences: of an epoch, measured after it, measured at the end; 0: the whole set */
+    int64_t epoch, valid,
+        test; /* sequences: of an epoch, measured after it, that decide; 0: the set and as many others */
 } synth_task;
 
 const synth_task *synth_tasks(int *count);
@@ -86,6 +88,8 @@ typedef struct synth_score {
     int64_t numbers;          /* outputs that were compared with targets */
     double squared, absolute; /* sums over them: of probabilities, but for the squared loss */
     int64_t reach;            /* sequences before the first that is not right, in the order judged */
+    double loss;              /* what training minimises, summed over the steps that count for it */
+    int64_t losses;           /* these steps */
 } synth_score;
 /* out: [T] rows of outputs as the last layer gives them: numbers, or logits. */
 void synth_judge(const synth *s, int64_t T, const float *x, synth_target y, const float *out, int64_t ldo,

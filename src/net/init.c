@@ -19,11 +19,15 @@ static const init_row init_rows[] = {
     { "glorot", "matrices from +-sqrt(6/(in+out)), biases 0 (Glorot & Bengio 2010)" },
     { "orthogonal", "recurrent matrices orthogonal (Saxe et al. 2014), the rest as glorot" },
     { "identity", "recurrent matrices the identity (Le et al. 2015), the rest as glorot" },
+    { "chrono",
+      "default, but forget gates of many time scales, up to exp(--forget-bias) steps, input gates their opposite "
+      "(Tallec & Ollivier 2018)" },
 };
 enum { INITS = sizeof init_rows / sizeof *init_rows };
 const char *const *init_names(void)
 {
-    static const char *const names[INITS + 1] = { "default", "uniform", "glorot", "orthogonal", "identity", NULL };
+    static const char *const names[INITS + 1] = { "default",  "uniform", "glorot", "orthogonal",
+                                                  "identity", "chrono",  NULL };
     return names;
 }
 const char *init_about(const char *name)
@@ -78,6 +82,17 @@ static laco_status fill_orthogonal(net *n, uint64_t seed, int64_t at, int64_t ro
     return LACO_OK;
 }
 
+/* Chrono initialisation: a unit remembers for u steps, u uniform between 1 and exp(longest); its input gate, which
+   stands before the forget gate where there is one (input >= 0), opens so little that what it gathers stays bounded. */
+static void fill_chrono(net *n, uint64_t seed, int64_t forget, int64_t units, int64_t input, double longest)
+{
+    for (int64_t i = 0; i < units; i++) {
+        double u = rng_uniform(seed, RNG_WEIGHTS, (uint64_t)(forget + i)), b = log(1 + u * expm1(longest));
+        net_set(n, forget + i, b);
+        if (input >= 0) net_set(n, input + i, -b);
+    }
+}
+
 static double uniform_bound(const layer_spec *s)
 {
     int64_t n = !strcmp(s->kind, "recurrent") ? s->cell.hidden : !strcmp(s->kind, "embed") ? s->out : s->in;
@@ -86,7 +101,7 @@ static double uniform_bound(const layer_spec *s)
 static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *t, const char *name, double forget_bias,
                                uint64_t seed, laco_error *err)
 {
-    bool uniform = !strcmp(name, "default") || !strcmp(name, "uniform"),
+    bool uniform = !strcmp(name, "default") || !strcmp(name, "uniform") || !strcmp(name, "chrono"),
          matrix = t->role == INIT_INPUT || t->role == INIT_RECURRENT;
     int64_t cols = t->rank > 1 ? t->shape[t->rank - 1] : 1, rows = t->size / cols / t->gates;
     if (t->role == INIT_ONE || t->role == INIT_ZERO)
@@ -106,8 +121,11 @@ static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *
             fill_uniform(n, seed, at, rows * cols, sqrt(6.0 / (double)(rows + cols)));
         if (st) return st;
     }
-    if (t->forget_block >= 0)
-        fill_value(n, t->offset + t->forget_block * (t->size / t->gates), t->size / t->gates, forget_bias);
+    int64_t units = t->size / t->gates, forget = t->offset + t->forget_block * units;
+    if (t->forget_block >= 0 && !strcmp(name, "chrono"))
+        fill_chrono(n, seed, forget, units, t->forget_block > 0 ? forget - units : -1, forget_bias);
+    else if (t->forget_block >= 0)
+        fill_value(n, forget, units, forget_bias);
     return LACO_OK;
 }
 
