@@ -1,6 +1,7 @@
 /* Ways to the gradient: all exact ones against backpropagation through time, and what the others promise. */
 #include "base/rng.h"
 #include "gradient/newton.h"
+#include "gradient/trial.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -397,13 +398,57 @@ static void test_newton(void **state)
     assert_true(after_steps("elman 4; dense", 30, 1, 100) < 0.3 * after_steps("elman 4; dense", 0, 1, 1));
 }
 
+/* ---- trials ---- */
+static const sequences *same_batch(void *ctx, int64_t index, int64_t count)
+{
+    fixture *f = ctx;
+    (void)index, (void)count;
+    return &f->s;
+}
+static void test_trial(void **state)
+{
+    static trial t;
+    static double start[MOST];
+    volatile int stop = 0;
+    fixture f;
+    (void)state;
+    make(&f, "gru 3; dense");
+    memcpy(start, f.n->w, (size_t)f.n->params * sizeof(double));
+    double before = loss(&f);
+    trial_rules r = { .w = f.w,
+                      .set = f.set,
+                      .start = start,
+                      .optimizer = "sgd",
+                      .lr = 0.1,
+                      .seconds = 100,
+                      .updates = 20,
+                      .valid = &f.s,
+                      .batch = same_batch,
+                      .ctx = &f,
+                      .stop = &stop };
+    assert_int_equal(trial_run(&t, find("averaged"), &r, NULL), LACO_OK);
+    const trial_point *end = &t.point[t.points - 1];
+    assert_true(t.angle < 1e-4 && fabs(t.difference - (1 - 1.0 / T)) < 1e-12);
+    assert_true(t.point[0].error == before && t.point[0].work == 0 && end->error < before);
+    assert_int_equal(end->updates, 20), assert_int_equal(end->sequences, 5 * B);
+    assert_true(end->work == 20.0 * T * 3 * (double)net_work(f.n));
+    assert_true(trial_error_at(&t, end->work, false) == end->error && isnan(trial_error_at(&t, 2 * end->work, false)));
+    assert_true(trial_error_at(&t, 0, false) == before);
+    r.optimizer = "sdg";
+    assert_int_equal(trial_run(&t, find("bptt"), &r, NULL), LACO_EINVAL);
+    r.optimizer = "sgd", stop = 1;
+    assert_int_equal(trial_run(&t, find("rtrl"), &r, NULL), LACO_OK);
+    assert_true(t.points == 1 && isnan(t.angle));
+    drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bptt),      cmocka_unit_test(test_rtrl),    cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_online),  cmocka_unit_test(test_copies),
         cmocka_unit_test(test_evolution), cmocka_unit_test(test_tangent), cmocka_unit_test(test_products),
-        cmocka_unit_test(test_newton),
+        cmocka_unit_test(test_newton),    cmocka_unit_test(test_trial),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -92,6 +92,7 @@ static void compare_first(const student *s, trial *out)
     out->angle = aa > 0 && bb > 0 ? acos(fmax(-1, fmin(1, ab / sqrt(aa * bb)))) * 57.29577951308232 : NAN;
     for (int64_t i = 0; i < n->params; i++) g[i] -= s->exact[i];
     out->difference = sqrt(dot(g, g, n->params) / bb);
+    if (way_stopped(&c)) out->angle = out->difference = NAN;
     memset(g, 0, (size_t)n->params * sizeof(double));
 }
 

@@ -28,7 +28,7 @@ typedef struct trial {
     const way *way;
     trial_point point[TRIAL_POINTS + 2]; /* the first before training, the last at its end */
     int points;
-    double angle, difference; /* of the first gradient to that of BPTT: degrees; length of the difference, relative */
+    double angle, difference; /* of the first gradient to that of BPTT: degrees; length of the difference, relative; NaN: not known */
 } trial;
 /* LACO_EINVAL, LACO_EUNSUPPORTED: the way cannot do this network. */
 laco_status trial_run(trial *out, const way *v, const trial_rules *r, laco_error *err);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { VALID = 500, MOST_WAYS = 16, COLUMNS = 5, WIDEST_CALL = 8 };
+enum { VALID = 500, MOST_WAYS = 16, COLUMNS = 5, WIDEST_CALL = 8, MOST_NUMBERS = 1 << 26 };
 
 typedef struct comparison {
     task_job *j;
@@ -145,6 +145,12 @@ static laco_status make_memory(comparison *c, laco_error *err)
     const int64_t T = c->train.T, in = c->task->inputs, out = c->task->outputs;
     const int64_t most = c->rules.set.batch * WIDEST_CALL;
     const int64_t size[] = { most * T * in, most * T * out, VALID * T * in, VALID * T * out };
+    const int64_t rows = T * max64(most, VALID), wide = c->n->wide + in;
+    if (rows > MOST_NUMBERS / wide)
+        return fail(err, LACO_EINVAL, -1,
+                    "%lld steps of %lld numbers side by side need more memory than such a comparison should take: a "
+                    "smaller --batch, --length or --model will do",
+                    (long long)rows, (long long)wide);
     laco_status st = sweep_reserve(c->w, T, max64(most, VALID), err);
     if (st) return st;
     bool ok = (c->start = mem_new((size_t)c->n->params, sizeof(double))) != NULL;
@@ -190,7 +196,10 @@ static void put_summary(const comparison *c, buf *b)
         buf_printf(b, "%-13s%10s%12s%9.2f%10.1e", t->way->name, task_count(p->updates, updates),
                    task_count(p->sequences, seen), p->seconds, p->work);
         put_error(b, p->error);
-        buf_printf(b, "%8.2f%8.2g\n", t->angle, t->difference);
+        if (isnan(t->angle))
+            buf_printf(b, "%8s%8s\n", "-", "-");
+        else
+            buf_printf(b, "%8.2f%8.2g\n", t->angle, t->difference);
     }
 }
 /* The errors of all ways at some times, or at some costs. */
