@@ -163,7 +163,8 @@ static void test_not_finite(void **state)
         laco_status st = trainer_window(m.t, (schedule_point){ 0 }, &w, &err);
         x[5] = was;
         assert_int_equal(st, skip ? LACO_OK : LACO_ENUMERIC);
-        if (!skip) assert_non_null(strstr(err.msg, "not finite at update 1"));
+        if (!skip) assert_non_null(strstr(err.msg, "is not finite at update 1: input 1 of the data is not a number"));
+        assert_non_null(strstr(trainer_trouble(m.t), ", step 6 of 8, row 1 of 3, position 5 of the data"));
         assert_int_equal(w.update, NOT_FINITE);
         assert_int_equal(trainer_counted(m.t)->not_finite, 1);
         for (int64_t j = 0; j < m.n->params; j++) assert_true(step_of(&m, j) == 0);
@@ -247,12 +248,39 @@ static void test_weight_noise(void **state)
     discard(&a), discard(&b);
 }
 
+/* Weight drop: the recurrent matrix that a window sees has zeros, and they get no gradient; all else does. */
+static void test_weight_drop(void **state)
+{
+    train_settings s = sgd(LENGTH);
+    net_description d;
+    window_result w;
+    (void)state;
+    thing m = make(&s);
+    discard(&m);
+    assert_int_equal(describe_parse(&d, "lstm 6 weight-drop 0.5; dense", 1, 1, k, NULL), LACO_OK);
+    assert_int_equal(net_new(&m.n, &d, 1, k, one, NULL), LACO_OK);
+    assert_int_equal(net_init(m.n, "default", 1, 3, NULL), LACO_OK);
+    assert_int_equal(trainer_new(&m.t, m.n, &s, NULL), LACO_OK);
+    trainer_begin(m.t, &batch);
+    for (int64_t i = 0; i < m.n->params; i++) m.before[i] = net_get(m.n, i);
+    assert_int_equal(window(&m, &w), LACO_OK);
+    const param_tensor *hh = net_find(m.n, "layers.0.weight_hh");
+    int still = 0;
+    for (int64_t i = 0; i < m.n->params; i++) {
+        bool inside = i >= hh->offset && i < hh->offset + hh->size;
+        still += inside && step_of(&m, i) == 0;
+        assert_true(inside || step_of(&m, i) != 0);
+    }
+    assert_true(still > 0.3 * (double)hh->size && still < 0.7 * (double)hh->size);
+    discard(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accumulate),   cmocka_unit_test(test_flush),   cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_not_finite),   cmocka_unit_test(test_outlier), cmocka_unit_test(test_average),
-        cmocka_unit_test(test_weight_noise),
+        cmocka_unit_test(test_accumulate),   cmocka_unit_test(test_flush),       cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_not_finite),   cmocka_unit_test(test_outlier),     cmocka_unit_test(test_average),
+        cmocka_unit_test(test_weight_noise), cmocka_unit_test(test_weight_drop),
     };
     return cmocka_run_group_tests(tests, make_data, free_data);
 }

@@ -150,8 +150,9 @@ static laco_status heed_window(fit *f, const window_result *w, laco_status st, l
         return roll_back(f, why, err);
     }
     const train_counts *c = trainer_counted(f->t);
-    if (w->update == NOT_FINITE && c->not_finite == 1)
-        task_note(f->j, "skipped   an update that is not finite; others that follow are only counted");
+    if (!st && w->update == NOT_FINITE && c->not_finite == 1)
+        task_note(f->j, "skipped   an update that is not finite (%s); others that follow are only counted",
+                  trainer_trouble(f->t));
     if (w->update == OUTLIER && c->outliers == 1)
         task_note(f->j, "skipped   an outlier: loss %.4g, gradient %.3g; others that follow are only counted",
                   w->loss / (double)max64(1, w->tokens), w->norm);

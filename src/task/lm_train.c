@@ -186,6 +186,17 @@ static laco_status make_network(lm_run *r, laco_error *err)
     return st;
 }
 /* ---- batches ---- */
+/* A position of the training text, as the place in the file. */
+static void say_where(void *ctx, int64_t position, char *to, size_t size)
+{
+    const lm_run *r = ctx;
+    int32_t eos = vocab_eos(r->v);
+    int64_t line = 1, at = 1 + (position - 1) % (r->train.n - 1);
+    char shown[32];
+    for (int64_t i = 1; i < at; i++) line += r->train.ids[i] == eos;
+    int n = snprintf(to, size, "symbol %s of %s", task_count(at, shown), r->train.name);
+    if (eos >= 0 && n > 0 && (size_t)n < size) snprintf(to + n, size - (size_t)n, ", line %s", task_count(line, shown));
+}
 /* The text in parallel streams; each epoch begins elsewhere in it, so that windows are never cut in the same places. */
 static void lay_out_streams(lm_run *r, int64_t epoch, train_batch *out)
 {
@@ -196,7 +207,9 @@ static void lay_out_streams(lm_run *r, int64_t epoch, train_batch *out)
         r->rows[b] = (text_row){ 1 + from + turn, to - from, 0 };
     }
     lm_sort_rows(r->rows, B);
-    *out = (train_batch){ .ids = r->train.ids, .row = r->rows, .B = B, .circular = count, .first = 1 };
+    *out = (train_batch){
+        .ids = r->train.ids, .row = r->rows, .B = B, .circular = count, .first = 1, .where = say_where, .ctx = r
+    };
 }
 /* Lines in an order drawn anew each epoch, each batch sorted by length. */
 static laco_status draw_lines(lm_run *r, int64_t epoch, laco_error *err)
@@ -219,7 +232,11 @@ static laco_status lm_batch(void *ctx, int64_t epoch, int64_t k, train_batch *ou
     laco_status st = r->drawn == epoch ? LACO_OK : draw_lines(r, epoch, err);
     int64_t i = k * r->fit.s.batch;
     if (!st && i < r->row_count)
-        *out = (train_batch){ .ids = r->train.ids, .row = r->rows + i, .B = min64(r->fit.s.batch, r->row_count - i) };
+        *out = (train_batch){ .ids = r->train.ids,
+                              .row = r->rows + i,
+                              .B = min64(r->fit.s.batch, r->row_count - i),
+                              .where = say_where,
+                              .ctx = r };
     return st;
 }
 static laco_status lm_validate(void *ctx, fit_score *out, laco_error *err)

@@ -1,5 +1,7 @@
 #include "train/trainer.h"
+#include "net/inspect.h"
 #include <math.h>
+#include <stdio.h>
 
 struct trainer {
     net *n;
@@ -17,6 +19,8 @@ struct trainer {
     int64_t *active, *off; /* [steps], [steps + 1] */
     ragged r;
     train_batch b;
+    pass last; /* the window just done */
+    char trouble[400];
     int64_t from, at, counted; /* first step of this window, of the next; steps of this one that count */
 };
 
@@ -36,6 +40,14 @@ size_t trainer_bytes(const net *n, const train_settings *s)
 {
     int64_t rows = s->steps * s->batch;
     return net_bytes(n, rows, s->batch, true) + window_bytes(n, s, rows) + net_loss_bytes(n, s->loss, rows);
+}
+
+/* Whether windows see other weights than those that are trained. */
+static bool changes_weights(const net *n, const train_settings *s)
+{
+    bool any = s->weight_noise > 0;
+    for (int i = 0; i < n->d.layers; i++) any |= n->d.layer[i].weight_drop > 0;
+    return any;
 }
 
 void trainer_free(trainer *t)
@@ -63,7 +75,7 @@ static laco_status take_memory(trainer *t, laco_error *err)
     t->ldx = n->symbols ? 1 : input_stride(n);
     bool ok = (t->moments = mem_new((size_t)moments_of(n, s), (size_t)n->k->real_size)) != NULL;
     if (s->average > 0) ok &= (t->average = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
-    if (s->weight_noise > 0) ok &= (t->seen = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
+    if (changes_weights(n, s)) ok &= (t->seen = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
     ok &= (t->partial = mem_new((size_t)optim_partials(n->params), sizeof(double))) != NULL;
     ok &= (t->active = mem_new((size_t)s->steps, sizeof *t->active)) != NULL;
     ok &= (t->off = mem_new((size_t)s->steps + 1, sizeof *t->off)) != NULL;
@@ -180,12 +192,31 @@ static optim_draw draw_of(const trainer *t, enum rng_purpose purpose)
 {
     return (optim_draw){ t->s.seed, purpose, (uint64_t)(t->c.updates + t->c.not_finite + t->c.outliers) };
 }
+/* Weight drop: recurrent matrices, or what reaches them of the gradient, are zero at places drawn for the update. */
+static void drop_recurrent(trainer *t, void *to)
+{
+    net *n = t->n;
+    const optim_draw draw = draw_of(t, RNG_WEIGHT_DROP);
+    optim_range ranges[2 * MAX_TENSORS];
+    for (int i = 0; i < n->d.layers; i++) {
+        int64_t count = 0;
+        if (n->d.layer[i].weight_drop <= 0) continue;
+        for (int k = n->tensor_layer[i]; k < n->tensor_layer[i + 1]; k++)
+            if (n->tensor[k].role == INIT_RECURRENT)
+                ranges[count++] = (optim_range){ n->tensor[k].offset, n->tensor[k].size };
+        n->k->optim->drop(n->pool, count, ranges, to, to, n->d.layer[i].weight_drop, &draw);
+    }
+}
 static void see_others(trainer *t)
 {
     net *n = t->n;
     const optim_draw noise = draw_of(t, RNG_WEIGHT_NOISE);
     if (!t->seen) return;
-    if (!t->c.pending) n->k->optim->add_normal(n->pool, n->params, t->seen, n->w, t->s.weight_noise, &noise);
+    if (!t->c.pending && t->s.weight_noise > 0)
+        n->k->optim->add_normal(n->pool, n->params, t->seen, n->w, t->s.weight_noise, &noise);
+    else if (!t->c.pending)
+        memcpy(t->seen, n->w, (size_t)(n->params * n->k->real_size));
+    if (!t->c.pending) drop_recurrent(t, t->seen);
     t->kept = n->w, n->w = t->seen;
 }
 static void see_own(trainer *t)
@@ -223,6 +254,36 @@ static int judge_gradient(trainer *t, const window_result *w)
     drift(&t->c.loss, loss), drift(&t->c.norm, size);
     return UPDATED;
 }
+static net_loss loss_of(const trainer *t)
+{
+    return (net_loss){ .kind = t->s.loss,
+                       .classes = t->target,
+                       .y = t->y,
+                       .smoothing = t->s.smoothing,
+                       .scale = 1.0 / (double)(t->s.per_sequence ? t->b.B : max64(1, t->counted)) };
+}
+static void locate(trainer *t)
+{
+    net_place place;
+    const net_loss loss = loss_of(t);
+    size_t size = sizeof t->trouble;
+    t->trouble[0] = 0;
+    if (t->seen) t->kept = t->n->w, t->n->w = t->seen;
+    bool found = net_locate(t->n, &t->last, inputs_of(t), t->ldx, &loss, &place);
+    see_own(t);
+    if (!found) return;
+    net_place_say(t->n, &place, t->trouble, size);
+    if (place.step < 0 || place.row < 0) return;
+    size_t n = strlen(t->trouble);
+    int64_t position = t->b.row[place.row].start + t->from + place.step;
+    n += (size_t)snprintf(t->trouble + n, size - n, ", ");
+    if (n >= size) return;
+    if (t->b.where)
+        t->b.where(t->b.ctx, position, t->trouble + n, size - n);
+    else
+        snprintf(t->trouble + n, size - n, "position %lld of the data", (long long)position);
+}
+const char *trainer_trouble(const trainer *t) { return t->trouble; }
 static laco_status update_weights(trainer *t, schedule_point at, window_result *out, laco_error *err)
 {
     net *n = t->n;
@@ -230,12 +291,15 @@ static laco_status update_weights(trainer *t, schedule_point at, window_result *
     optim_step s = t->s.optim;
     double windows = (double)t->c.pending;
     if (t->s.clip_value > 0) ops->clip_value(n->pool, n->params, n->g, t->s.clip_value * windows);
+    if (t->seen) drop_recurrent(t, n->g);
     out->norm = ops->norm(n->pool, n->params, n->g, t->partial) / windows;
     out->update = judge_gradient(t, out), t->c.pending = 0;
+    if (out->update == NOT_FINITE && (!t->s.skip_nan || t->c.not_finite == 1)) locate(t);
     if (out->update == NOT_FINITE && !t->s.skip_nan)
         return fail(err, LACO_ENUMERIC, t->c.updates,
-                    "the %s is not finite at update %lld; use a smaller --lr or set --clip",
-                    isfinite(out->loss) ? "gradient" : "loss", (long long)t->c.updates + 1);
+                    "the %s is not finite at update %lld%s%s; use a smaller --lr or set --clip",
+                    isfinite(out->loss) ? "gradient" : "loss", (long long)t->c.updates + 1, t->trouble[0] ? ": " : "",
+                    t->trouble);
     if (out->update != UPDATED) return LACO_OK;
     bool cut = t->s.clip > 0 && out->norm > t->s.clip;
     at.update = t->c.updates;
@@ -265,9 +329,8 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
     laco_status st = net_load_loss(n, t->s.loss, true, err);
     if (st) return see_own(t), st;
     if (!t->c.pending) memset(n->g, 0, (size_t)n->params * (size_t)n->k->real_size);
-    net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y, .smoothing = t->s.smoothing };
-    loss.scale = t->s.per_sequence ? 1.0 / (double)t->b.B : 1.0 / (double)max64(1, t->counted);
-    p.token_scale = loss.scale;
+    const net_loss loss = loss_of(t);
+    t->last = p;
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
     walk_ahead(t, &p, inputs_of(t));
     see_own(t);

@@ -25,6 +25,9 @@ typedef struct train_batch {
     const float *y;         /* [positions][outputs] with the other losses; NaN: does not count */
     const text_row *row;    /* [B] longest first */
     int64_t B;
+    /* says what stands at a position, for messages: "line 7 of book.txt"; NULL: its number is told */
+    void (*where)(void *ctx, int64_t position, char *to, size_t size);
+    void *ctx;
 } train_batch;
 
 typedef struct train_settings {
@@ -79,6 +82,9 @@ void trainer_begin(trainer *t, const train_batch *b); /* the next window starts 
 bool trainer_more(const trainer *t);
 /* One window, and an update when it completes one. LACO_ENUMERIC: it is not finite and was left out. */
 laco_status trainer_window(trainer *t, schedule_point at, window_result *out, laco_error *err);
+/* Where the last update that was not finite began to be so: layer, gate, step, row, place in the data. The first is
+   looked for, and every one that is an error. */
+const char *trainer_trouble(const trainer *t);
 /* The update of the windows that still wait for one. */
 laco_status trainer_flush(trainer *t, schedule_point at, window_result *out, laco_error *err);
 void trainer_average(trainer *t); /* the average begins now (NT-ASGD: Merity et al. 2017) */
