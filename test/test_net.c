@@ -56,6 +56,13 @@ static const struct {
     { "window 3; dropout 0.2; dense 4 no-bias sigmoid", "window 3; dropout 0.2; dense 4 sigmoid no-bias", 0 },
     { "embed 4; gru 4; dense tied", "embed 4; gru 4; dense 7 tied", 7 },
     { "dense 3 linear", "dense 3", 0 },
+    { "lstm 5 x2 temporal-reg 1 activation-reg 2.0 zoneout 0.1 0.05 weight-drop 0.5 variational 0.25 clip 3 "
+      "recurrent-dropout 0.2",
+      "lstm 5 x2 clip 3 variational 0.25 recurrent-dropout 0.2 zoneout 0.1 0.05 weight-drop 0.5 activation-reg 2 "
+      "temporal-reg 1",
+      0 },
+    { "gru 5 zoneout 0.1 variational 0; lstm 5 zoneout 0.10 0.1; lstm 5 zoneout 0 0.2; lstm 5 zoneout 0",
+      "gru 5 zoneout 0.1; lstm 5 zoneout 0.1; lstm 5 zoneout 0 0.2; lstm 5", 0 },
     { "embed 4 dropout 0.10; dropout 0.5 variational; gru 4; dropout 0.2; dense",
       "embed 4 dropout 0.1; dropout 0.5 variational; gru 4; dropout 0.2; dense 7", 7 },
 };
@@ -108,6 +115,13 @@ static const struct {
     { "gru 5 project 3", 0, -1, "gru has no projection" },
     { "gru 5 peephole", 0, 6, "gru does not know" },
     { "dropout 1", 0, 8, "dropout needs a number" },
+    { "gru 5 zoneout", 0, 13, "zoneout needs a number" },
+    { "gru 5 zoneout 1", 0, 14, "zoneout needs a number from 0 to 0.99" },
+    { "gru 5 zoneout 0.1 0.2", 0, -1, "gru has no cell state" },
+    { "lstm 5 variational -1", 0, 19, "variational needs a number" },
+    { "lstm 5 zonout 0.1", 0, 7, "did you mean \"zoneout\"" },
+    { "elman 5 recurrent-droput 0.1", 0, 8, "did you mean \"recurrent-dropout\"" },
+    { "lstm 5 activation-reg", 0, 21, "activation-reg needs a number" },
     { "dropout 0.5 variatonal", 0, 12, "did you mean \"variational\"" },
     { "embed 4 dropuot 0.5; gru 5; dense", 7, 8, "did you mean \"dropout\"" },
     { "embed 4 dropout; gru 5; dense", 7, 15, "dropout needs a number" },

@@ -23,6 +23,9 @@ static const char *const networks[] = {
     "gru 18 bidirectional; dense 3",
     "elman 17 reverse; lstm 17 residual; dense 3",
     "window 3; lstm 50 gate-recurrence; dense 3",
+    "lstm 37 variational 0.3 recurrent-dropout 0.2; dropout 0.2 variational; dense 3",
+    "gru-before 19 variational 0.4 zoneout 0.2; mgu 20 variational 0.3; dense 3",
+    "lstm 22 project 9 zoneout 0.1 0.3 variational 0.2 bidirectional; dense 3",
 };
 static int64_t active[T], off[T + 1];
 static float x[T * B * LD_IN], dy[T * B * MOST_OUT];

@@ -154,6 +154,7 @@ struct cell_args {
     const real *stats; /* norm.h: mean and 1/deviation of the cell state of each row */
     int64_t lstats;
 };
+#define APART static __attribute__((noinline)) /* a rarer form, so that the plain one is not held up by its registers */
 #define EACH_ROW(a) for (int64_t r = 0; r < (a).rows; r++)
 
 INLINE real *slot_at(const cell_args *a, int64_t r, int sec, int i)

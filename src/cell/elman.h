@@ -74,18 +74,20 @@ INLINE void elman_back(const cell_args *arg, int act, const real *drop)
     default:                                                                                                           \
         rows(a, ACT_LINEAR, drop);                                                                                           \
     }
+APART void elman_forward_dropped(const cell_args *a) { ELMAN_SWITCH(elman_rows, a->drop) }
 static void elman_forward(const cell_args *a)
 {
-    if (a->drop) {
-        ELMAN_SWITCH(elman_rows, a->drop)
-    } else
+    if (a->drop)
+        elman_forward_dropped(a);
+    else
         ELMAN_SWITCH(elman_rows, NULL)
 }
+APART void elman_backward_dropped(const cell_args *a) { ELMAN_SWITCH(elman_back, a->drop) }
 static void elman_backward(const cell_args *a)
 {
-    if (a->drop) {
-        ELMAN_SWITCH(elman_back, a->drop)
-    } else
+    if (a->drop)
+        elman_backward_dropped(a);
+    else
         ELMAN_SWITCH(elman_back, NULL)
 }
 

@@ -283,8 +283,11 @@ static void N(step)(const recur *r, int64_t rows, const void *x, int64_t ldx, co
                          .mid = r->sh.project != NO_TENSOR ? mid : NULL,
                          .stats = r->sh.norm ? stats : NULL,
                          .z = own };
-        st.masks = (masked_rows){ .any = r->zones, .s = st.s, .sn = st.sn, .source = st.s, .lsource = r->ls };
-        st.masks.made = r->zones ? stats + m * NORM_STATS : st.sn, st.masks.zone = r->expect;
+        masked_rows k;
+        if (r->zones) {
+            k = (masked_rows){ .s = st.s, .sn = st.sn, .source = st.s, .lsource = r->ls, .zone = r->expect };
+            st.masks = &k, st.sn = k.made = stats + m * NORM_STATS;
+        }
         /* float panels hold what bf16 has; from three rows on their products are faster */
         if (r->kind == WEIGHTS_INT8 || (r->kind == WEIGHTS_BF16 && m < 3)) st.left = line_after(st.z + z_reals(r, m));
         step_forward(r, &st, t);

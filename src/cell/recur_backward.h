@@ -36,7 +36,8 @@ static void back_projection(recur *r, const back_rows *b)
 {
     int64_t b0 = b->w.shard * r->shard, row = b->w.m ? r->b.off[b->w.t] + b0 : 0, from, to;
     team_share(b->t, r->UT[0].panels, &from, &to);
-    masked_rows k = b->w.m ? rows_at(r, &b->w, b->z, NULL).masks : (masked_rows){ 0 };
+    masked_rows k = { .zone = NULL };
+    const real *made = b->w.m ? rows_at(r, &b->w, b->z, NULL, &k).sn : NULL;
     for (int64_t p = from; p < to; p++) {
         real *z = b->z;
         source_gradient(r, b, 0, p, z, PANEL);
@@ -45,7 +46,7 @@ static void back_projection(recur *r, const back_rows *b)
                  j += LANES) {
                 real *carry = r->carry + (b0 + i) * r->ls + j;
                 vec d = load(carry) + load(z + i * PANEL + j - p * PANEL) + load(r->dy + (row + i) * r->ldy + j);
-                vec y = load(k.made + i * r->ls + j), old = k.zone ? load(k.zone + i * k.lzone + j) : splat(0);
+                vec y = load(made + i * r->ls + j), old = k.zone ? load(k.zone + i * k.lzone + j) : splat(0);
                 store(carry, old * d), d = (1 - old) * d;
                 store(r->dproject + (b->w.row + i) * r->lp + j, d * d_activate(r->sh.project_act, y));
             }
@@ -55,7 +56,8 @@ static void back_projection(recur *r, const back_rows *b)
 static void back_args(const recur *r, const back_rows *b, int64_t u, cell_args *a)
 {
     int64_t b0 = b->w.shard * r->shard, row = r->b.off[b->w.t] + b0;
-    step_rows st = rows_at(r, &b->w, b->z, NULL);
+    masked_rows k;
+    step_rows st = rows_at(r, &b->w, b->z, NULL, &k);
     args_at(r, &st, u, 1, a);
     a->dy = r->dy + row * r->ldy + u * LANES, a->ldy = r->ldy, a->carry = r->carry + b0 * r->ls;
     a->dp = r->dp + (b->w.shard * r->blocks + u) * r->sh.params;
@@ -82,7 +84,8 @@ static void back_split(const recur *r, const back_rows *b, cell_args *a, real *c
     const cell_shape *sh = &r->sh;
     const int first = sh->project != NO_TENSOR;
     const int64_t b0 = b->w.shard * r->shard;
-    masked_rows k = rows_at(r, &b->w, b->z, NULL).masks;
+    masked_rows k;
+    rows_at(r, &b->w, b->z, NULL, &k);
     for (int64_t u = j * NV; u < min64(r->blocks, (j + n) * NV); u++, next_back_block(r, a)) {
         real *at[MAX_STATES];
         cell_args c = *a;
@@ -142,7 +145,8 @@ static void back_norm(recur *r, const back_rows *b, bool cell_state)
 {
     const cell_shape *sh = &r->sh;
     int64_t from, to;
-    const real *made = rows_at(r, &b->w, b->z, NULL).masks.made + r->at[sh->states - 1];
+    masked_rows k;
+    const real *made = rows_at(r, &b->w, b->z, NULL, &k).sn + r->at[sh->states - 1];
     int n = sh->section_slots[0], gain = sh->params - 2 - 3 * n;
     team_meet(b->t);
     team_share(b->t, b->w.m, &from, &to);

@@ -155,7 +155,7 @@ typedef struct step_rows {
     const real *x; /* streaming: the inputs, whose products are made on the way; NULL: they lie in g */
     real *g, *sn, *v, *mid, *stats, *z;
     const real *s;
-    masked_rows masks;
+    const masked_rows *masks; /* NULL: none; sn is where the cell writes its new states */
     char *left; /* memory for rows made narrow; NULL: the products are float */
     bool batch; /* of a batch: bf16 on both sides */
 } step_rows;
@@ -230,9 +230,8 @@ static void products_begin(const recur *r, cell_args *a, int64_t span)
 INLINE void args_at(const recur *r, const step_rows *st, int64_t u, int64_t span, cell_args *a)
 {
     *a = r->args;
-    a->rows = st->m, a->g = st->g, a->s = st->s, a->sn = st->masks.made, a->v = st->v, a->m = st->mid, a->z = st->z;
-    if (!r->sh.sources) a->s = st->masks.source; /* its own past is all that such a cell has */
-    a->drop = st->masks.drop, a->ldrop = r->ldrop;
+    a->rows = st->m, a->g = st->g, a->s = st->s, a->sn = st->sn, a->v = st->v, a->m = st->mid, a->z = st->z;
+    if (st->masks) args_masked(r, st->masks, a);
     a->stats = st->stats ? st->stats + NORM_OF_C : NULL;
     if (u) next_block(r, a, u);
     products_begin(r, a, span);
@@ -281,9 +280,11 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
     team_share(t, r->groups, &from, &to);
     if (from == to) return;
     char *memory = second || !r->sh.norm ? st->left : NULL; /* with norm the products are made already */
-    const masked_rows *k = &st->masks;
-    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, k->v ? k->v : st->v, r->lv, memory, st->batch)
-                               : left_of(r, fed_by(r, FROM_H), st->m, k->source, k->lsource, memory, st->batch);
+    const masked_rows *k = st->masks;
+    const real *source = k ? k->source : st->s, *v = k && k->v ? k->v : st->v;
+    left_rows x, left = second ? left_of(r, fed_by(r, FROM_V), st->m, v, r->lv, memory, st->batch)
+                               : left_of(r, fed_by(r, FROM_H), st->m, source, k ? k->lsource : r->ls, memory,
+                                    st->batch);
     if (memory) memory += left_bytes(r, st->m);
     if (!second && !r->sh.norm && st->x) x = left_of(r, fed_by(r, FROM_X), st->m, st->x, st->ldx, memory, false);
     int64_t span = span_of(r, st->m);
@@ -295,7 +296,7 @@ static void step_groups(const recur *r, const step_rows *st, const team *t, bool
         if (second || !r->sh.norm) group_products(r, st, second ? FROM_V : FROM_H, j, end, span, &left);
         for (int64_t u = j * r->group; u < min64(r->blocks, end * r->group); u++, next_block(r, &a, 1)) {
             fn(&a);
-            if (k->any) settle_block(r, st->m, k, st->v, u, second);
+            if (k) settle_block(r, st->m, k, st->v, u, second);
         }
     }
 }
@@ -310,10 +311,10 @@ static void project_rows(const recur *r, const step_rows *st, const team *t)
         for (int64_t i = 0; i < st->m; i++)
             for (int64_t v = 0; v < NV && p * NV + v < vectors; v++) {
                 vec y = load(st->z + i * PANEL + v * LANES) + r->project_bias[p * NV + v];
-                store(st->masks.made + i * r->ls + (p * NV + v) * LANES, activate(act, y));
+                store(st->sn + i * r->ls + (p * NV + v) * LANES, activate(act, y));
             }
-        for (int64_t v = p * NV; st->masks.any && v < min64(vectors, (p + 1) * NV); v++)
-            settle(r, st->m, &st->masks, v * LANES);
+        for (int64_t v = p * NV; st->masks && v < min64(vectors, (p + 1) * NV); v++)
+            settle(r, st->m, st->masks, v * LANES);
     }
 }
 /* With norm every product of the row must be known before the first cell: they go to the slots at once. Section 0 holds
@@ -343,7 +344,7 @@ static void normed_step(const recur *r, const step_rows *st, team *t)
         normed_products(r, st, 0, st->x, st->ldx, t);
         normed_rows(r, st->g, st->stats, st->m, 0, t);
     }
-    normed_products(r, st, 1, st->masks.source, st->masks.lsource, t);
+    normed_products(r, st, 1, st->masks ? st->masks->source : st->s, st->masks ? st->masks->lsource : r->ls, t);
     normed_rows(r, st->g, st->stats, st->m, 1, t);
 }
 static void normed_cell_state(const recur *r, const step_rows *st, team *t)
@@ -353,7 +354,7 @@ static void normed_cell_state(const recur *r, const step_rows *st, team *t)
     team_meet(t);
     team_share(t, st->m, &from, &to);
     for (int64_t i = from; i < to; i++)
-        norm_cell_forward(r->H, st->masks.made + i * r->ls + r->at[c], st->stats + i * NORM_STATS + NORM_OF_C);
+        norm_cell_forward(r->H, st->sn + i * r->ls + r->at[c], st->stats + i * NORM_STATS + NORM_OF_C);
 }
 static void step_forward(const recur *r, const step_rows *st, team *t)
 {
@@ -377,20 +378,24 @@ static char *left_memory(const recur *r, int thread)
 {
     return r->half ? r->left + (size_t)thread * r->left_per_thread : NULL;
 }
-static step_rows rows_at(const recur *r, const walk *w, real *z, char *left)
+/* k: memory for what is masked of the step. */
+static step_rows rows_at(const recur *r, const walk *w, real *z, char *left, masked_rows *k)
 {
     int64_t b0 = w->shard * r->shard, before = block_before(r, w->t) + b0, after = block_after(r, w->t) + b0;
-    return (step_rows){ .m = w->m,
-                        .g = r->g + (w->row - w->shift) * r->lg,
-                        .s = r->s + before * r->ls,
-                        .sn = r->s + after * r->ls,
-                        .v = r->v ? r->v + w->row * r->lv : NULL,
-                        .mid = r->m ? r->m + w->row * r->lm : NULL,
-                        .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
-                        .z = z,
-                        .masks = masks_at(r, w->row, b0, before, after),
-                        .left = left,
-                        .batch = true };
+    step_rows st = { .m = w->m,
+                     .g = r->g + (w->row - w->shift) * r->lg,
+                     .s = r->s + before * r->ls,
+                     .sn = r->s + after * r->ls,
+                     .v = r->v ? r->v + w->row * r->lv : NULL,
+                     .mid = r->m ? r->m + w->row * r->lm : NULL,
+                     .stats = r->stats ? r->stats + w->row * NORM_STATS : NULL,
+                     .z = z,
+                     .left = left,
+                     .batch = true };
+    if (!r->regular) return st;
+    *k = masks_at(r, w->row, b0, before, after);
+    st.masks = k, st.sn = k->made;
+    return st;
 }
 /* One more group of rows; rows that go on where the last group ends, on both sides, make it longer. */
 static int64_t add_group(row_group *g, int64_t n, int64_t m, const real *a, int64_t lda, real *c, int64_t ldc)
@@ -489,7 +494,8 @@ static void forward_shard(void *ctx, int64_t shard, team *t, int thread)
     for (walk w = walk_begin(r, shard, false); w.m;) {
         place_chunk(r, &w);
         for (walk end = chunk_inputs(r, &w, t, thread); w.t != end.t; walk_on(r, &w)) {
-            step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread, left_memory(r, thread));
+            masked_rows k;
+            step_rows st = rows_at(r, &w, r->scratch + thread * r->per_thread, left_memory(r, thread), &k);
             step_forward(r, &st, t);
         }
     }

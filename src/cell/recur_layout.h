@@ -71,7 +71,7 @@ struct recur {
     /* of the batch in progress */
     ragged b;
     pass pass;
-    bool masks, drops, draws; /* variational; recurrent dropout; a mask for each step */
+    bool masks, drops, draws, regular; /* variational; recurrent dropout; a mask for each step; any of these or zoneout */
     int64_t shard, shards, parts, shards_per_part;
     const real *x, *dy, *initial;
     int64_t ldx, ldy, lddx;

@@ -18,7 +18,6 @@
 
 /* What of a step's rows is masked. */
 typedef struct masked_rows {
-    bool any;                      /* something is left to do behind the cell */
     const real *s, *source, *zone; /* states before; as the products read them; masks or probabilities */
     const real *mask, *drop;       /* variational masks of the rows; masks of the candidate */
     real *made, *sn, *masked, *v;  /* new states as the cell makes them; as they become; masked; v masked */
@@ -58,7 +57,7 @@ static void begin_masks(recur *r)
     const cell_spec *s = &r->sh.spec;
     bool draws = r->pass.train && r->train;
     r->masks = draws && s->variational > 0, r->drops = draws && s->recurrent_dropout > 0;
-    r->draws = draws && (r->drops || r->zones);
+    r->draws = draws && (r->drops || r->zones), r->regular = r->zones || r->masks || r->drops;
     for (int k = 0; r->masks && k < (r->sh.sources ? r->sh.sources : r->sh.states); k++) {
         const mask m = mask_dropout(r->pass.seed, purpose_of(r, RNG_STATE, k), s->variational);
         for (int64_t b = 0; b < r->b.B; b++) mask_row(&m, b, r->width[k], r->state_mask + b * r->lmask + r->at[k]);
@@ -82,8 +81,7 @@ static void draw_rows(recur *r, int64_t row, int64_t place, int64_t m)
 /* The rows of g from `row` on, those of the batch from b on; their states before and after. */
 static masked_rows masks_at(const recur *r, int64_t row, int64_t b, int64_t before, int64_t after)
 {
-    masked_rows k = { .any = r->zones || r->masks,
-                      .s = r->s + before * r->ls,
+    masked_rows k = { .s = r->s + before * r->ls,
                       .sn = r->s + after * r->ls,
                       .drop = r->drops ? r->drop + row * r->ldrop : NULL };
     k.source = k.s, k.lsource = r->ls, k.made = k.sn;
@@ -102,10 +100,15 @@ static void multiply_reals(int64_t n, const real *x, const real *by, real *to)
 {
     for (int64_t i = 0; i < n; i++) to[i] = x[i] * by[i];
 }
+static void args_masked(const recur *r, const masked_rows *k, cell_args *a)
+{
+    if (!r->sh.sources) a->s = k->source; /* its own past is all that such a cell has */
+    a->drop = k->drop, a->ldrop = r->ldrop;
+}
 /* ---- behind the cell ---- the vector `at` of the states of m rows */
 static void settle(const recur *r, int64_t m, const masked_rows *k, int64_t at)
 {
-    for (int64_t i = 0; i < m; i++) {
+    for (int64_t i = 0; (k->zone || k->mask) && i < m; i++) {
         vec x = load(k->made + i * r->ls + at);
         if (k->zone) {
             vec z = load(k->zone + i * k->lzone + at);

@@ -91,13 +91,27 @@ static laco_status run_folder(selftest *s, const char *dir)
     return st;
 }
 
-/* ---- gradients of every cell ---- */
+/* ---- gradients of every cell, with each of its words, and with each regulariser ---- */
 enum { STEPS = 3, ROWS = 3, UNITS = 5, INPUTS = 3 };
-static laco_status check_cell(selftest *s, const cell_info *c, const cell_word *w)
+typedef struct regulariser {
+    const char *word;
+    layer_spec spec;
+} regulariser;
+static const regulariser regularisers[] = {
+    { "variational", { .cell.variational = 0.4 } },
+    { "recurrent-dropout", { .cell.recurrent_dropout = 0.4 } },
+    { "zoneout", { .cell.zoneout = { 0.4, 0.4 } } },
+    { "activation-reg", { .activation_reg = 0.5 } },
+    { "temporal-reg", { .temporal_reg = 0.5 } },
+};
+enum { REGULARISERS = sizeof regularisers / sizeof *regularisers };
+static laco_status check_cell(selftest *s, const cell_info *c, const cell_word *w, const regulariser *r)
 {
     static const int64_t lengths[ROWS] = { 2, 0, STEPS };
-    layer_spec spec = { .kind = "recurrent", .cell = { .cell = c->name, .hidden = UNITS, .words = w ? w->bit : 0,
-        .biases = -1 } };
+    layer_spec spec = r ? r->spec : (layer_spec){ 0 };
+    spec.kind = "recurrent", spec.cell.cell = c->name, spec.cell.hidden = UNITS, spec.cell.biases = -1;
+    spec.cell.words = w ? w->bit : 0;
+    const char *word = w ? w->word : r ? r->word : "";
     gradient_worst worst;
     stack net;
     char name[128], reason[200];
@@ -107,7 +121,7 @@ static laco_status check_cell(selftest *s, const cell_info *c, const cell_word *
         gradient_fill(&net, 1);
         gradient_check(&net, &worst);
         s->counts[worst.error <= 1 ? PASSED : FAILED]++;
-        snprintf(name, sizeof name, "%s%s%s", c->name, w ? " " : "", w ? w->word : "");
+        snprintf(name, sizeof name, "%s%s%s", c->name, *word ? " " : "", word);
         snprintf(reason, sizeof reason, "gradient of %s[%lld] is %.17g, by differences %.17g", worst.name,
                  (long long)worst.index, worst.made, worst.difference);
         if (!(worst.error <= 1)) say(s, "failed", name, "double", reason);
@@ -120,8 +134,9 @@ static laco_status run_cells(selftest *s)
     laco_status st = LACO_OK;
     for (int i = 0; !st && s->k[0]->recur->cell(i); i++) {
         const cell_info *c = s->k[0]->recur->cell(i);
-        st = check_cell(s, c, NULL);
-        for (const cell_word *w = c->words; !st && !stopped(s) && w && w->word; w++) st = check_cell(s, c, w);
+        st = check_cell(s, c, NULL, NULL);
+        for (const cell_word *w = c->words; !st && !stopped(s) && w && w->word; w++) st = check_cell(s, c, w, NULL);
+        for (int k = 0; !st && !stopped(s) && k < REGULARISERS; k++) st = check_cell(s, c, NULL, &regularisers[k]);
     }
     return st;
 }
