@@ -562,13 +562,6 @@ static void test_patience(void **state)
     for (int64_t stale = 1; stale <= 7; stale++) assert_true(schedule_waited(&s, stale) == (stale == 3 || stale == 6));
     assert_true(schedule_waited(&(schedule){ .plateau_patience = 1 }, 1));
 }
-static void test_gradient_noise(void **state)
-{
-    (void)state;
-    assert_true(fabs(gradient_noise(0.25, 0) - 0.5) < 1e-15);
-    assert_true(fabs(gradient_noise(1, 1023) - pow(2, -2.75)) < 1e-15);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,7 +572,6 @@ int main(void)
         cmocka_unit_test(test_perturbations),  cmocka_unit_test(test_normal_statistics),
         cmocka_unit_test(test_normal_repeats), cmocka_unit_test(test_drop_ranges),
         cmocka_unit_test(test_schedules),      cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_gradient_noise),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -72,4 +72,3 @@ double schedule_lr(const schedule *s, const schedule_point *at)
     return s->lr * warm * rows[s->row].factor(s, at);
 }
 bool schedule_waited(const schedule *s, int64_t stale) { return stale % max64(1, s->plateau_patience) == 0; }
-double gradient_noise(double eta, int64_t update) { return sqrt(eta / pow(1 + (double)update, 0.55)); }

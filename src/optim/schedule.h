@@ -29,6 +29,4 @@ laco_status schedule_named(int *row, const char *name, laco_error *err);
 double schedule_lr(const schedule *s, const schedule_point *at);
 /* After the stale-th measurement in a row that did not improve: whether that makes one plateau more. */
 bool schedule_waited(const schedule *s, int64_t stale);
-/* Deviation of gradient noise at an update (0: the first): sqrt(eta / (1 + update)^0.55)  (Neelakantan et al. 2015) */
-double gradient_noise(double eta, int64_t update);
 #endif
