@@ -268,6 +268,50 @@ static void test_refused(void **state)
     refused("resume", "run", LACO_EFORMAT, "is damaged");
     assert_int_equal(access("c.safetensors", F_OK), -1);
 }
+/* A file that is whole, but not what a run writes: a number of a tensor is changed, or a tensor is missing. */
+static void rewrite_newest(const char *leave_out, int64_t at, int64_t value)
+{
+    checkpoints *c;
+    safetensors *s;
+    st_tensor t[64];
+    int64_t numbers[64];
+    size_t n = 0;
+    assert_int_equal(checkpoints_open(&c, "run", NULL), LACO_OK);
+    assert_int_equal(checkpoints_newest(c, &s, count_damaged, NULL, NULL), LACO_OK);
+    for (size_t i = 0; i < st_count(s); i++) {
+        t[n] = *st_at(s, i);
+        if (leave_out && !strcmp(t[n].name, leave_out)) continue;
+        if (!strcmp(t[n].name, "counts")) {
+            assert_true(t[n].bytes <= sizeof numbers);
+            memcpy(numbers, t[n].data, t[n].bytes);
+            if (at >= 0) numbers[at] = value;
+            t[n].data = numbers;
+        }
+        n++;
+    }
+    assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ .update = 1 << 20 }, t, n, NULL), LACO_OK);
+    st_free(s), checkpoints_close(c);
+}
+static void test_hostile(void **state)
+{
+    (void)state;
+    static const char *const tensors[] = { "weights", "moments", "best", "counts", "figures" };
+    make_run();
+    for (int64_t i = 0; i < 12; i++) {
+        rewrite_newest(NULL, i, -7);
+        refused("resume", "run", LACO_EFORMAT, "counts what cannot be");
+        folder_remove("run", "update-000001048576.safetensors");
+        make_run();
+    }
+    for (int i = 0; i < 5; i++) {
+        if (i == 2) continue; /* without a best one the run goes on */
+        rewrite_newest(tensors[i], -1, 0);
+        refused("resume", "run", LACO_EFORMAT, "the checkpoint does not fit the run");
+        make_run();
+    }
+    rewrite_newest(NULL, 2, 1 << 30); /* a step beyond the end of its batch */
+    assert_int_equal(run("resume", NULL, "run", "1", NULL), LACO_OK);
+}
 /* More epochs than the run was begun with: the same as a run with so many from the start, where the schedule allows. */
 static void test_more_epochs(void **state)
 {
@@ -327,8 +371,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_streams), cmocka_unit_test(test_killed_lines), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_refused),      cmocka_unit_test(test_more_epochs),
-        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_refused),      cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_more_epochs),    cmocka_unit_test(test_kept),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

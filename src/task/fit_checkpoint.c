@@ -142,12 +142,22 @@ static laco_status take_part(const fit *f, const char *name, void *to, int64_t n
 {
     return checkpoint_get(f->from, name, to, (size_t)(n * f->m->net->k->real_size), err);
 }
+/* Counts are never negative: a file that says otherwise was not written here. */
+static laco_status check_counts(const fit_counts *c, laco_error *err)
+{
+    const int64_t *here = (const int64_t *)c, *there = (const int64_t *)&c->trained;
+    bool good = isfinite(c->trained.rate_factor) && c->validated < INT64_MAX / 2 && c->epoch < INT64_MAX / 2;
+    for (size_t i = 0; i < offsetof(fit_counts, trained) / sizeof *here; i++) good &= here[i] >= 0;
+    for (size_t i = 0; i < offsetof(train_counts, rate_factor) / sizeof *there; i++) good &= there[i] >= 0;
+    return good ? LACO_OK : fail(err, LACO_EFORMAT, -1, "the checkpoint counts what cannot be; train anew");
+}
 static laco_status restore(fit *f, laco_error *err)
 {
     train_part part[TRAIN_PARTS];
     int64_t params = f->m->net->params;
     char shown[32];
     laco_status st = checkpoint_get(f->from, "counts", &f->c, sizeof f->c, err);
+    if (!st) st = check_counts(&f->c, err);
     if (!st) st = checkpoint_get(f->from, "figures", &f->x, sizeof f->x, err);
     if (!st && st_find(f->from, "best")) {
         f->best = mem_new((size_t)params, (size_t)f->m->net->k->real_size);
