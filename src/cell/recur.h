@@ -26,6 +26,14 @@ typedef struct pass {
     int64_t first_row, first_step, steps; /* steps: of the whole window; 0: there is no more than this part */
     double token_scale;                   /* what the loss of a row counts in the whole: 1 / rows for a mean */
 } pass;
+/* A tape is what forward leaves behind for backward: buffers, and numbers about the batch. It lies in parts of a layer's
+   own memory; a network with several tapes exchanges the contents of these parts. */
+typedef struct tape_part {
+    void *at;
+    size_t size;
+} tape_part;
+#define TAPE_FIELDS(l, first, last)                                                                                    \
+    (tape_part) { &(l)->first, (size_t)((char *)(&(l)->last + 1) - (char *)&(l)->first) }
 
 /* How a tensor is drawn by an initialiser (src/net/init.c). */
 typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO } init_role;
@@ -94,7 +102,10 @@ typedef struct recur_ops {
     void (*load)(recur *r, const void *params, bool train);               /* packs the weights */
     /* Memory for up to `rows` = R and `batch` = B; later batches of that size or less allocate nothing. */
     laco_status (*reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err);
-    size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train); /* what reserve takes */
+    /* what reserve takes, for so many tapes */
+    size_t (*bytes)(const recur *r, int64_t rows, int64_t batch, bool train, int64_t tapes);
+    tape_part (*tape)(recur *r);
+    void (*release)(recur *r); /* frees the buffers of the tape in place */
     /* x [R][ldx]; initial [B][state_stride] or NULL for zeros. Afterwards output(t-block) and final are readable. */
     void (*forward)(recur *r, const pass *p, const void *x, int64_t ldx, const void *initial);
     /* y[R][*ld] of the last forward, rows in the order of off[] when the direction is forward. */

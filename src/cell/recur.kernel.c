@@ -162,11 +162,12 @@ static void N(free)(recur *r)
 {
     if (!r) return;
     packed *all[PACKED];
-    for (int i = 0, n = list_packed(r, all); i < n; i++) mem_free(all[i]->to), mem_free(all[i]->narrow);
+    for (int i = 0, k = list_packed(r, all); i < k; i++) mem_free(all[i]->to), mem_free(all[i]->narrow);
     for (int s = 0; s < MAX_SECTIONS; s++) mem_free(r->depth[s]), mem_free(r->bias[s]);
-    void *rest[] = { r->params,  r->project_bias, r->scratch, r->g,      r->s,     r->v,     r->m,    r->dproject,
-                     r->stats,   r->partial,      r->dp,      r->prev,   r->source, r->start, r->pairs, r->left,
-                     r->expect,  r->drop,         r->zone,    r->made,   r->kept,  r->state_mask, r->masked, r->masked_v };
+    need n[NEEDS];
+    list_needs(r, 0, 0, false, n);
+    release_needs(n, NEEDS);
+    void *rest[] = { r->params, r->project_bias, r->scratch, r->left, r->expect };
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) mem_free(rest[i]);
     mem_free(r);
 }
@@ -299,6 +300,6 @@ static const cell_info *N(cell)(int i) { return i >= 0 && i < CELLS - 1 ? &cells
 extern const recur_ops N(recur_ops);
 const recur_ops N(recur_ops) = { N(cell),      N(describe),     N(state_size),   N(make),         N(free),
                                  N(out_width), N(state_stride), N(states),       N(work_per_row), N(weights),
-                                 N(load),      N(reserve),      N(bytes),        N(forward),      N(output),
-                                 N(final),     N(backward),     N(step_scratch), N(step_own),     N(step),
-                                 N(parts),     N(look) };
+                                 N(load),      N(reserve),      N(bytes),        N(tape),         N(release),
+                                 N(forward),   N(output),       N(final),        N(backward),     N(step_scratch),
+                                 N(step_own),  N(step),         N(parts),        N(look) };

@@ -23,7 +23,7 @@ typedef struct need {
     int64_t n;
     size_t size;
 } need;
-enum { NEEDS = 19 };
+enum { TAPE_NEEDS = 14, NEEDS = TAPE_NEEDS + 5 }; /* of the tape first, then of backward */
 static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need out[NEEDS])
 {
     const cell_shape *sh = &r->sh;
@@ -36,45 +36,68 @@ static void list_needs(recur *r, int64_t rows, int64_t batch, bool train, need o
         { (void **)&r->s, (batch + rows) * r->ls + PANEL, sizeof(real) },
         { (void **)&r->v, two ? rows * r->lv + PANEL : 0, sizeof(real) },
         { (void **)&r->m, project ? rows * r->lm + PANEL : 0, sizeof(real) },
-        { (void **)&r->dproject, project && train ? rows * r->lp + PANEL : 0, sizeof(real) },
         { (void **)&r->stats, sh->norm ? rows * NORM_STATS : 0, sizeof(real) },
-        { (void **)&r->pairs, train && r->half ? (rows / 2 + most) * r->lg : 0, sizeof(uint32_t) },
-        { (void **)&r->partial, train ? (part_count(r, rows, most) - 1) * sh->size : 0, sizeof(real) },
-        { (void **)&r->dp, train ? most * r->blocks * sh->params : 0, sizeof(vec) },
         { (void **)&r->prev, rows, sizeof(int64_t) },
         { (void **)&r->source, rows, sizeof(int64_t) },
         { (void **)&r->start, most + 1, sizeof(int64_t) },
         { (void **)&r->drop, drops ? rows * r->ldrop + PANEL : 0, sizeof(real) },
         { (void **)&r->zone, r->zones && train ? rows * r->ls + PANEL : 0, sizeof(real) },
         { (void **)&r->made, r->zones ? (train ? rows : batch) * r->ls + PANEL : 0, sizeof(real) },
-        { (void **)&r->kept, r->zones && train ? batch * r->ls + PANEL : 0, sizeof(real) },
         { (void **)&r->state_mask, masks ? batch * r->lmask + PANEL : 0, sizeof(real) },
         { (void **)&r->masked, masks ? (batch + rows) * r->lmask + PANEL : 0, sizeof(real) },
         { (void **)&r->masked_v, masks && two ? rows * r->lv + PANEL : 0, sizeof(real) },
+        { (void **)&r->dproject, project && train ? rows * r->lp + PANEL : 0, sizeof(real) },
+        { (void **)&r->pairs, train && r->half ? (rows / 2 + most) * r->lg : 0, sizeof(uint32_t) },
+        { (void **)&r->partial, train ? (part_count(r, rows, most) - 1) * sh->size : 0, sizeof(real) },
+        { (void **)&r->dp, train ? most * r->blocks * sh->params : 0, sizeof(vec) },
+        { (void **)&r->kept, r->zones && train ? batch * r->ls + PANEL : 0, sizeof(real) },
     };
     memcpy(out, n, sizeof n);
 }
-static size_t N(bytes)(const recur *r, int64_t rows, int64_t batch, bool train)
+static size_t N(bytes)(const recur *r, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
     need n[NEEDS];
     size_t sum = 0;
     list_needs((recur *)r, rows, batch, train, n);
-    for (int i = 0; i < NEEDS; i++) sum += (size_t)n[i].n * n[i].size;
+    for (int i = 0; i < NEEDS; i++) sum += (size_t)n[i].n * n[i].size * (size_t)(i < TAPE_NEEDS ? tapes : 1);
     return sum;
+}
+static void release_needs(const need *n, int count)
+{
+    for (int i = 0; i < count; i++) mem_free(*n[i].to), *n[i].to = NULL;
+}
+static laco_status take_needs(const need *n, int count, laco_error *err)
+{
+    release_needs(n, count);
+    for (int i = 0; i < count; i++)
+        if (n[i].n && !(*n[i].to = mem_new((size_t)n[i].n, n[i].size)))
+            return fail_memory(err, (size_t)n[i].n * n[i].size);
+    return LACO_OK;
 }
 static laco_status N(reserve)(recur *r, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
-    if (rows <= r->cap_rows && batch <= r->cap_batch && (r->train || !train)) return LACO_OK;
     need n[NEEDS];
-    r->cap_rows = r->cap_batch = 0;
+    laco_status st = LACO_OK;
     list_needs(r, rows, batch, train, n);
-    for (int i = 0; i < NEEDS; i++) {
-        mem_free(*n[i].to);
-        *n[i].to = n[i].n ? mem_new((size_t)n[i].n, n[i].size) : NULL;
-        if (n[i].n && !*n[i].to) return fail_memory(err, (size_t)n[i].n * n[i].size);
+    if (rows > r->cap_rows || batch > r->cap_batch || (train && !r->train)) {
+        r->cap_rows = r->cap_batch = 0;
+        if ((st = take_needs(n, TAPE_NEEDS, err))) return st;
+        r->cap_rows = rows, r->cap_batch = batch, r->train = train;
     }
-    r->cap_rows = rows, r->cap_batch = batch, r->train = train;
-    return LACO_OK;
+    if (train && (rows > r->cap_back_rows || batch > r->cap_back_batch)) {
+        r->cap_back_rows = r->cap_back_batch = 0;
+        if ((st = take_needs(n + TAPE_NEEDS, NEEDS - TAPE_NEEDS, err))) return st;
+        r->cap_back_rows = rows, r->cap_back_batch = batch;
+    }
+    return st;
+}
+static tape_part N(tape)(recur *r) { return TAPE_FIELDS(r, cap_rows, ldx); }
+static void N(release)(recur *r)
+{
+    need n[NEEDS];
+    list_needs(r, 0, 0, false, n);
+    release_needs(n, TAPE_NEEDS);
+    r->cap_rows = r->cap_batch = 0;
 }
 
 /* First row, in the buffer of states, of the states before and after step t. In reverse a block holds as many rows as

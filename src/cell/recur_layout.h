@@ -51,30 +51,35 @@ struct recur {
     bool zones;                  /* zoneout */
     int64_t ldrop, lmask;        /* strides of drop; of masked and state_mask */
     real *expect;                /* [ls] probabilities of zoneout, in place of masks outside training */
-    real *drop, *zone;           /* [R] masks of each row of g: of the candidate; of old states, strided as s */
-    real *made, *kept;           /* candidate states of each row of g; what goes past the cell on the way back [B][ls] */
-    real *state_mask, *masked;   /* [B] masks of the states in front of products; s with them, row for row */
-    real *masked_v;              /* v likewise */
-    real *scratch;                     /* [thread][per_thread] */
+    real *scratch;               /* [thread][per_thread] */
     int64_t per_thread;
     char *left; /* [thread][left_per_thread] rows made bf16 */
     size_t left_per_thread;
-    /* of the reserved size */
+    /* the tape: buffers of the reserved size and the batch in progress, to ldx */
     int64_t cap_rows, cap_batch;
     bool train;
-    real *g, *s, *v, *m, *dproject, *stats;
-    uint32_t *pairs;        /* [R / 2 + shards][lg] g as pairs of rows, with half */
-    real *partial;          /* [parts - 1][parameters] weight gradients of all parts but the first */
-    vec *dp;                /* [shard][block][param] */
+    real *g, *s, *v, *m, *stats;
     int64_t *prev, *source; /* [R] of each row of g: the row of the state before, the row of the input */
     int64_t *start;         /* [shards + 1] first row of a shard in g */
-    /* of the batch in progress */
+    real *drop, *zone;         /* [R] masks of each row of g: of the candidate; of old states, strided as s */
+    real *made;                /* candidate states of each row of g */
+    real *state_mask, *masked; /* [B] masks of the states in front of products; s with them, row for row */
+    real *masked_v;            /* v likewise */
     ragged b;
     pass pass;
     bool masks, drops, draws, regular; /* variational; recurrent dropout; a mask for each step; any of these or zoneout */
     int64_t shard, shards, parts, shards_per_part;
-    const real *x, *dy, *initial;
-    int64_t ldx, ldy, lddx;
+    const real *x, *initial;
+    int64_t ldx;
+    /* of backward, for any tape */
+    int64_t cap_back_rows, cap_back_batch;
+    real *dproject;
+    uint32_t *pairs; /* [R / 2 + shards][lg] g as pairs of rows, with half */
+    real *partial;   /* [parts - 1][parameters] weight gradients of all parts but the first */
+    vec *dp;         /* [shard][block][param] */
+    real *kept;      /* [B][ls] what goes past the cell */
+    const real *dy;
+    int64_t ldy, lddx;
     real *carry, *dparams, *dx;
     bool add_dx;
 };

@@ -156,7 +156,7 @@ double training_work(const training *t)
 }
 size_t training_bytes(const training *t)
 {
-    return t->ops->bytes(t->r, t->b.R, t->b.B, !t->infers) + (size_t)(t->b.R * t->ldy) * sizeof(float);
+    return t->ops->bytes(t->r, t->b.R, t->b.B, !t->infers, 1) + (size_t)(t->b.R * t->ldy) * sizeof(float);
 }
 
 /* ---- streaming ---- */

@@ -12,9 +12,11 @@ struct layer {
     weights_kind kind;
     real *dz; /* [R][ldy], when f is not linear */
     int64_t cap_dz, row_block;
-    const real *x, *dz_in;
+    const real *x; /* to ldx: of the tape */
+    int64_t R, ldx;
+    const real *dz_in;
     real *dw, *dx;
-    int64_t R, ldx, lddz, lddx;
+    int64_t lddz, lddx;
     real *scratch; /* [thread][KC * PANEL] */
 };
 
@@ -89,10 +91,10 @@ static void dense_load(layer *l, const void *w, bool train)
     l->h.w = w;
     pool_run(l->h.pool, ceil_div(l->h.s.out, PANEL) + (train ? ceil_div(l->h.s.in, PANEL) : 0), dense_pack_task, l);
 }
-static size_t dense_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+static size_t dense_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
     (void)batch;
-    return rows_bytes(rows, l->h.ldy) * (train && l->h.s.act != ACT_LINEAR ? 2 : 1);
+    return rows_bytes(rows, l->h.ldy) * (size_t)(tapes + (train && l->h.s.act != ACT_LINEAR));
 }
 static laco_status dense_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
@@ -100,6 +102,11 @@ static laco_status dense_reserve(layer *l, int64_t rows, int64_t batch, bool tra
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
     return st || !train || l->h.s.act == ACT_LINEAR ? st : reserve_rows(&l->dz, &l->cap_dz, rows, l->h.ldy, err);
 }
+static int dense_tape(layer *l, tape_part parts[TAPE_PARTS])
+{
+    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, x, ldx), 2;
+}
+static void dense_release(layer *l) { release_rows(&l->h.y, &l->h.cap_rows); }
 /* y = f(y + bias) in m rows, columns from `from` to `end` */
 static void dense_finish(const layer *l, int64_t m, real *y, int64_t ldy, int64_t from, int64_t end)
 {
@@ -222,7 +229,8 @@ const layer_kind N(dense_layer) = { "dense",        "a matrix, a bias and an act
                                     dense_describe, dense_make,
                                     dense_free,     dense_weights,
                                     dense_load,     dense_bytes,
-                                    dense_reserve,  dense_forward,
+                                    dense_reserve,  dense_tape,
+                                    dense_release,  dense_forward,
                                     dense_output,   dense_backward,
                                     no_state,       no_states,
                                     no_init,        no_scratch,

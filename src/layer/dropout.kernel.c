@@ -8,7 +8,7 @@
 
 struct layer {
     layer_head h;
-    const pass *p;
+    const pass *p; /* to passed: of the tape */
     const real *x;
     real *y; /* y = mask x: forward, or backward with gradients in their place */
     int64_t ldx, ldy;
@@ -38,10 +38,10 @@ static void dropout_free(layer *l)
     mem_free(l);
 }
 static void dropout_load(layer *l, const void *w, bool train) { (void)l, (void)w, (void)train; }
-static size_t dropout_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+static size_t dropout_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
     (void)batch;
-    return train && l->h.s.rate > 0 ? rows_bytes(rows, l->h.ldy) : 0;
+    return train && l->h.s.rate > 0 ? rows_bytes(rows, l->h.ldy) * (size_t)tapes : 0;
 }
 static laco_status dropout_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
@@ -49,6 +49,11 @@ static laco_status dropout_reserve(layer *l, int64_t rows, int64_t batch, bool t
     if (!train || l->h.s.rate <= 0) return LACO_OK;
     return reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
 }
+static int dropout_tape(layer *l, tape_part parts[TAPE_PARTS])
+{
+    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, passed), 2;
+}
+static void dropout_release(layer *l) { release_rows(&l->h.y, &l->h.cap_rows); }
 /* The rows of one step. */
 static void drop_task(void *ctx, int64_t t, int thread)
 {
@@ -115,7 +120,8 @@ const layer_kind N(dropout_layer) = { "dropout",        "sets numbers to 0 at ra
                                       dropout_describe, dropout_make,
                                       dropout_free,     no_weights,
                                       dropout_load,     dropout_bytes,
-                                      dropout_reserve,  dropout_forward,
+                                      dropout_reserve,  dropout_tape,
+                                      dropout_release,  dropout_forward,
                                       dropout_output,   dropout_backward,
                                       no_state,         no_states,
                                       no_init,          no_scratch,

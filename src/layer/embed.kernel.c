@@ -8,11 +8,13 @@
 
 struct layer {
     layer_head h;
-    const pass *p;
+    const pass *p; /* to keep: of the tape */
     const int32_t *ids;
+    int64_t R, cap_keep;
+    real *keep; /* [R] factor of the symbol of each row, with dropout */
     const real *dy;
-    real *dw, *keep; /* keep: [R] factor of the symbol of each row, with dropout */
-    int64_t R, lddy, cap_keep;
+    real *dw;
+    int64_t lddy;
 };
 enum { COLUMNS_PER_TASK = 64 };
 
@@ -44,10 +46,10 @@ static void embed_free(layer *l)
     mem_free(l);
 }
 static void embed_load(layer *l, const void *w, bool train) { (void)train, l->h.w = w; }
-static size_t embed_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+static size_t embed_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
     (void)batch;
-    return rows_bytes(rows, l->h.ldy) + (train && l->h.s.rate > 0 ? rows_bytes(rows, 1) : 0);
+    return (rows_bytes(rows, l->h.ldy) + (train && l->h.s.rate > 0 ? rows_bytes(rows, 1) : 0)) * (size_t)tapes;
 }
 static laco_status embed_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
@@ -66,6 +68,14 @@ static real symbol_factor(const mask *m, int32_t id)
     real f[MASK_GROUP];
     mask_group(m, 0, 1, id / MASK_GROUP, f);
     return f[id % MASK_GROUP];
+}
+static int embed_tape(layer *l, tape_part parts[TAPE_PARTS])
+{
+    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, keep), 2;
+}
+static void embed_release(layer *l)
+{
+    release_rows(&l->h.y, &l->h.cap_rows), release_rows(&l->keep, &l->cap_keep);
 }
 static void gather_task(void *ctx, int64_t i, int thread)
 {
@@ -120,7 +130,8 @@ const layer_kind N(embed_layer) = { "embed",        "a learned vector for every 
                                     embed_describe, embed_make,
                                     embed_free,     no_weights,
                                     embed_load,     embed_bytes,
-                                    embed_reserve,  embed_forward,
+                                    embed_reserve,  embed_tape,
+                                    embed_release,  embed_forward,
                                     embed_output,   embed_backward,
                                     no_state,       no_states,
                                     no_init,        no_scratch,

@@ -32,6 +32,7 @@ typedef struct step_call {
     team *t;
 } step_call;
 
+enum { TAPE_PARTS = 4 };
 typedef struct layer_kind {
     const char *name, *about;
     laco_status (*describe)(layer_spec *s, param_tensor *tensors, int *count, laco_error *err); /* sets s->out */
@@ -39,8 +40,10 @@ typedef struct layer_kind {
     void (*free)(layer *l);
     laco_status (*weights)(layer *l, weights_kind kind, laco_error *err); /* what load packs; before reserve */
     void (*load)(layer *l, const void *params, bool train);
-    size_t (*bytes)(const layer *l, int64_t rows, int64_t batch, bool train);
-    laco_status (*reserve)(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err);
+    size_t (*bytes)(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes);
+    laco_status (*reserve)(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err); /* the tape in place */
+    int (*tape)(layer *l, tape_part parts[TAPE_PARTS]);                                         /* how many */
+    void (*release)(layer *l); /* frees the buffers of the tape in place */
     /* initial and final states: [B][state_stride] reals, NULL: zeros (or learned), not wanted */
     void (*forward)(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final);
     const void *(*output)(const layer *l, int64_t *ld);

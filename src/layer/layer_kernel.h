@@ -8,10 +8,12 @@ typedef struct layer_head {
     layer_spec s;
     pool *pool;
     const real *w;              /* parameters, of the last load */
-    real *y;                    /* [R][ldy] output, where the layer has one of its own */
-    int64_t ldy, cap_rows;
+    int64_t ldy;
+    real *y; /* [R][ldy] output, where the layer has one of its own; with cap_rows of the tape */
+    int64_t cap_rows;
 } layer_head;
 enum { ROWS_PER_TASK = 64 };
+#define TAPE_HEAD(l) TAPE_FIELDS(l, h.y, h.cap_rows)
 
 /* of a layer that keeps nothing between steps */
 static inline int64_t no_state(const layer *l) { return (void)l, 0; }
@@ -41,4 +43,5 @@ static inline laco_status reserve_rows(real **to, int64_t *cap, int64_t rows, in
     *cap = rows;
     return LACO_OK;
 }
+static inline void release_rows(real **rows, int64_t *cap) { mem_free(*rows), *rows = NULL, *cap = 0; }
 #endif

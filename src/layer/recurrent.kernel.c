@@ -18,18 +18,20 @@ struct layer {
     recur *dir[2];
     int dirs, states;
     bool own_output;       /* y is assembled; else it is the cell's own buffer */
-    bool from_learned;     /* the last forward began with the learned state */
     int64_t P, ls, ld_dir; /* width and state stride of one direction; stride of its part of dy */
     int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
     int64_t initial_size;
     real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][ls] twice */
     real *edge;                      /* [B][ld_dir] of one direction; see above */
     int64_t cap_part, cap_batch, cap_edge, edge_rows, next_edge_rows;
-    const real *start; /* states that the last forward began from; NULL: zeros */
-    const pass *p;
-    const real *x, *dy;
+    const pass *p; /* to from_learned: of the tape */
+    const real *x;
+    int64_t ldx;
+    bool started;      /* the last forward began from given or learned states, not from zeros */
+    bool from_learned; /* from the learned state */
+    const real *dy;
     real *dx;
-    int64_t ldx, lddy, lddx;
+    int64_t lddy, lddx;
     int part;
 };
 
@@ -111,11 +113,11 @@ static void recurrent_load(layer *l, const void *w, bool train)
 }
 static bool has_penalty(const layer *l) { return l->h.s.activation_reg > 0 || l->h.s.temporal_reg > 0; }
 static bool copies_dy(const layer *l) { return l->dirs == 2 || has_penalty(l); }
-static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool train)
+static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
     size_t n = (size_t)(l->dirs * batch * l->ls) * sizeof(real) * (train ? 2 : 1);
-    for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch, train);
-    if (l->own_output) n += rows_bytes(rows, l->h.ldy);
+    for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch, train, tapes);
+    if (l->own_output) n += rows_bytes(rows, l->h.ldy) * (size_t)tapes;
     if (train && copies_dy(l)) n += rows_bytes(rows, l->ld_dir);
     if (train && l->h.s.temporal_reg > 0) n += rows_bytes(batch, l->ld_dir);
     return n;
@@ -133,6 +135,17 @@ static laco_status recurrent_reserve(layer *l, int64_t rows, int64_t batch, bool
     l->initial = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
     l->cap_batch = l->carry && l->initial ? batch : 0;
     return l->cap_batch ? LACO_OK : fail_memory(err, (size_t)(l->dirs * batch * l->ls) * sizeof(real));
+}
+static int recurrent_tape(layer *l, tape_part parts[TAPE_PARTS])
+{
+    parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, from_learned);
+    for (int d = 0; d < l->dirs; d++) parts[2 + d] = ops.tape(l->dir[d]);
+    return 2 + l->dirs;
+}
+static void recurrent_release(layer *l)
+{
+    release_rows(&l->h.y, &l->h.cap_rows);
+    for (int d = 0; d < l->dirs; d++) ops.release(l->dir[d]);
 }
 
 /* The learned initial state of direction d, for one row. */
@@ -166,7 +179,7 @@ static void output_task(void *ctx, int64_t t, int thread)
 static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
     const real *start = initial_states(l, p->b.B, initial);
-    l->p = p, l->x = x, l->ldx = ldx, l->start = start, l->from_learned = l->h.s.learned_state && !initial;
+    l->p = p, l->x = x, l->ldx = ldx, l->started = start, l->from_learned = l->h.s.learned_state && !initial;
     for (int d = 0; d < l->dirs; d++) {
         const real *s = start ? start + d * p->b.B * l->ls : NULL;
         ops.forward(l->dir[d], p, x, ldx, s);
@@ -185,7 +198,8 @@ static const real *h_before(const layer *l, int64_t t, int64_t b)
 {
     int64_t ld;
     if (t) return (const real *)ops.output(l->dir[l->part], t - 1, &ld) + b * l->ls;
-    return l->p->first_step && l->start ? l->start + b * l->ls : NULL;
+    if (!l->p->first_step || !l->started) return NULL;
+    return (const real *)ops.output(l->dir[l->part], 0, &ld) + (b - l->p->b.B) * l->ls; /* initial states lie in front */
 }
 static const real *h_behind(const layer *l, int64_t t, int64_t b)
 {
@@ -303,13 +317,14 @@ static const recur *recurrent_inside(const layer *l, int direction)
     return direction < l->dirs ? l->dir[direction] : NULL;
 }
 extern const layer_kind N(recurrent_layer);
-const layer_kind N(recurrent_layer) = { "recurrent",         "a cell over time: `lstm 256 x2`, see `laco help cells`",
-                                        recurrent_describe,  recurrent_make,
-                                        recurrent_free,      recurrent_weights,
-                                        recurrent_load,      recurrent_bytes,
-                                        recurrent_reserve,   recurrent_forward,
-                                        recurrent_output,    recurrent_backward,
-                                        recurrent_state,     recurrent_states,
+const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `lstm 256 x2`, see `laco help cells`",
+                                        recurrent_describe, recurrent_make,
+                                        recurrent_free,     recurrent_weights,
+                                        recurrent_load,     recurrent_bytes,
+                                        recurrent_reserve,  recurrent_tape,
+                                        recurrent_release,  recurrent_forward,
+                                        recurrent_output,   recurrent_backward,
+                                        recurrent_state,    recurrent_states,
                                         recurrent_step_init, recurrent_scratch,
-                                        recurrent_own,       recurrent_step,
-                                        recurrent_work,      recurrent_inside };
+                                        recurrent_own,      recurrent_step,
+                                        recurrent_work,     recurrent_inside };

@@ -1,10 +1,11 @@
-#include "net/net.h"
+#include "net/window.h"
 #include <stdio.h>
 
 /* ---- life ---- */
 void net_free(net *n)
 {
     if (!n) return;
+    net_window_free(n);
     for (int i = 0; i < n->d.layers; i++) {
         if (n->kind[i]) n->kind[i]->free(n->layer[i]);
         mem_free(n->state[i][0]), mem_free(n->state[i][1]);
@@ -138,9 +139,13 @@ static size_t state_bytes(const net *n, int i, int64_t batch)
 
 size_t net_bytes(const net *n, int64_t rows, int64_t batch, bool train)
 {
+    return net_bytes_taped(n, rows, batch, train, 1);
+}
+size_t net_bytes_taped(const net *n, int64_t rows, int64_t batch, bool train, int64_t tapes)
+{
     size_t sum = train ? 2 * (size_t)((rows + 1) * between(n) * n->k->real_size) : 0;
     for (int i = 0; i < n->d.layers; i++)
-        sum += n->kind[i]->bytes(n->layer[i], rows, batch, train) + 2 * state_bytes(n, i, batch);
+        sum += n->kind[i]->bytes(n->layer[i], rows, batch, train, tapes) + 2 * state_bytes(n, i, batch);
     return sum;
 }
 laco_status net_reserve(net *n, int64_t rows, int64_t batch, bool train, laco_error *err)
@@ -185,12 +190,19 @@ void net_carry(net *n)
     }
     n->carried = true;
 }
-void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers)
+void net_forward_between(net *n, const pass *p, const void *x, int64_t ldx, int layers, void *const *initial,
+                         void *const *final)
 {
     for (int i = 0; i < layers; i++) {
-        n->kind[i]->forward(n->layer[i], p, x, ldx, n->carried ? n->state[i][0] : NULL, n->state[i][1]);
+        n->kind[i]->forward(n->layer[i], p, x, ldx, initial[i], final[i]);
         x = n->kind[i]->output(n->layer[i], &ldx);
     }
+}
+void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers)
+{
+    void *initial[MAX_LAYERS], *final[MAX_LAYERS];
+    for (int i = 0; i < layers; i++) initial[i] = n->carried ? n->state[i][0] : NULL, final[i] = n->state[i][1];
+    net_forward_between(n, p, x, ldx, layers, initial, final);
 }
 const void *net_output(const net *n, int layers, int64_t *ld)
 {
@@ -199,22 +211,26 @@ const void *net_output(const net *n, int layers, int64_t *ld)
 
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx)
 {
+    net_backward_between(n, p, dy, ldy, layers, dx, lddx, (void *[MAX_LAYERS]){ NULL });
+}
+void net_backward_between(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx,
+                          void *const *carry)
+{
     for (int i = layers - 1; i >= 0; i--) {
         void *to = i ? n->d_rows[i % 2] : dx;
         int64_t ld = i ? n->ld_d : lddx;
-        n->kind[i]->backward(n->layer[i], p, dy, ldy, NULL, real_at(n, n->g, n->base[i]), to, ld);
+        n->kind[i]->backward(n->layer[i], p, dy, ldy, carry[i], real_at(n, n->g, n->base[i]), to, ld);
         dy = to, ldy = ld;
     }
 }
 
-double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
+double net_softmax_rows(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
 {
     int last = n->d.layers - 1;
     const layer_spec *s = &n->d.layer[last];
     int64_t ld, weight = n->d.tied ? 0 : n->base[last],
                 bias = n->d.tied ? n->base[last] : n->base[last] + s->in * s->out;
     const void *h = net_output(n, last, &ld);
-    void *dh = n->d_rows[last % 2];
     softmax_rows rows = { .weight = real_at(n, n->w, weight),
                           .bias = s->bias ? real_at(n, n->w, bias) : NULL,
                           .h = h,
@@ -226,10 +242,15 @@ double net_softmax(net *n, const pass *p, const int32_t *target, double scale, d
                           .log_prob = log_prob };
     if (p->train) {
         rows.dweight = real_at(n, n->g, weight), rows.dbias = s->bias ? real_at(n, n->g, bias) : NULL;
-        rows.dh = last ? dh : NULL, rows.lddh = n->ld_d;
+        rows.dh = last ? n->d_rows[last % 2] : NULL, rows.lddh = n->ld_d;
     }
-    double loss = n->k->loss->softmax_run(n->head, &rows);
-    if (p->train) net_backward(n, p, dh, n->ld_d, last, NULL, 0);
+    return n->k->loss->softmax_run(n->head, &rows);
+}
+double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
+{
+    int last = n->d.layers - 1;
+    double loss = net_softmax_rows(n, p, target, scale, smoothing, log_prob);
+    if (p->train) net_backward(n, p, n->d_rows[last % 2], n->ld_d, last, NULL, 0);
     return loss;
 }
 

@@ -33,6 +33,7 @@ typedef struct net {
     void *d_out; /* [rows][ld_out] */
     double *row_loss;
     int64_t ld_out, cap_out;
+    struct net_window *window; /* how windows in time are walked (src/net/window.h); NULL: whole */
 } net;
 
 laco_status net_new(net **out, const net_description *d, int64_t inputs, const kernels *k, pool *p, laco_error *err);
@@ -51,6 +52,8 @@ laco_status net_weights(net *n, weights_kind kind, laco_error *err);
 /* Packs the weights. run: also the last layer, which a loss does without. */
 laco_status net_load(net *n, bool train, bool run, laco_error *err);
 size_t net_bytes(const net *n, int64_t rows, int64_t batch, bool train); /* what reserve takes */
+/* The same with so many tapes: sets of what forward leaves behind for backward. */
+size_t net_bytes_taped(const net *n, int64_t rows, int64_t batch, bool train, int64_t tapes);
 laco_status net_reserve(net *n, int64_t rows, int64_t batch, bool train, laco_error *err);
 int64_t net_work(const net *n); /* multiply-adds of one step of one row, forward */
 
@@ -58,11 +61,19 @@ void net_reset(net *n); /* the next forward starts from zero (or learned) states
 void net_carry(net *n); /* … from the final states of the last forward, row by row */
 /* x: [R] int32 symbols or [R][ldx] reals. `layers` of them: all to run, all but the last for a softmax loss. */
 void net_forward(net *n, const pass *p, const void *x, int64_t ldx, int layers);
+/* The same between states of one's own, one per layer; NULL: zeros or learned; not wanted. */
+void net_forward_between(net *n, const pass *p, const void *x, int64_t ldx, int layers, void *const *initial,
+                         void *const *final);
 const void *net_output(const net *n, int layers, int64_t *ld);
 /* Softmax cross entropy of the last layer: the sum of -log p. train: gradients are added to g, all layers. */
 double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob);
+/* Its first half: the gradient of the last layer's input is left in d_rows[(layers - 1) % 2]. */
+double net_softmax_rows(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob);
 /* dy: gradient of the output of layer `layers`-1, backwards through all of them. dx: of the input, or NULL. */
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx);
+/* carry: for each layer the gradient of its final states, which becomes that of its initial ones; NULL: zeros. */
+void net_backward_between(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx,
+                          void *const *carry);
 
 /* ---- streaming ---- any number of streams side by side, in memory that the caller gives (aligned to 64) */
 typedef struct net_state {

@@ -1,4 +1,20 @@
-/* One window of a batch through a network: forward, loss and, in training, the way back. */
+/* One window of a batch through a network: forward, loss and, in training, the way back; whole, or in parts that need
+   less memory.
+
+   A window of T steps is walked in K segments of S steps, S a function of the longest window and the batch alone. The
+   states at the end of a segment begin the next one, and the gradients of these states go the other way. What forward
+   leaves behind for backward is the tape of a segment. With m tapes, m segments in a row are a block, and only the last
+   block still has its tapes when the way back begins; before the others go back, forward makes their tapes again from
+   states kept at their beginning (checkpoints in time: Chen et al. 2016; Gruslys et al. 2016):
+
+       memory   m tapes + one state per block          m = K: all is kept     m = 1, S = sqrt(T): about 2 sqrt(T)
+       time     (2 - m/K) forward + backward
+
+   Where not even a state per block fits, blocks are reached from the last state kept before them, by the binomial
+   schedule of Griewank & Walther 2000, which makes forward again as seldom as c states allow.
+
+   Every way makes the same calls with the same numbers for the gradients, in the same order: from the last segment to
+   the first, so results are the same bits whatever is kept. */
 #ifndef WINDOW_H
 #define WINDOW_H
 #include "net/net.h"
@@ -17,10 +33,26 @@ typedef struct net_loss {
     double *log_prob;       /* [R] softmax: log p of the right class, or NULL */
 } net_loss;
 
+/* What of a window is kept. */
+typedef struct window_plan {
+    loss_kind loss;
+    int64_t steps, batch;      /* the longest window, most rows of a step */
+    int64_t segment, segments; /* steps of a segment; segments of the longest window */
+    int64_t tapes, states;     /* kept: segments of a block; states beside those the window begins with */
+    double forward;            /* how often a step is made forward, on average */
+    size_t bytes;              /* of net_reserve_window */
+} window_plan;
+/* The plan that keeps most in `memory` bytes (0: all is kept); LACO_EINVAL, with the memory needed, when none fits. */
+laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t batch, size_t memory, window_plan *out,
+                            laco_error *err);
+laco_status net_reserve_window(net *n, const window_plan *p, laco_error *err); /* for training and measuring */
+void net_window_free(net *n);
+
+laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve alone */
+size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows);
 /* The weights are loaded as the loss needs them, memory is reserved. Returns the sum of the loss over the rows that
    count; with p->train the gradients are added to n->g. */
-laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve */
-size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows);
 laco_status net_load_loss(net *n, loss_kind kind, bool train, laco_error *err);
 double net_learn(net *n, const pass *p, const void *x, int64_t ldx, const net_loss *loss);
+void net_pass(net *n, const pass *p, const void *x, int64_t ldx); /* all layers but the last, for the states alone */
 #endif
