@@ -84,8 +84,8 @@ static state_set final_set(const net *n)
 }
 
 /* ---- tapes ---- */
-enum { MAX_PARTS = MAX_LAYERS * TAPE_PARTS };
-static int list_parts(const net *n, tape_part all[MAX_PARTS])
+enum { MAX_TAPE_PARTS = MAX_LAYERS * TAPE_PARTS };
+static int list_parts(const net *n, tape_part all[MAX_TAPE_PARTS])
 {
     int count = 0;
     for (int i = 0; i < n->d.layers; i++) count += n->kind[i]->tape(n->layer[i], all + count);
@@ -93,7 +93,7 @@ static int list_parts(const net *n, tape_part all[MAX_PARTS])
 }
 static size_t parts_bytes(const net *n)
 {
-    tape_part all[MAX_PARTS];
+    tape_part all[MAX_TAPE_PARTS];
     size_t sum = 0;
     for (int i = 0, count = list_parts(n, all); i < count; i++) sum += all[i].size;
     return sum;
@@ -101,7 +101,7 @@ static size_t parts_bytes(const net *n)
 static void use_tape(net *n, int64_t i)
 {
     struct net_window *w = n->window;
-    tape_part all[MAX_PARTS];
+    tape_part all[MAX_TAPE_PARTS];
     if (i == w->in_place) return;
     char *from = w->tape[i], *to = w->tape[w->in_place];
     for (int k = 0, count = list_parts(n, all); k < count; from += all[k].size, to += all[k++].size)
@@ -147,15 +147,6 @@ static size_t plan_bytes(const net *n, const window_plan *p)
            (size_t)p->segments * sizeof(pass) + (size_t)(p->steps + p->segments + p->states + 1) * sizeof(int64_t) +
            (size_t)p->tapes * (sizeof(char *) + parts_bytes(n));
 }
-static laco_status too_large(const window_plan *p, size_t memory, laco_error *err)
-{
-    const double mb = 1.0 / (1 << 20);
-    return fail(
-        err, LACO_EINVAL, -1,
-        "a window of %lld steps of %lld rows needs %.1f MB beside the weights, --memory leaves %.1f MB: give more, "
-        "or make --steps, --batch or the network smaller",
-        (long long)p->steps, (long long)p->batch, (double)p->bytes * mb, (double)memory * mb);
-}
 laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t batch, size_t memory, window_plan *out,
                             laco_error *err)
 {
@@ -169,7 +160,6 @@ laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t
         size_t one = (size_t)set_bytes(n, batch) + sizeof(int64_t), states = (size_t)p.states;
         size_t least = p.bytes - states * one;
         p.states = least > memory ? 0 : (int64_t)((memory - least) / one), p.bytes = least + (size_t)p.states * one;
-        if (least > memory) return too_large(&p, memory, err);
     }
     laco_status st = count_forward(&p, err);
     if (!st) *out = p;
@@ -281,9 +271,9 @@ static void segment_loss(walk *w, int64_t k)
 static void segment_back(walk *w, int64_t k, const state_set *carry)
 {
     net *n = w->n;
-    bool softmax = w->loss->kind == LOSS_SOFTMAX;
-    net_backward_between(n, &w->segment[k], softmax ? n->d_rows[layers_of(w) % 2] : n->d_out,
-                         softmax ? n->ld_d : n->ld_out, layers_of(w), NULL, 0, carry->of);
+    bool fused = w->loss->kind == LOSS_SOFTMAX;
+    net_backward_between(n, &w->segment[k], fused ? n->d_rows[layers_of(w) % 2] : n->d_out,
+                         fused ? n->ld_d : n->ld_out, layers_of(w), NULL, 0, carry->of);
 }
 
 /* Forward through the segments from..end from state s; the last one's goes to `last`. Returns the state there. */

@@ -42,7 +42,7 @@ typedef struct window_plan {
     double forward;            /* how often a step is made forward, on average */
     size_t bytes;              /* of net_reserve_window */
 } window_plan;
-/* The plan that keeps most in `memory` bytes (0: all is kept); LACO_EINVAL, with the memory needed, when none fits. */
+/* The plan that keeps most in `memory` bytes (0: all is kept); out->bytes is above it when none fits. */
 laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t batch, size_t memory, window_plan *out,
                             laco_error *err);
 laco_status net_reserve_window(net *n, const window_plan *p, laco_error *err); /* for training and measuring */

@@ -11,16 +11,26 @@ fit_score fit_best(const fit *f)
 }
 
 /* ---- life ---- */
-static void note_network(const fit *f)
+static laco_status note_network(const fit *f, laco_error *err)
 {
+    train_memory m;
     const net *n = f->m->net;
     char a[32];
     double mb = 1.0 / (1 << 20);
     task_note(f->j, "network   %s", f->m->description);
     task_note(f->j, "size      %s parameters, %.1f MB", task_count(n->params, a), (double)n->params * 4 * mb);
-    task_note(f->j, "memory    %.1f MB weights, gradients, optimizer; %.1f MB for %lld x %lld tokens",
-              (double)n->params * 4 * (2 + n->k->optim->row(f->s.optimizer)->slots) * mb,
-              (double)trainer_bytes(n, &f->s) * mb, (long long)f->s.batch, (long long)f->s.steps);
+    laco_status st = trainer_memory(n, &f->s, &m, err);
+    if (st) return st;
+    const window_plan *p = &m.plan;
+    buf kept = { 0 };
+    if (p->segments > 1) buf_printf(&kept, " in %lld segments", (long long)p->segments);
+    if (p->tapes < p->segments)
+        buf_printf(&kept, ", %lld kept, the rest made again (%.2f times forward)", (long long)p->tapes, p->forward);
+    task_note(f->j, "memory    %.1f MB weights, gradients, optimizer; %.1f MB for %lld x %lld tokens%s",
+              (double)m.weights * mb, (double)m.window * mb, (long long)f->s.batch, (long long)f->s.steps,
+              kept.data ? kept.data : "");
+    buf_free(&kept);
+    return LACO_OK;
 }
 static laco_status choose_judge(fit *f, laco_error *err)
 {
@@ -48,8 +58,8 @@ laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_
            updates = (double)f->epochs * ceil(windows / (double)f->s.accumulate);
     if (!options_given(f->o, "warmup")) /* a short run; rprop, whose first steps are of the size of the rate */
         f->s.schedule.warmup = full_batch ? 0 : (int64_t)fmin((double)f->s.schedule.warmup, floor(updates / 10));
-    note_network(f);
-    laco_status st = choose_judge(f, err);
+    laco_status st = note_network(f, err);
+    if (!st) st = choose_judge(f, err);
     if (!st) st = trainer_new(&f->t, m->net, &f->s, err);
     if (!st) st = fit_checkpoint_open(f, err);
     if (!st) st = fit_log_open(f, err);

@@ -1,4 +1,5 @@
 /* What the options of training say. */
+#include "base/number.h"
 #include "task/fit.h"
 #include <math.h>
 
@@ -6,6 +7,22 @@ static double given_or(const options *o, const char *name, double otherwise)
 {
     double x = options_real(o, name);
     return isnan(x) ? otherwise : x;
+}
+/* "2G", "500M", "64k", "1e9": bytes. */
+static laco_status parse_memory(train_settings *s, const char *text, laco_error *err)
+{
+    static const char units[] = "kMGT";
+    char number[32];
+    double x = 0;
+    size_t n = text ? strlen(text) : 0;
+    if (!n) return LACO_OK;
+    const char *unit = strchr(units, text[n - 1] == 'K' ? 'k' : text[n - 1]);
+    if (unit) n--;
+    if (n < sizeof number) memcpy(number, text, n), number[n] = 0;
+    if (n >= sizeof number || !number_parse(number, &x) || !(x > 0))
+        return fail(err, LACO_EINVAL, -1, "--memory %.40s: a size such as 500M or 2G", text);
+    s->memory = (size_t)fmin(ldexp(x, unit ? 10 * (int)(unit - units + 1) : 0), 1e18);
+    return LACO_OK;
 }
 laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error *err)
 {
@@ -42,5 +59,6 @@ laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error 
     f->rolls_back = !strcmp(options_text(o, "on-nan"), "rollback"), f->worse = options_real(o, "rollback");
     s->per_sequence = !strcmp(options_text(o, "reduction"), "sequence");
     f->epochs = options_int(o, "epochs"), f->limit = options_real(o, "minutes") * 60;
-    return schedule_named(&s->schedule.row, options_text(o, "schedule"), err);
+    laco_status st = parse_memory(s, options_text(o, "memory"), err);
+    return st ? st : schedule_named(&s->schedule.row, options_text(o, "schedule"), err);
 }

@@ -190,6 +190,9 @@ static const laco_option option_rows[] = {
       "The figure of validation that says which epoch is the best: loss, or another that the task measures." },
     { "accumulate", "train", TRAINING, 'i', "1", 1, HUGE_COUNT, NULL, "windows",
       "Windows whose gradients are averaged for one update: a larger batch in the same memory." },
+    { "memory", "train resume", TRAINING, 's', NULL, 0, 0, NULL, "bytes",
+      "Most memory for weights, gradients, optimizer and a window, such as 500M or 2G. Of a window of more than 256 "
+      "steps as much is kept as fits; the rest is computed a second time on the way back. The result is the same." },
     { "checkpoint", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "A folder for checkpoints. After a stop, a crash or a power cut `laco resume` goes on from it, to the same "
       "model." },
@@ -197,8 +200,7 @@ static const laco_option option_rows[] = {
       "How often a checkpoint is written: a time such as 90s, 5m or 2h, or a number of updates." },
     { "folder", "resume", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
-      "--patience, "
-      "--lr and --threads where they are given." },
+      "--patience, --lr, --memory and --threads where they are given." },
     { "repeat", "train", TRAINING, 'i', "1", 1, 10000, NULL, "runs",
       "Trains so often, with --seed, --seed + 1 and so on, and shows mean and standard deviation of the figures of "
       "validation and test; --out keeps the best model." },

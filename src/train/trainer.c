@@ -36,10 +36,27 @@ static size_t window_bytes(const net *n, const train_settings *s, int64_t rows)
     if (s->loss == LOSS_SOFTMAX) return bytes + (size_t)rows * sizeof(int32_t);
     return bytes + (size_t)(rows * n->outputs) * sizeof(float);
 }
-size_t trainer_bytes(const net *n, const train_settings *s)
+static laco_status too_little(const net *n, const train_settings *s, const train_memory *m, laco_error *err)
 {
-    int64_t rows = s->steps * s->batch;
-    return net_bytes(n, rows, s->batch, true) + window_bytes(n, s, rows) + net_loss_bytes(n, s->loss, rows);
+    const double mb = 1.0 / (1 << 20);
+    const char *whole = !net_steps(n)           ? ", held whole because the network reads backwards"
+                        : m->plan.segments == 1 ? ", held whole"
+                                                : "";
+    return fail(
+        err, LACO_EINVAL, -1,
+        "--memory %.1f MB is too little: %.1f MB are needed, %.1f for weights, gradients and optimizer, %.1f for a "
+        "window of %lld x %lld tokens%s; give more, or lower --batch or --steps",
+        (double)s->memory * mb, (double)(m->weights + m->window) * mb, (double)m->weights * mb, (double)m->window * mb,
+        (long long)s->batch, (long long)s->steps, whole);
+}
+laco_status trainer_memory(const net *n, const train_settings *s, train_memory *out, laco_error *err)
+{
+    size_t buffers = window_bytes(n, s, s->steps * s->batch);
+    out->weights = (size_t)(2 * n->params + moments_of(n, s)) * (size_t)n->k->real_size;
+    size_t other = out->weights + buffers, left = s->memory > other ? s->memory - other : 1;
+    laco_status st = net_plan_window(n, s->loss, s->steps, s->batch, s->memory ? left : 0, &out->plan, err);
+    out->window = buffers + out->plan.bytes;
+    return !st && s->memory && out->plan.bytes > left ? too_little(n, s, out, err) : st;
 }
 
 /* Whether windows see other weights than those that are trained. */
@@ -100,8 +117,9 @@ laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_err
     t->s.accumulate = max64(1, s->accumulate), t->c.rate_factor = 1;
     t->c.averaging = s->average > 0 && !s->average_waits;
     t->s.advance = s->advance > 0 && s->advance < s->steps ? s->advance : s->steps;
-    st = net_reserve(n, s->steps * s->batch, s->batch, true, err);
-    if (!st) st = net_reserve_loss(n, s->loss, s->steps * s->batch, err);
+    train_memory memory;
+    st = trainer_memory(n, s, &memory, err);
+    if (!st) st = net_reserve_window(n, &memory.plan, err);
     if (!st) st = take_memory(t, err);
     if (st) return trainer_free(t), st;
     *out = t;
@@ -183,7 +201,7 @@ static void walk_ahead(trainer *t, const pass *p, const void *x)
     pass part = *p;
     if (t->at - t->from == t->r.T) return;
     part.b.T = t->at - t->from, part.b.R = t->off[part.b.T];
-    net_forward(t->n, &part, x, t->ldx, t->n->d.layers - 1);
+    net_pass(t->n, &part, x, t->ldx);
 }
 static const void *inputs_of(const trainer *t) { return t->n->symbols ? (const void *)t->ids : t->x; }
 

@@ -47,6 +47,7 @@ typedef struct train_settings {
     double smoothing;        /* of labels */
     bool skip_nan;           /* an update that is not finite is left out; else it is an error */
     double outlier;          /* an update is left out whose loss or norm is so many deviations above the mean; 0: off */
+    size_t memory; /* most bytes for weights, gradients, optimizer and a window; 0: no bound */
     uint64_t seed;
     bool per_sequence; /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
@@ -70,7 +71,11 @@ typedef struct train_counts {
 typedef struct trainer trainer;
 laco_status trainer_new(trainer **out, net *n, const train_settings *s, laco_error *err);
 void trainer_free(trainer *t);
-size_t trainer_bytes(const net *n, const train_settings *s); /* activations and buffers, beside weights */
+typedef struct train_memory {
+    size_t weights, window; /* bytes of weights, gradients, optimizer; of activations and buffers */
+    window_plan plan;
+} train_memory;
+laco_status trainer_memory(const net *n, const train_settings *s, train_memory *out, laco_error *err);
 /* One window of a batch. */
 typedef struct window_result {
     double loss;     /* sum over the steps that counted */
