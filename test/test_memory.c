@@ -81,7 +81,7 @@ static pass lay_out(int64_t first, bool train)
         }
         off[t + 1] = off[t] + active[t];
     }
-    return (pass){ .b = { t, BATCH, off[t], active, off }, .train = train, .update = 5, .seed = 11 };
+    return (pass){ .b = { t, BATCH, off[t], active, off }, .train = train, .update = 5, .seed = 11, .token_scale = 0.1 };
 }
 static const void *inputs_of(const net *n)
 {
@@ -147,7 +147,7 @@ static const char *const symbol_nets[] = {
     "embed 6; window 7; gru 6; dense tied",
     "embed 3; dense 5 tanh; window 6; indrnn 4; mgu 3; jordan 4; dense",
     "embed 4; lstm 20 gate-recurrence; dense",
-    "embed 5 dropout 0.2; lstm 6 project 4 variational 0.3 recurrent-dropout 0.2 zoneout 0.2 0.1; dropout 0.3 variational; "
+    "embed 5 dropout 0.2; lstm 6 project 5 variational 0.3 recurrent-dropout 0.2 zoneout 0.2 0.1; dropout 0.3 variational; "
     "gru-before 5 variational 0.2 zoneout 0.1 activation-reg 0.5 temporal-reg 0.7 residual; dense",
     "embed 5; indrnn 5 variational 0.4; lstm 7 norm zoneout 0.3 temporal-reg 1 learned-state; dense",
 };
