@@ -104,7 +104,7 @@ static bool command_row(int i, named *out)
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },
         { "compare-gradients",
-          "Trains one network by every way to the gradient: BPTT, RTRL, Hessian-free and others." },
+          "Trains one network by every way to a gradient, side by side." },
     };
     return (size_t)i < sizeof rows / sizeof *rows && put(out, rows[i][0], rows[i][1]);
 }
