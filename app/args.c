@@ -7,7 +7,7 @@
 
 static const struct {
     const char *option, *label;
-} positions[] = { { "model-file", "MODEL" }, { "what", "WHAT" }, { "folder", "DIR" } };
+} positions[] = { { "model-file", "MODEL" }, { "what", "WHAT" }, { "folder", "DIR" }, { "space", "SPACE" } };
 
 const char *args_position(const laco_option *row)
 {

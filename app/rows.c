@@ -8,6 +8,8 @@ const example examples[] = {
     { "train lm", "laco train lm --data book.txt --out m.safetensors --cell gru --hidden 512" },
     { "train lm", "laco train lm --data book.txt --out m.safetensors --checkpoint run --every 5m" },
     { "train compose", "laco train compose --data chorales.json --out c.safetensors --dropout 0.5" },
+    { "search", "laco search rates.space --data book.txt --trials 20" },
+    { "search", "laco search rates.space --data book.txt --trials 27 --rungs 3 --epochs 9" },
     { "resume", "laco resume run" },
     { "resume", "laco resume run --epochs 40 --lr 0.0005" },
     { "train synthetic", "laco train synthetic --task adding --out adding.safetensors" },

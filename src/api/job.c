@@ -2,6 +2,7 @@
 #include "check/bench.h"
 #include "check/selftest.h"
 #include "task/repeat.h"
+#include "task/search.h"
 #include "task/task.h"
 #include "train/checkpoint.h"
 #include <stdio.h>
@@ -48,11 +49,20 @@ laco_status run_bench(task_job *j, laco_error *err)
     return bench_run(&w, err);
 }
 
-static task_fn run_resume;
+static task_fn run_resume, run_search;
 static const command_row commands[] = {
-    { "train lm", lm_train }, { "train synthetic", synthetic_train }, { "train compose", compose_train }, { "resume", run_resume },     { "sample", lm_sample },
-    { "eval", lm_eval },      { "score", lm_score },        { "stream", run_stream },
-    { "info", model_info },   { "selftest", run_selftest }, { "bench", run_bench },
+    { "train lm", lm_train },
+    { "train synthetic", synthetic_train },
+    { "train compose", compose_train },
+    { "resume", run_resume },
+    { "search", run_search },
+    { "sample", lm_sample },
+    { "eval", lm_eval },
+    { "score", lm_score },
+    { "stream", run_stream },
+    { "info", model_info },
+    { "selftest", run_selftest },
+    { "bench", run_bench },
     { "compare-gradients", compare_gradients },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -99,6 +109,15 @@ static laco_status run_resume(task_job *j, laco_error *err)
     options_free(o);
     return st;
 }
+
+/* ---- search ---- over a training command */
+static task_fn *training_command(const char *name)
+{
+    for (int k = 0; k < COMMANDS; k++)
+        if (!strcmp(commands[k].name, name) && !strncmp(name, "train ", 6)) return commands[k].run;
+    return NULL;
+}
+static laco_status run_search(task_job *j, laco_error *err) { return search_run(j, training_command, err); }
 
 laco_status laco_job_new(laco_job **out, const char *command, laco_error *err)
 {

@@ -96,6 +96,7 @@ static bool command_row(int i, named *out)
         { "train compose", "Trains a network to predict which notes of polyphonic music sound next." },
         { "train synthetic", "Trains a network on a long-memory task until that is solved, by its paper." },
         { "resume", "Goes on with a training run from its checkpoints, after a stop, a crash or a power cut." },
+        { "search", "Trains over a space of settings, tells the best, and goes on where it was stopped." },
         { "sample", "Writes text with a model." },
         { "eval", "Measures how well a model predicts a text." },
         { "score", "Gives every line of a text its probability under a model." },

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -45,6 +46,14 @@ void folder_remove(const char *folder, const char *name)
     mem_free(path);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st, (void)type, (void)where;
+    remove(path);
+    return 0;
+}
+void folder_delete(const char *path) { nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
+
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 static bool fits(const char *name, const char *begin, const char *end)
 {
@@ -80,22 +89,21 @@ laco_status folder_names(const char *path, const char *begin, const char *end, c
     return LACO_OK;
 }
 
-laco_status folder_lock_take(folder_lock **out, const char *path, laco_error *err)
+laco_status folder_lock_try(folder_lock **out, const char *path, bool *held, laco_error *err)
 {
     char *name = folder_path(path, "lock"), **left;
     size_t n;
     folder_lock *l = mem_new(1, sizeof *l);
-    *out = NULL;
+    *out = NULL, *held = false;
     if (!name || !l) return mem_free(name), mem_free(l), fail_memory(err, strlen(path));
     l->fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
     mem_free(name);
     if (l->fd < 0) return mem_free(l), fail(err, LACO_EIO, -1, "cannot write into the folder %s: %m", path);
     if (flock(l->fd, LOCK_EX | LOCK_NB)) {
-        bool held = errno == EWOULDBLOCK;
+        *held = errno == EWOULDBLOCK;
+        laco_status st = *held ? LACO_OK : fail(err, LACO_EIO, -1, "the folder %s cannot be locked: %m", path);
         close(l->fd), mem_free(l);
-        return held ? fail(err, LACO_EIO, -1, "another run is writing into %s; wait for it, or give another folder",
-                           path)
-                    : fail(err, LACO_EIO, -1, "the folder %s cannot be locked: %m", path);
+        return st;
     }
     if (!folder_names(path, ".", ".tmp", &left, &n, NULL)) {
         for (size_t i = 0; i < n; i++) folder_remove(path, left[i]);
@@ -103,6 +111,14 @@ laco_status folder_lock_take(folder_lock **out, const char *path, laco_error *er
     }
     *out = l;
     return LACO_OK;
+}
+laco_status folder_lock_take(folder_lock **out, const char *path, laco_error *err)
+{
+    bool held;
+    laco_status st = folder_lock_try(out, path, &held, err);
+    if (!st && held)
+        st = fail(err, LACO_EIO, -1, "another run is writing into %s; wait for it, or give another folder", path);
+    return st;
 }
 void folder_unlock(folder_lock *l)
 {

@@ -18,7 +18,7 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define ANY_JOB "train resume sample eval score stream info selftest bench " COMPARE
+#define ANY_JOB "train resume search sample eval score stream info selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
@@ -28,6 +28,14 @@ static const laco_option option_rows[] = {
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, or one "
       "--row." },
 
+    { "space", "search", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "A text file: a line for the command and one for every option with the values it may take." },
+    { "data", "search", DATA, 'p', NULL, 0, 0, NULL, NULL, "The --data of every trial." },
+    { "valid", "search", DATA, 'p', NULL, 0, 0, NULL, NULL, "The --valid of every trial." },
+    { "test", "search", DATA, 'p', NULL, 0, 0, NULL, NULL, "The --test of every trial." },
+    { "out", "search", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "The folder of the results; the same command with it goes on with a search that was stopped, and several processes "
+      "may search in one folder at once. Without it, named after SPACE." },
     { "data", "train.lm", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
     { "data", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Piano rolls, a JSON file, plain or .gz: {\"train\": ..., \"valid\": ..., \"test\": ...}, each a list of sequences of "
@@ -111,6 +119,20 @@ static const laco_option option_rows[] = {
     { "forget-bias", "train", NETWORK, 'f', "1", -100, 100, NULL, NULL,
       "The bias that forget gates start from: the larger, the longer a new network remembers." },
 
+    { "trials", "search", TRAINING, 'i', "0", 0, 10000, NULL, "trials",
+      "Draws so many settings at random. 0: every combination of the values, where there are no ranges." },
+    { "rungs", "search", TRAINING, 'i', "1", 1, 16, NULL, "rungs",
+      "Successive halving: only the best trials of a rung are trained on in the next, for --eta times the epochs; the "
+      "last has all. 1: every trial is trained to its end." },
+    { "eta", "search", TRAINING, 'f', "3", 1.1, 100, NULL, NULL,
+      "One of so many trials goes on to the next of --rungs." },
+    { "epochs", "search", TRAINING, 'i', NULL, 1, 1000000, NULL, "epochs",
+      "Epochs of a trial. Without it, as the space or the command says." },
+    { "repeat", "search", TRAINING, 'i', "1", 1, 10000, NULL, "runs",
+      "Trains every trial so often, with other seeds; the mean decides." },
+    { "folds", "search", TRAINING, 'i', "0", 0, 10000, NULL, "folds", "The --folds of every trial; the mean decides." },
+    { "rank", "search", TRAINING, 'e', "valid", 0, 0, "valid|test", NULL,
+      "What the table is sorted by. The best trial is always that of validation." },
     { "precision", "train", TRAINING, 'e', "float", 0, 0, "float|bf16", NULL,
       "What the recurrent layers multiply: bf16 rounds weights, activations and gradients to 8 bits of mantissa on "
       "their "
@@ -290,6 +312,11 @@ static const laco_option option_rows[] = {
       "Steps handed to the network at once, when so many have arrived. 0: 1 of text, 64 of raw numbers." },
     { "weights", "stream", GENERAL, 'e', "float", 0, 0, "float|bf16|int8", NULL,
       "What the weights are rounded to: bf16 halves the memory to read, int8 quarters it." },
+    { "jobs", "search", GENERAL, 'i', "1", 1, 1024, NULL, "processes",
+      "Trials that are trained side by side, each by a process of one thread unless --threads is given." },
+    { "seed", "search", GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
+      "Of what is drawn, and of the training of every trial." },
+    { "threads", "search", GENERAL, 'i', "0", 0, 1024, NULL, "threads", "The --threads of every trial." },
     { "threads", "stream", GENERAL, 'i', "1", 0, 8, NULL, "threads",
       "Threads that share a step, worth it from about 256 units. 0: the cores that may be used." },
     { "threads", COMPARE, GENERAL, 'i', "1", 0, 1024, NULL, "threads",
@@ -298,7 +325,7 @@ static const laco_option option_rows[] = {
       "The same seed gives the same result, for any number of threads." },
     { "threads", "train resume sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume search eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };

@@ -40,6 +40,7 @@ static void show_part(void *ctx, const laco_progress *p)
     double done = w->before + w->share * p->elapsed / fmax(p->elapsed + p->left, 1e-9), here = done - w->began_at;
     all.elapsed = clock_seconds() - w->began;
     all.left = here > 0 ? all.elapsed * (1 - done) / here : -1;
+    if (w->phase) all.phase = w->phase, all.total = 1000, all.done = (int64_t)(1000 * done);
     task_progress(w->whole, &all);
 }
 void part_watch_init(part_watch *w, task_job *whole, double began_at)
@@ -69,22 +70,37 @@ static bool among(const char *name, const char *const *names)
     while (*names && strcmp(*names, name)) names++;
     return *names != NULL;
 }
-/* The options of a run: those of the job but what the driver sees to. */
-static laco_status options_of(const repeated *r, const outcome *run, const char *folder, options **out, laco_error *err)
+/* log.csv as log-2.csv for the second run: each has a log of its own. */
+static laco_status set_log(const repeated *r, int64_t i, options *o, laco_error *err)
 {
-    static const char *const own[] = { "repeat", "seed", "fold", "out", "checkpoint", NULL };
+    const char *log = options_text(r->j->o, "log");
+    buf path = { 0 };
+    if (!log) return LACO_OK;
+    const char *slash = strrchr(log, '/'), *name = slash ? slash + 1 : log, *dot = strrchr(name, '.');
+    size_t stem = dot && dot != name ? (size_t)(dot - log) : strlen(log);
+    buf_printf(&path, "%.*s-%lld%s", (int)stem, log, (long long)i + 1, log + stem);
+    laco_status st = path.failed ? fail_memory(err, path.len) : options_set(o, "log", path.data, err);
+    buf_free(&path);
+    return st;
+}
+/* The options of a run: those of the job but what the driver sees to. */
+static laco_status options_of(const repeated *r, int64_t i, const char *folder, options **out, laco_error *err)
+{
+    static const char *const own[] = { "repeat", "seed", "fold", "out", "checkpoint", "log", NULL };
+    const outcome *run = &r->of[i];
     int count;
     const laco_option *rows = laco_options(&count);
     const char *name, *value;
     char number[32];
     laco_status st = options_new(out, rows, count, r->j->command, err);
-    for (int i = 0; !st && options_at(r->j->o, i, &name, &value); i++)
+    for (int k = 0; !st && options_at(r->j->o, k, &name, &value); k++)
         if (value && !among(name, own)) st = options_set(*out, name, value, err);
     snprintf(number, sizeof number, "%lld", (long long)run->seed);
     if (!st) st = options_set(*out, "seed", number, err);
     snprintf(number, sizeof number, "%lld", (long long)run->fold);
     if (!st && run->fold) st = options_set(*out, "fold", number, err);
     if (!st) st = options_set(*out, "out", r->out.data, err);
+    if (!st) st = set_log(r, i, *out, err);
     return st || !folder ? st : options_set(*out, "checkpoint", folder, err);
 }
 /* What runs in a folder must be this run; it may last longer. Paths may be written in another way. */
@@ -129,7 +145,7 @@ static laco_status do_run(const repeated *r, outcome *run, int64_t i, laco_error
     char *folder;
     bool goes_on;
     laco_status st = folder_of(r, i, &folder, &goes_on, err);
-    if (!st) st = options_of(r, run, folder, &o, err);
+    if (!st) st = options_of(r, i, folder, &o, err);
     if (!st && goes_on) st = check_same(o, folder, err);
     one.o = o, one.result = &run->text, one.watch = &r->watch.watch, one.resume = goes_on ? folder : NULL;
     one.score = NAN, one.data_hash = 0, one.shown = 0;

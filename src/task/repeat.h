@@ -19,6 +19,7 @@ void mean_deviation(const double *x, int64_t n, double *mean, double *deviation)
 typedef struct part_watch {
     laco_watch watch; /* for the part */
     task_job *whole;
+    const char *phase;      /* shown with a percentage; NULL: as the part shows it */
     double before, share;   /* of the whole: done before the part; its own */
     double began, began_at; /* clock, share done, when the whole began */
 } part_watch;
