@@ -72,12 +72,13 @@ static double categorical_row(const output_rows *rows, int64_t r)
     const int32_t class = rows->class[r];
     const real *y = y_of(rows, r), scale = (real)rows->scale, uniform = (real)(rows->smoothing / (double)n);
     real *dy = dy_of(rows, r), top = y[0];
-    vec sum = splat(0);
+    vec tops = splat(top), sum = splat(0);
     if (class < 0) {
         for (int64_t j = 0; dy && j < n; j++) dy[j] = 0;
         return 0;
     }
-    for (int64_t j = 1; j < n; j++) top = y[j] > top ? y[j] : top;
+    for (int64_t j = 0; j < n; j += LANES) tops = vmax(tops, load_part(y + j, n - j, y[0]));
+    for (int i = 0; i < LANES; i++) top = tops[i] > top ? tops[i] : top;
     for (int64_t j = 0; j < n; j += LANES) {
         vec e = vexp(load_part(y + j, n - j, top) - top);
         for (int64_t i = n - j; i < LANES; i++) e[i] = 0;

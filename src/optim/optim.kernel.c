@@ -55,15 +55,18 @@ INLINE void adam_any(const job *j, int64_t from, int64_t to, real coupled, real 
 static void adam_step(const job *j, int64_t from, int64_t to) { adam_any(j, from, to, j->decay, 0); }
 static void adamw_step(const job *j, int64_t from, int64_t to) { adam_any(j, from, to, 0, j->decay); }
 
+/* With three buffers of state the loop is made of vectors only when nothing in it is read through j. */
 static void amsgrad_step(const job *j, int64_t from, int64_t to)
 {
-    const real b1 = (real)j->s->beta1, b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    const real b1 = (real)j->s->beta1, b2 = (real)j->s->beta2, eps = (real)j->s->eps, lr = j->lr;
+    const real scale = j->scale, decay = j->decay, correct1 = j->correct1, correct2 = j->correct2, *gradient = j->g;
+    real *w = j->w, *a = j->a, *b = j->b, *c = j->c;
     for (int64_t i = from; i < to; i++) {
-        real g = j->g[i] * j->scale + j->decay * j->w[i];
-        j->a[i] = b1 * j->a[i] + (1 - b1) * g;
-        j->b[i] = b2 * j->b[i] + (1 - b2) * g * g;
-        j->c[i] = j->b[i] > j->c[i] ? j->b[i] : j->c[i];
-        j->w[i] -= j->lr * (j->a[i] * j->correct1 / ((real)__builtin_sqrt(j->c[i] * j->correct2) + eps));
+        real g = gradient[i] * scale + decay * w[i];
+        a[i] = b1 * a[i] + (1 - b1) * g;
+        b[i] = b2 * b[i] + (1 - b2) * g * g;
+        c[i] = b[i] > c[i] ? b[i] : c[i];
+        w[i] -= lr * (a[i] * correct1 / ((real)__builtin_sqrt(c[i] * correct2) + eps));
     }
 }
 static void nadam_step(const job *j, int64_t from, int64_t to)
@@ -111,14 +114,16 @@ static void adadelta_step(const job *j, int64_t from, int64_t to)
 /* Rounding must not make the variance negative. */
 static void rmsprop_graves_step(const job *j, int64_t from, int64_t to)
 {
-    const real mu = (real)j->s->momentum, b2 = (real)j->s->beta2, eps = (real)j->s->eps;
+    const real mu = (real)j->s->momentum, b2 = (real)j->s->beta2, eps = (real)j->s->eps, lr = j->lr;
+    const real scale = j->scale, decay = j->decay, *gradient = j->g;
+    real *w = j->w, *a = j->a, *b = j->b, *c = j->c;
     for (int64_t i = from; i < to; i++) {
-        real g = j->g[i] * j->scale + j->decay * j->w[i];
-        j->a[i] = b2 * j->a[i] + (1 - b2) * g * g;
-        j->b[i] = b2 * j->b[i] + (1 - b2) * g;
-        real variance = j->a[i] - j->b[i] * j->b[i];
-        j->c[i] = mu * j->c[i] - j->lr * g / (real)__builtin_sqrt((variance > 0 ? variance : 0) + eps);
-        j->w[i] += j->c[i];
+        real g = gradient[i] * scale + decay * w[i];
+        a[i] = b2 * a[i] + (1 - b2) * g * g;
+        b[i] = b2 * b[i] + (1 - b2) * g;
+        real variance = a[i] - b[i] * b[i];
+        c[i] = mu * c[i] - lr * g / (real)__builtin_sqrt((variance > 0 ? variance : 0) + eps);
+        w[i] += c[i];
     }
 }
 static void rprop_step(const job *j, int64_t from, int64_t to)
