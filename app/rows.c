@@ -22,6 +22,8 @@ const example examples[] = {
     { "info", "laco info book.safetensors" },
     { "selftest", "laco selftest" },
     { "bench", "laco bench gemm --threads 1" },
+    { "diagnose", "laco diagnose book.safetensors --data book.txt --out page.html" },
+    { "diagnose", "laco diagnose elman.safetensors --against lstm.safetensors --data book.txt --out page.html" },
     { "compare-gradients", "laco compare-gradients --length 50 --model \"lstm 8; dense\"" },
     { NULL, NULL },
 };

@@ -242,6 +242,7 @@ static void spectral_radius_nine_tenths(void **state)
     assert_true(fabs(lag_slope(norm, T) - log(0.9)) < 1e-6);
     assert_int_equal(lag_memory(norm, T), 10); /* 0.9^10 < 1/e < 0.9^9 */
     assert_int_equal(lag_memory(norm, 9), -1);
+    assert_true(fabs(lag_mean(norm, T) - 9) < 0.2);
     jacobian *j;
     spectrum s;
     assert_int_equal(jacobian_new(&j, n, 0, &err), LACO_OK);

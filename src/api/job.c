@@ -63,6 +63,7 @@ static const command_row commands[] = {
     { "info", model_info },
     { "selftest", run_selftest },
     { "bench", run_bench },
+    { "diagnose", diagnose },
     { "compare-gradients", compare_gradients },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

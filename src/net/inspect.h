@@ -58,4 +58,6 @@ void net_lags_free(net_lags *l);
 double lag_slope(const double *norm, int64_t lags);
 /* Effective memory: the first lag from which on the norm stays below 1/e of its value at lag 0; -1: it does not. */
 int64_t lag_memory(const double *norm, int64_t lags);
+/* The mean lag: sum of k norm[k] / sum of norm[k]. r^k gives r / (1 - r). */
+double lag_mean(const double *norm, int64_t lags);
 #endif

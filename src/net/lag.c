@@ -74,3 +74,9 @@ int64_t lag_memory(const double *norm, int64_t lags)
     while (k > 0 && norm[k - 1] < norm[0] * exp(-1)) k--;
     return k < lags ? k : -1;
 }
+double lag_mean(const double *norm, int64_t lags)
+{
+    double sum = 0, moment = 0;
+    for (int64_t k = 0; k < lags; k++) sum += norm[k], moment += (double)k * norm[k];
+    return moment / sum;
+}

@@ -18,11 +18,11 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define ANY_JOB "train resume search sample eval score stream info selftest bench " COMPARE
+#define ANY_JOB "train resume search diagnose sample eval score stream info selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
-    { "model-file", "sample eval score stream info", DATA, 'p', NULL, 0, 0, NULL, NULL,
+    { "model-file", "sample eval score stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
     { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream|row", NULL,
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, or one "
@@ -42,6 +42,18 @@ static const laco_option option_rows[] = {
       "steps of MIDI notes." },
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The text to judge, plain or .gz; - is standard input." },
+    { "data", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "What to look at: a text for a language model, piano rolls for a model of train compose; plain or .gz. Models of "
+      "train synthetic make their own." },
+    { "against", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "A second model, shown in the same figures; both read --data, each in its own symbols." },
+    { "out", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Where the page goes, such as page.html: one file with all its figures, for any browser." },
+    { "out-json", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL, "Where the figures go as JSON." },
+    { "batch", "diagnose", DATA, 'i', "16", 1, 1024, NULL, "sequences", "How many sequences are looked at." },
+    { "steps", "diagnose", DATA, 'i', "0", 0, 100000, NULL, "steps",
+      "How far back from the last step the gradient is followed. 0: 200 at most of a text or a piece, the whole of what "
+      "train synthetic makes." },
     { "data", "stream", DATA, 'p', "-", 0, 0, NULL, NULL,
       "What the network reads, as it comes; - is standard input. Numbers, or for a language model text." },
     { "format", "stream", DATA, 'e', "text", 0, 0, "text|f32|s16", NULL,
@@ -323,9 +335,9 @@ static const laco_option option_rows[] = {
       "Threads of each way. 0: LACO_THREADS where it is set, otherwise the cores that may be used." },
     { "seed", "train sample " COMPARE, GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
-    { "threads", "train resume sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
+    { "threads", "train resume diagnose sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume search eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume search diagnose eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };
