@@ -24,6 +24,9 @@ static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
     { "model-file", "sample eval score stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
+    { "folder", "resume", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
+      "--patience, --lr, --memory and --threads where they are given." },
     { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream|row", NULL,
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, or one "
       "--row." },
@@ -153,8 +156,8 @@ static const laco_option option_rows[] = {
     { "epochs", "train.compose", TRAINING, 'i', "50", 1, 1000000, NULL, "passes", "Times all sequences are read." },
     { "epochs", "train.synthetic", TRAINING, 'i', NULL, 1, 1000000, NULL, "epochs",
       "Epochs at most; training ends when the task is solved. Without it, by task." },
-    { "epochs", "train resume", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
-    { "minutes", "train resume", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
+    { "epochs", "train", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
+    { "minutes", "train", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
       "Ends training after this time, with the schedule fitted to it. 0: no limit." },
     { "batch", "train.compose", TRAINING, 'i', "16", 1, 65536, NULL, "sequences",
       "Sequences that are trained side by side." },
@@ -213,7 +216,7 @@ static const laco_option option_rows[] = {
       "Goes back to the best network with half the rate when validation is worse than the best by this share. 0: never." },
     { "reduction", "train", TRAINING, 'e', "token", 0, 0, "token|sequence", NULL,
       "The loss is the mean over tokens, or the sum over each sequence, averaged over sequences." },
-    { "patience", "train resume", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",
+    { "patience", "train", TRAINING, 'i', "0", 0, 1000000, NULL, "evaluations",
       "Stops when validation has not improved for so many evaluations. 0: never." },
     { "ngram", "train.lm", TRAINING, 'i', "5", 0, 5, NULL, "symbols",
       "Order of the n-gram model that is trained beside the network to compare with. 0: none." },
@@ -232,9 +235,6 @@ static const laco_option option_rows[] = {
       "model." },
     { "every", "train", TRAINING, 's', "5m", 0, 0, NULL, NULL,
       "How often a checkpoint is written: a time such as 90s, 5m or 2h, or a number of updates." },
-    { "folder", "resume", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
-      "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
-      "--patience, --lr, --memory and --threads where they are given." },
     { "repeat", "train", TRAINING, 'i', "1", 1, 10000, NULL, "runs",
       "Trains so often, with --seed, --seed + 1 and so on, and shows mean and standard deviation of the figures of "
       "validation and test; --out keeps the best model." },
@@ -243,6 +243,12 @@ static const laco_option option_rows[] = {
       "deviation are shown. 0: none." },
     { "fold", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
       "Only this one of --folds, from 1 on. 0: one after the other." },
+    { "epochs", "resume", TRAINING, 'i', NULL, 1, 1000000, NULL, "passes",
+      "Times the whole text is read in all, instead of what the run began with." },
+    { "minutes", "resume", TRAINING, 'f', NULL, 0, 1000000, NULL, "minutes",
+      "Ends training after this time, that before the stop included, instead of what the run began with." },
+    { "patience", "resume", TRAINING, 'i', NULL, 0, 1000000, NULL, "evaluations",
+      "Stops when validation has not improved for so many evaluations, instead of what the run began with." },
     { "log", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "Appends the figures of training here: JSON lines, with the ending .csv a table, in a folder (written with / at its "
       "end) event files for TensorBoard." },
