@@ -337,18 +337,6 @@ static void test_average(void **state)
     }
     assert_true(average_share(0.99, 4) == 0.25 && fabs(average_share(0.99, 400) - 0.01) < 1e-12);
 }
-static void test_add_scaled(void **state)
-{
-    (void)state;
-    for (int r = 0; r < 2; r++) {
-        void *x = new_reals(r, NUMBERS), *y = new_reals(r, NUMBERS), *old = new_reals(r, NUMBERS);
-        fill(r, x, NUMBERS, 1, 1), fill(r, y, NUMBERS, 2, 1), fill(r, old, NUMBERS, 2, 1);
-        real[r]->optim->add_scaled(pools[3], NUMBERS, y, x, -0.75);
-        for (int64_t i = 0; i < NUMBERS; i++)
-            assert_true(fabs(at(r, y, i) - (at(r, old, i) - 0.75 * at(r, x, i))) < 2e-7);
-        mem_free(x), mem_free(y), mem_free(old);
-    }
-}
 
 /* ---- noise and dropped weights ---- the words of a place: blocks of 16 counters side by side */
 static uint32_t word_at(const optim_draw *d, int64_t chunk, int word, int lane)
@@ -565,13 +553,13 @@ static void test_patience(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_optimizers),     cmocka_unit_test(test_optimizer_threads),
-        cmocka_unit_test(test_optimizer_rows), cmocka_unit_test(test_graves_variance),
-        cmocka_unit_test(test_choices),        cmocka_unit_test(test_norm_and_clip),
-        cmocka_unit_test(test_average),        cmocka_unit_test(test_add_scaled),
-        cmocka_unit_test(test_perturbations),  cmocka_unit_test(test_normal_statistics),
-        cmocka_unit_test(test_normal_repeats), cmocka_unit_test(test_drop_ranges),
-        cmocka_unit_test(test_schedules),      cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_optimizers),        cmocka_unit_test(test_optimizer_threads),
+        cmocka_unit_test(test_optimizer_rows),    cmocka_unit_test(test_graves_variance),
+        cmocka_unit_test(test_choices),           cmocka_unit_test(test_norm_and_clip),
+        cmocka_unit_test(test_average),           cmocka_unit_test(test_perturbations),
+        cmocka_unit_test(test_normal_statistics), cmocka_unit_test(test_normal_repeats),
+        cmocka_unit_test(test_drop_ranges),       cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_patience),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

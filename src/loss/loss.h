@@ -38,5 +38,4 @@ typedef struct loss_ops {
     double (*bernoulli)(pool *p, const output_rows *rows);
     double (*categorical)(pool *p, const output_rows *rows);
 } loss_ops;
-int64_t rows_counted(const output_rows *rows); /* rows of which something counts; reads class where it is, or target */
 #endif

@@ -53,7 +53,6 @@ typedef struct optim_ops {
     void (*clip_value)(pool *p, int64_t n, void *g, double limit);
     /* mean += share (w - mean): see average_share */
     void (*average)(pool *p, int64_t n, void *mean, const void *w, double share);
-    void (*add_scaled)(pool *p, int64_t n, void *y, const void *x, double a); /* y += a x */
     /* to = from + sigma N(0,1); to may be from. Weight noise (Graves 2011); gradient noise (Neelakantan et al. 2015) */
     void (*add_normal)(pool *p, int64_t n, void *to, const void *from, double sigma, const optim_draw *d);
     /* In the ranges: to = 0 with probability `rate`, otherwise from / (1 - rate); to may be from. The same draw drops

@@ -214,5 +214,4 @@ static void N(clip_value)(pool *p, int64_t n, void *g, double limit)
     pool_run(p, optim_partials(n), update_task, &r);
 }
 extern const optim_ops N(optim_ops);
-const optim_ops N(optim_ops) = { N(optim_row), N(update),     N(norm),       N(clip_value),
-                                 N(average),   N(add_scaled), N(add_normal), N(drop) };
+const optim_ops N(optim_ops) = { N(optim_row), N(update), N(norm), N(clip_value), N(average), N(add_normal), N(drop) };

@@ -5,7 +5,6 @@
 #include "optim/optim.h"
 
 void N(average)(pool *p, int64_t n, void *mean, const void *w, double share);
-void N(add_scaled)(pool *p, int64_t n, void *y, const void *x, double a);
 void N(add_normal)(pool *p, int64_t n, void *to, const void *from, double sigma, const optim_draw *d);
 void N(drop)(pool *p, int64_t ranges, const optim_range *r, void *to, const void *from, double rate,
              const optim_draw *d);
