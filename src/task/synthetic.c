@@ -27,8 +27,8 @@ static const recipe recipes[] = {
     { "noisy-target", "lstm 8; dense", 0.01, 4.6, 32, 60 },
     { "noisy-channels", "lstm 16; dense", 0.005, 4.6, 32, 60 },
     { "flip-flop", "lstm 32; dense", 0.005, 3, 32, 60 },
-    { "anbn", "lstm 4 peephole; dense", 0.01, 3, 10, 300 },
-    { "anbncn", "lstm 4 peephole; dense", 0.01, 3, 10, 600 },
+    { "anbn", "lstm 4 peephole; dense", 0.01, 3, 2, 200 },
+    { "anbncn", "lstm 4 peephole; dense", 0.01, 3, 2, 300 },
 };
 
 typedef struct synth_run {
