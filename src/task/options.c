@@ -96,7 +96,11 @@ static const laco_option option_rows[] = {
       "Of the grammars: the size of the training set. 0: as in the paper." },
 
     { "model", "train.synthetic", NETWORK, 's', NULL, 0, 0, NULL, NULL,
-      "The network in words, such as \"lstm 64; dense\". Without it, by task: one that solves it." },
+      "The network in words, such as \"lstm 64; dense\". Replaces --cell and --hidden." },
+    { "cell", "train.synthetic", NETWORK, 's', NULL, 0, 0, NULL, NULL,
+      "The cell of the recurrent layer, with its words, such as \"lstm peephole\". Without it, by task." },
+    { "hidden", "train.synthetic", NETWORK, 'i', "0", 0, 65536, NULL, "units",
+      "Units of the recurrent layer. 0: by task, as many as solve it." },
     { "model", "train.compose", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"lstm 128 peephole; dropout 0.5; dense\". Replaces the options of this section that "
       "name cells and sizes." },

@@ -10,25 +10,26 @@
 
 /* A network and settings that solve a task; options change them. */
 typedef struct recipe {
-    const char *task, *model;
+    const char *task, *cell;
+    int64_t hidden;
     double lr, forget_bias; /* of the chrono initialiser */
     int64_t batch, epochs;
 } recipe;
 static const recipe recipes[] = {
-    { "adding", "lstm 64; dense", 0.005, 6, 32, 60 },
-    { "multiplication", "lstm 64; dense", 0.005, 4.6, 32, 60 },
-    { "copy", "lstm 128; dense", 0.005, 5, 16, 40 },
-    { "temporal-order", "lstm 32; dense", 0.005, 4.6, 32, 60 },
-    { "parity", "lstm 16; dense", 0.01, 3, 32, 60 },
-    { "reber", "lstm 8; dense", 0.01, 2, 8, 60 },
-    { "embedded-reber", "lstm 8; dense", 0.01, 2, 8, 100 },
-    { "noisy-sequence", "lstm 8; dense", 0.01, 4.6, 32, 60 },
-    { "noisy-signal", "lstm 8; dense", 0.01, 4.6, 32, 60 },
-    { "noisy-target", "lstm 8; dense", 0.01, 4.6, 32, 60 },
-    { "noisy-channels", "lstm 16; dense", 0.005, 4.6, 32, 60 },
-    { "flip-flop", "lstm 32; dense", 0.005, 3, 32, 60 },
-    { "anbn", "lstm 4 peephole; dense", 0.01, 3, 2, 200 },
-    { "anbncn", "lstm 4 peephole; dense", 0.01, 3, 2, 300 },
+    { "adding", "lstm", 64, 0.005, 6, 32, 50 },
+    { "multiplication", "lstm", 64, 0.005, 4.6, 32, 50 },
+    { "copy", "lstm", 128, 0.006, 6, 16, 40 },
+    { "temporal-order", "lstm", 32, 0.005, 4.6, 32, 50 },
+    { "parity", "lstm", 16, 0.01, 3, 32, 50 },
+    { "reber", "lstm", 8, 0.01, 2, 8, 100 },
+    { "embedded-reber", "lstm", 8, 0.01, 2, 8, 100 },
+    { "noisy-sequence", "lstm", 8, 0.01, 4.6, 32, 50 },
+    { "noisy-signal", "lstm", 8, 0.01, 4.6, 32, 50 },
+    { "noisy-target", "lstm", 8, 0.01, 4.6, 32, 50 },
+    { "noisy-channels", "lstm", 16, 0.005, 4.6, 32, 50 },
+    { "flip-flop", "lstm", 32, 0.005, 3, 32, 50 },
+    { "anbn", "lstm peephole", 4, 0.01, 3, 2, 200 },
+    { "anbncn", "lstm peephole", 4, 0.01, 3, 2, 300 },
 };
 
 typedef struct synth_run {
@@ -136,20 +137,34 @@ static laco_status make_task(synth_run *r, laco_error *err)
         if (!strcmp(recipes[i].task, name)) r->recipe = &recipes[i];
     return st;
 }
+/* --model, or a layer of --cell and --hidden: "lstm peephole" and 4 are "lstm 4 peephole; dense". */
+static void describe_network(const synth_run *r, buf *out)
+{
+    const char *cell = options_text(r->o, "cell") ? options_text(r->o, "cell") : r->recipe->cell;
+    int64_t hidden = options_int(r->o, "hidden") ? options_int(r->o, "hidden") : r->recipe->hidden;
+    int word = (int)strcspn(cell, " ");
+    if (options_text(r->o, "model"))
+        buf_text(out, options_text(r->o, "model"));
+    else
+        buf_printf(out, "%.*s %lld%s; dense", word, cell, (long long)hidden, cell + word);
+}
 static laco_status make_network(synth_run *r, laco_error *err)
 {
-    const char *model = options_given(r->o, "model") ? options_text(r->o, "model") : r->recipe->model;
+    buf model = { 0 };
     double forget = options_given(r->o, "forget-bias") ? options_real(r->o, "forget-bias") : r->recipe->forget_bias;
     buf words = { 0 };
     weights_kind kind = WEIGHTS_FLOAT;
-    laco_status st = model_new(&r->m, model, r->s->inputs, r->s->outputs, (int)options_int(r->o, "threads"), err);
+    describe_network(r, &model);
+    laco_status st = model.failed ? fail_memory(err, model.len)
+                                  : model_new(&r->m, model.data, r->s->inputs, r->s->outputs,
+                                              (int)options_int(r->o, "threads"), err);
     if (!st && r->m->net->symbols)
         st = fail(err, LACO_EINVAL, -1, "the tasks are sequences of numbers: take \"embed\" out of the network");
     synth_print(r->s, &words);
     if (!st && words.failed) st = fail_memory(err, words.len);
     if (!st) st = model_set(r->m, "task", "synthetic", err);
     if (!st) st = model_set(r->m, "synthetic", words.data, err);
-    buf_free(&words);
+    buf_free(&words), buf_free(&model);
     if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
     if (!st) st = net_weights(r->m->net, kind, err);
     uint64_t seed = (uint64_t)options_int(r->o, "seed");
