@@ -56,8 +56,10 @@ laco_status net_lags_of(net_lags *out, net *n, const pass *p, const void *x, int
 void net_lags_free(net_lags *l);
 /* log |dL/ds| = a + slope k, least squares over the lags 1 … at which it is above 0; NaN with fewer than two. */
 double lag_slope(const double *norm, int64_t lags);
-/* Effective memory: the first lag from which on the norm stays below 1/e of its value at lag 0; -1: it does not. */
+/* Both are measured from lag 1, since at lag 0 the loss reads the state past all recurrence. r^k gives 1 + the whole part
+   of -1 / log r, and r / (1 - r).
+   Effective memory: the steps beyond lag 1 after which the norm stays below 1/e of its value there; -1: it does not.
+   Mean lag: sum of (k-1) norm[k] / sum of norm[k], k from 1. */
 int64_t lag_memory(const double *norm, int64_t lags);
-/* The mean lag: sum of k norm[k] / sum of norm[k]. r^k gives r / (1 - r). */
 double lag_mean(const double *norm, int64_t lags);
 #endif

@@ -71,12 +71,12 @@ double lag_slope(const double *norm, int64_t lags)
 int64_t lag_memory(const double *norm, int64_t lags)
 {
     int64_t k = lags;
-    while (k > 0 && norm[k - 1] < norm[0] * exp(-1)) k--;
-    return k < lags ? k : -1;
+    while (k > 1 && norm[k - 1] < norm[1] * exp(-1)) k--;
+    return k < lags ? k - 1 : -1;
 }
 double lag_mean(const double *norm, int64_t lags)
 {
     double sum = 0, moment = 0;
-    for (int64_t k = 0; k < lags; k++) sum += norm[k], moment += (double)k * norm[k];
+    for (int64_t k = 1; k < lags; k++) sum += norm[k], moment += (double)(k - 1) * norm[k];
     return moment / sum;
 }

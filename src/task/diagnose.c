@@ -11,13 +11,13 @@ static void note_model(const diag_model *d, const task_job *j)
         task_note(j, "          %s symbols that the model does not know were left out", task_count(d->data.skipped, n));
     for (int k = 0; k < d->layers; k++) {
         const diag_layer *l = &d->layer[k];
-        if (l->memory[LAG_HIDDEN] < 0)
+        if (l->memory[LAG_ALL] < 0)
             snprintf(memory, sizeof memory, "over %lld", (long long)d->shown - 1);
         else
-            snprintf(memory, sizeof memory, "%lld", (long long)l->memory[LAG_HIDDEN]);
+            snprintf(memory, sizeof memory, "%lld", (long long)l->memory[LAG_ALL]);
         task_note(
             j, "layers.%d  %s: memory %s steps, gradient x %.4f a step, spectral radius %.3f, %lld of %lld units dead",
-            l->index, l->cell, memory, exp(l->slope[LAG_HIDDEN]), diag_middle(l->radius, l->places), (long long)l->dead,
+            l->index, l->cell, memory, exp(l->slope[LAG_ALL]), diag_middle(l->radius, l->places), (long long)l->dead,
             (long long)l->units);
     }
 }

@@ -12,11 +12,11 @@ void diag_data_free(diag_data *d)
     mem_free(d->ids), mem_free(d->x), mem_free(d->classes), mem_free(d->y);
     d->ids = NULL, d->x = NULL, d->classes = NULL, d->y = NULL;
 }
-enum { MOST_WARM = 50 };
+enum { MOST_WARM = 50, FEWEST_STEPS = 3 };
 static int64_t steps_wanted(const task_job *j, int64_t most)
 {
     int64_t steps = options_int(j->o, "steps");
-    return min64(steps ? steps : 200, most);
+    return min64(steps ? max64(steps, FEWEST_STEPS) : 200, most);
 }
 
 /* ---- text ---- */
@@ -34,11 +34,12 @@ static laco_status fill_text(diag_data *d, const lm_text *t, const int64_t *star
     d->loss = LOSS_SOFTMAX;
     return LACO_OK;
 }
-static laco_status passages(diag_data *d, const lm_text *t, task_job *j, int64_t *start)
+static laco_status passages(diag_data *d, const lm_text *t, task_job *j, int64_t *start, laco_error *err)
 {
     int64_t n = t->n - 1, steps = steps_wanted(j, n);
     d->warm = min64(min64(MOST_WARM, steps), n - steps), d->T = d->warm + steps;
     d->B = min64(options_int(j->o, "batch"), n - d->T + 1);
+    if (d->T < FEWEST_STEPS) return fail(err, LACO_EINVAL, -1, "%s is too short to look along time", t->name);
     for (int64_t b = 0; b < d->B; b++) start[b] = 1 + (d->B > 1 ? (n - d->T) * b / (d->B - 1) : 0);
     return LACO_OK;
 }
@@ -53,7 +54,8 @@ static laco_status lines(diag_data *d, const lm_text *t, int32_t eos, task_job *
     d->T = steps_wanted(j, row[d->B - 1].length);
     for (int64_t b = 0; b < d->B; b++) start[b] = row[b].start;
     mem_free(row);
-    if (d->T < 2) return fail(err, LACO_EINVAL, -1, "%s: its lines are too short to look along time", t->name);
+    if (d->T < FEWEST_STEPS)
+        return fail(err, LACO_EINVAL, -1, "%s: its lines are too short to look along time", t->name);
     return LACO_OK;
 }
 static const char *const units[] = { "bytes", "characters", "words" }; /* in the order of text_unit */
@@ -76,7 +78,7 @@ static laco_status text_data(diag_data *d, const laco_model *m, task_job *j, lac
     if (!st) st = task_read(j, TEXT_DATA, &bytes, &n, &name, err);
     if (!st && !bytes) st = fail(err, LACO_EINVAL, -1, "--data is missing: a text to look at");
     if (!st) st = lm_encode(&t, v, bytes, n, name, true, &d->skipped, err);
-    if (!st) st = by_line ? lines(d, &t, vocab_eos(v), j, start, err) : passages(d, &t, j, start);
+    if (!st) st = by_line ? lines(d, &t, vocab_eos(v), j, start, err) : passages(d, &t, j, start, err);
     if (!st) st = fill_text(d, &t, start, err);
     if (!st)
         snprintf(d->about, sizeof d->about, "%lld %s of %lld %s of %.100s", (long long)d->B,
@@ -109,64 +111,75 @@ static void put_row(diag_data *d, const laco_model *m, int64_t b, int64_t length
             memcpy(d->y + (t * d->B + b) * out, y + (from + t) * out, (size_t)out * sizeof *y);
     }
 }
-static laco_status fill_synthetic(diag_data *d, const laco_model *m, const synth *s, int64_t longest, laco_error *err)
+static int shorter(const void *a, const void *b)
 {
-    size_t in = (size_t)(longest * s->inputs), out = (size_t)(longest * s->outputs);
+    const text_row *x = a, *y = b;
+    if (x->length != y->length) return x->length < y->length ? 1 : -1;
+    return x->start < y->start ? -1 : x->start > y->start;
+}
+/* The longest B of the rows, and as many steps as the shortest of them has. */
+static void choose_longest(diag_data *d, text_row *row, int64_t n, const task_job *j)
+{
+    qsort(row, (size_t)n, sizeof *row, shorter);
+    d->B = min64(options_int(j->o, "batch"), n), d->T = row[d->B - 1].length;
+}
+static laco_status enough_steps(const diag_data *d, laco_error *err)
+{
+    return d->T >= FEWEST_STEPS ? LACO_OK
+                                : fail(err, LACO_EINVAL, -1, "the sequences are too short to look along time");
+}
+static laco_status fill_synthetic(diag_data *d, const laco_model *m, const synth *s, const text_row *row,
+                                  laco_error *err)
+{
+    size_t in = (size_t)(row[0].length * s->inputs), out = (size_t)(row[0].length * s->outputs);
     float *x = mem_new(in, sizeof *x), *y = mem_new(out, sizeof *y);
-    int32_t *classes = mem_new((size_t)longest, sizeof *classes);
+    int32_t *classes = mem_new((size_t)row[0].length, sizeof *classes);
     laco_status st = x && y && classes ? take_numbers(d, m, err) : fail_memory(err, in * sizeof *x);
     for (int64_t b = 0; !st && b < d->B; b++) {
-        int64_t T = synth_length(s, SYNTH_TEST, b);
         memset(x, 0, in * sizeof *x);
         for (size_t i = 0; i < out; i++) y[i] = NAN;
-        for (int64_t t = 0; t < longest; t++) classes[t] = -1;
-        synth_make(s, SYNTH_TEST, b, T, x, (synth_target){ y, classes });
-        put_row(d, m, b, T, x, y, classes);
+        for (int64_t t = 0; t < row[0].length; t++) classes[t] = -1;
+        synth_make(s, SYNTH_TEST, row[b].start, row[b].length, x, (synth_target){ y, classes });
+        put_row(d, m, b, row[b].length, x, y, classes);
     }
     mem_free(x), mem_free(y), mem_free(classes);
     return st;
 }
+enum { MOST_DRAWN = 1000 }; /* sequences that the longest are chosen among */
 static laco_status synthetic_data(diag_data *d, const laco_model *m, task_job *j, laco_error *err)
 {
     const char *words = model_get(m, "synthetic");
     synth *s = NULL;
+    text_row row[MOST_DRAWN];
     laco_status st = words ? synth_parse(&s, words, err)
                            : fail(err, LACO_EFORMAT, -1, "the model does not say its task: its file is damaged");
     if (!st && (s->inputs != m->net->inputs || s->outputs != m->net->outputs))
         st = fail(err, LACO_EFORMAT, -1, "the task has %lld inputs and %lld outputs, the network others",
                   (long long)s->inputs, (long long)s->outputs);
     if (st) return synth_free(s), st;
-    int64_t longest = 0;
-    d->B = min64(options_int(j->o, "batch"), max64(1, synth_count(s, SYNTH_TEST))), d->T = INT64_MAX;
-    for (int64_t b = 0; b < d->B; b++) {
-        int64_t T = synth_length(s, SYNTH_TEST, b);
-        d->T = min64(d->T, T), longest = max64(longest, T);
-    }
-    if (options_int(j->o, "steps")) d->T = min64(d->T, options_int(j->o, "steps"));
+    int64_t n = max64(1, min64(MOST_DRAWN, synth_count(s, SYNTH_TEST)));
+    for (int64_t i = 0; i < n; i++) row[i] = (text_row){ i, synth_length(s, SYNTH_TEST, i), 0 };
+    choose_longest(d, row, n, j);
+    if (options_int(j->o, "steps")) d->T = min64(d->T, max64(FEWEST_STEPS, options_int(j->o, "steps")));
     d->loss = s->task->loss == SYNTH_CLASSES   ? LOSS_SOFTMAX
               : s->task->loss == SYNTH_SQUARED ? LOSS_SQUARED
                                                : LOSS_BERNOULLI;
-    st = fill_synthetic(d, m, s, longest, err);
+    st = enough_steps(d, err);
+    if (!st) st = fill_synthetic(d, m, s, row, err);
     snprintf(d->about, sizeof d->about, "%lld sequences of %lld steps, %.100s", (long long)d->B, (long long)d->T,
              words);
     synth_free(s);
     return st;
-}
-static int shorter(const void *a, const void *b)
-{
-    const text_row *x = a, *y = b;
-    return (x->length < y->length) - (x->length > y->length);
 }
 static laco_status fill_rolls(diag_data *d, const laco_model *m, const rolls *r, task_job *j, laco_error *err)
 {
     text_row *row = mem_new((size_t)r->count, sizeof *row);
     if (!row) return fail_memory(err, (size_t)r->count * sizeof *row);
     for (int64_t i = 0; i < r->count; i++) row[i] = (text_row){ r->start[i], r->start[i + 1] - r->start[i] - 1, 0 };
-    qsort(row, (size_t)r->count, sizeof *row, shorter);
-    d->B = min64(options_int(j->o, "batch"), r->count), d->T = steps_wanted(j, row[d->B - 1].length);
-    d->loss = LOSS_BERNOULLI;
-    laco_status st =
-        d->T > 1 ? take_numbers(d, m, err) : fail(err, LACO_EINVAL, -1, "the pieces are too short to look along time");
+    choose_longest(d, row, r->count, j);
+    d->T = steps_wanted(j, d->T), d->loss = LOSS_BERNOULLI;
+    laco_status st = enough_steps(d, err);
+    if (!st) st = take_numbers(d, m, err);
     for (int64_t b = 0; !st && b < d->B; b++) {
         const float *x = r->step + row[b].start * ROLL_KEYS;
         put_row(d, m, b, row[b].length, x, x + ROLL_KEYS, NULL);

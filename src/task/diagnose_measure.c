@@ -187,7 +187,7 @@ static laco_status measure_lags(measure *g, const net_loss *loss, laco_error *er
         for (int s = 0; s < LAG_PARTS; s++) {
             diag_layer *l = &d->layer[k];
             const double *norm = l->norm[s] = d->lags.norm[l->index][s];
-            if (!(norm[0] > 0))
+            if (!(norm[0] > 0) || !(norm[1] > 0))
                 return fail(
                     err, LACO_EINVAL, -1,
                     "the last step of the data has no target that depends on layers.%d, so there is no gradient "

@@ -58,13 +58,13 @@ static void lag_chart(const diag_model *d, int models, int s, buf *out)
             c.right = fmax(c.right, (double)d[i].shown - 1);
             for (int64_t t = 0; t < d[i].shown; t++) {
                 if (!(norm[t] > 0)) continue;
-                c.high = fmax(c.high, log10(norm[t] / norm[0]) + 0.1), c.low = fmin(c.low, log10(norm[t] / norm[0]));
+                c.high = fmax(c.high, log10(norm[t] / norm[1]) + 0.1), c.low = fmin(c.low, log10(norm[t] / norm[1]));
             }
         }
     c.low = fmax(floor(c.low), ceil(c.high) - 20);
     if (c.low > -1) c.low = -1;
     chart_begin(&c, "Norm of the loss gradient against time lag", "time lag k (steps back from the loss)",
-                "gradient norm, relative to k = 0");
+                "gradient norm, relative to k = 1");
     chart_level(&c, exp(-1), "1/e");
     for (int i = 0; i < models; i++)
         for (int k = 0; k < d[i].layers; k++) {
@@ -74,7 +74,7 @@ static void lag_chart(const diag_model *d, int models, int s, buf *out)
                 out->failed = true;
                 return;
             }
-            for (int64_t t = 0; t < d[i].shown; t++) x[t] = (double)t, y[t] = norm[t] / norm[0];
+            for (int64_t t = 0; t < d[i].shown; t++) x[t] = (double)t, y[t] = norm[t] / norm[1];
             chart_line(&c, x, y, d[i].shown, colour_of(d, i, k), i, false);
             mem_free(x);
         }
@@ -96,7 +96,7 @@ static void lag_figures(const diag_model *d, int models, buf *out)
 {
     static const char *const captions[LAG_PARTS] = {
         "How much the loss of the last step depends on the hidden state k steps earlier: |dL/dh<sub>T&minus;k</sub>|, "
-        "root mean square over the sequences, as a share of its value at k = 0. A straight line that falls is a "
+        "root mean square over the sequences, relative to its value at k = 1. A straight line that falls is a "
         "gradient that vanishes by the same factor at every step; a line that stays level carries errors far back; one "
         "that rises explodes.",
         "The same for all states of a cell together, the cell state of an LSTM among them. For a cell whose only state "
@@ -123,11 +123,11 @@ static void table_row(const diag_model *d, int k, int models, buf *out)
     layer_name(d, k, models, name, sizeof name);
     buf_text(out, "<tr><td>"), page_text(out, name);
     buf_printf(out, "</td><td>%lld</td>", (long long)l->units);
-    if (l->memory[LAG_HIDDEN] < 0)
+    if (l->memory[LAG_ALL] < 0)
         buf_printf(out, "<td>over %lld</td>", (long long)d->shown - 1);
     else
-        buf_printf(out, "<td>%lld</td>", (long long)l->memory[LAG_HIDDEN]);
-    buf_printf(out, "<td>%.1f</td><td>%.4f</td>", l->mean_lag[LAG_HIDDEN], exp(l->slope[LAG_HIDDEN]));
+        buf_printf(out, "<td>%lld</td>", (long long)l->memory[LAG_ALL]);
+    buf_printf(out, "<td>%.1f</td><td>%.4f</td>", l->mean_lag[LAG_ALL], exp(l->slope[LAG_ALL]));
     if (l->places)
         buf_printf(out, "<td>%.3f</td><td>%.3f</td>", diag_middle(l->radius, l->places),
                    diag_middle(l->largest, l->places));
@@ -145,9 +145,10 @@ static void table(const diag_model *d, int models, buf *out)
     for (int i = 0; i < models; i++)
         for (int k = 0; k < d[i].layers; k++) table_row(&d[i], k, models, out);
     buf_text(out,
-             "</tbody></table></div>\n<p>Effective memory: the first lag from which on the gradient norm of the "
-             "hidden state stays below 1/e of its value at lag 0. Mean lag: the lag averaged with that norm as "
-             "weight. Factor per step: e to the slope of a straight line through the logarithm of the norm at lags "
+             "</tbody></table></div>\n<p>Effective memory: the steps after which the gradient norm of all states stays "
+             "below 1/e of its value at lag 1, counted from there: at lag 0 the loss reads the state past all "
+             "recurrence. Mean lag: the lag, counted likewise, averaged with that norm as weight. Factor per step: "
+             "e to the slope of a straight line through the logarithm of the norm at lags "
              "1 and above; below 1 the gradient vanishes, above 1 it explodes. Spectral radius and largest singular "
              "value: medians over the steps of the figures below. A unit is dead when its hidden state stays within "
              "0.02 over all that was looked at.</p>\n");

@@ -114,7 +114,7 @@ void chart_level(chart *c, double y, const char *text)
     buf_printf(c->to,
                "<path class=\"level\" d=\"M%d %.1f H%d\"/><text class=\"note\" x=\"%d\" y=\"%.1f\" "
                "text-anchor=\"end\">",
-               MARGIN_LEFT, above(c, v), c->width - MARGIN_RIGHT, c->width - MARGIN_RIGHT - 2, above(c, v) - 4);
+               MARGIN_LEFT, above(c, v), c->width - MARGIN_RIGHT, c->width - MARGIN_RIGHT - 2, above(c, v) + 13);
     page_text(c->to, text);
     buf_text(c->to, "</text>");
 }
