@@ -1,4 +1,5 @@
 #include "check/bench.h"
+#include "check/bench_fit.h"
 #include "check/bench_row.h"
 #include "check/bench_work.h"
 #include <math.h>
@@ -11,6 +12,7 @@ enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake 
 #define CELL_BAR 1.25    /* time per multiply-add of a cell, that of the plain LSTM being 1 */
 #define VARIANT_BAR 1.15 /* of a variant, or of ragged batches, that of the same cell without it being 1 */
 #define NORM_BAR 1.3     /* of layer normalisation */
+#define REGULARISER_BAR 1.25 /* of an update, that of the same network without it being 1 */
 #define MEMORY_BAR 8     /* x 4 bytes x H x B x T */
 
 typedef struct bench {
@@ -278,7 +280,7 @@ static const table_column memory_columns[] = {
     { "cell", "cell", TABLE_TEXT },       { "size", "I,H,B,T", TABLE_TEXT }, { "mbytes", "MB", 1 },
     { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", TABLE_TEXT },    { NULL, NULL, 0 },
 };
-static laco_status train_memory(bench *b, laco_error *err)
+static laco_status layer_memory(bench *b, laco_error *err)
 {
     cell_spec spec = { .cell = "lstm", .inputs = 512, .hidden = 512, .biases = -1 };
     const batch_shape shape = { .B = 64, .T = 35 };
@@ -305,7 +307,7 @@ static laco_status section_train(bench *b, laco_error *err)
     for (size_t i = 0; i < sizeof size / sizeof *size; i++)
         for (size_t c = 0; !st && c < sizeof cell / sizeof *cell; c++) st = train_cell(b, cell[c], &size[i], err);
     if (!st) st = end_table(b, err);
-    return st ? st : train_memory(b, err);
+    return st ? st : layer_memory(b, err);
 }
 
 /* ---- cells: every one, every word of it alone, and ragged batches ---- */
@@ -421,6 +423,63 @@ static laco_status section_cells(bench *b, laco_error *err)
     return st ? st : end_table(b, err);
 }
 
+/* ---- regularisers: each beside the same training without it ---- */
+static const table_column regulariser_columns[] = {
+    { "regulariser", "regulariser", TABLE_TEXT },
+    { "cell", "cell", TABLE_TEXT },
+    { "ms", "ms", 2 },
+    { "spread_percent", "+- %", 1 },
+    { "relative", "x the time without it", 3 },
+    { "bar", "bar 1.25", TABLE_TEXT },
+    { NULL, NULL, 0 },
+};
+static void regulariser_row(bench *b, const fit_row *r, const char *cell, const probe *p, const probe *plain)
+{
+    double relative = plain->share / p->share;
+    table_text(&b->t, *r->name ? r->name : r->text ? "none, with embed and softmax" : "none"), table_text(&b->t, cell);
+    table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p)), table_number(&b->t, relative);
+    if (*r->name)
+        judge(b, relative, REGULARISER_BAR, true, "%s on %s, x the time without it", r->name, cell);
+    else
+        table_text(&b->t, "-");
+}
+/* n regularisers behind the row without one, all in turns. */
+static laco_status regulariser_group(bench *b, const fit_row *plain, const fit_row *first, int n, const char *cell,
+                                     laco_error *err)
+{
+    fit_work *w[MOST_PROBES] = { NULL };
+    probe p[MOST_PROBES] = { { 0 } };
+    laco_status st = LACO_OK;
+    for (int i = 0; !st && i <= n; i++) {
+        st = fit_work_new(&w[i], i ? first + i - 1 : plain, cell, b->m.k, b->pool[0], err);
+        if (!st) p[i] = (probe){ .run = fit_work_run, .state = w[i], .work = 1e9 };
+    }
+    if (!st) st = probes_measure(&b->m, p, n + 1, err);
+    for (int i = 0; !st && i <= n; i++)
+        if (w[i]->status) st = fail(err, w[i]->status, -1, "an update of %s failed", cell);
+    for (int i = first != plain + 1; !st && i <= n; i++)
+        regulariser_row(b, i ? first + i - 1 : plain, cell, &p[i], &p[0]);
+    for (int i = 0; i <= n; i++) fit_work_free(w[i]);
+    return st;
+}
+static laco_status section_regularisers(bench *b, laco_error *err)
+{
+    static const char *const cell[] = { "lstm", "gru", "elman" };
+    laco_status st = LACO_OK;
+    table_start(&b->t, "regularisers", "Regularisers: an update of training at 256,256,32,64 on one core",
+                regulariser_columns);
+    for (size_t c = 0; c < sizeof cell / sizeof *cell; c++) {
+        const fit_row *plain = fit_rows(), *r = plain;
+        while (!st && r->name) {
+            int n = 0;
+            if (!*r->name) plain = r++;
+            while (n < MOST_PROBES - 1 && r[n].name && *r[n].name) n++;
+            st = regulariser_group(b, plain, r, n, cell[c], err), r += n;
+        }
+    }
+    return st ? st : end_table(b, err);
+}
+
 /* ---- streaming ---- */
 enum { STREAMS = 3 };
 static const table_column stream_columns[] = {
@@ -473,8 +532,9 @@ static const struct section {
     const char *name;
     laco_status (*run)(bench *b, laco_error *err);
 } sections[] = {
-    { "peak", section_peak },   { "gemm", section_gemm },     { "train", section_train },
-    { "cells", section_cells }, { "stream", section_stream },
+    { "peak", section_peak },   { "gemm", section_gemm },
+    { "train", section_train }, { "cells", section_cells },
+    { "stream", section_stream }, { "regularisers", section_regularisers },
 };
 
 static laco_status run_sections(bench *b, laco_error *err)
@@ -491,7 +551,7 @@ static laco_status run_sections(bench *b, laco_error *err)
     if (!found)
         return fail(err, LACO_EINVAL, -1,
                     "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, "
-                    "row",
+                    "regularisers, row",
                     what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
     return end_report(b, err);
