@@ -1,5 +1,6 @@
 #include "check/bench.h"
 #include "check/bench_fit.h"
+#include "check/bench_memory.h"
 #include "check/bench_row.h"
 #include "check/bench_work.h"
 #include <math.h>
@@ -14,6 +15,7 @@ enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake 
 #define NORM_BAR 1.3     /* of layer normalisation */
 #define REGULARISER_BAR 1.25 /* of an update, that of the same network without it being 1 */
 #define MEMORY_BAR 8     /* x 4 bytes x H x B x T */
+#define AGAIN_BAR 1.4    /* time of a long window in a tenth of its memory, that of keeping all being 1 */
 
 typedef struct bench {
     const bench_wish *wish;
@@ -517,6 +519,43 @@ static laco_status section_stream(bench *b, laco_error *err)
     return st ? st : end_table(b, err);
 }
 
+/* ---- long windows ---- kept whole, in a tenth and in a thirtieth of the memory */
+enum { LONG_ROWS = 3, TENTH = 10 };
+static const table_column long_columns[] = {
+    { "kept", "segments kept", TABLE_TEXT }, { "forward", "times forward", 2 }, { "mbytes", "MB", 1 },
+    { "memory", "x all", 3 },                { "ms", "ms", 0 },                 { "spread_percent", "+- %", 1 },
+    { "time", "x all", 2 },                  { "bar", "bar 1.4", TABLE_TEXT },  { NULL, NULL, 0 },
+};
+static void long_row(bench *b, const long_work *w, const probe *p, const long_work *all, const probe *all_p)
+{
+    char kept[48];
+    double memory = (double)w->plan.bytes / (double)all->plan.bytes, time = p->time / all_p->time;
+    snprintf(kept, sizeof kept, "%lld of %lld", (long long)w->plan.tapes, (long long)w->plan.segments);
+    table_text(&b->t, kept), table_number(&b->t, w->plan.forward), table_number(&b->t, (double)w->plan.bytes * 1e-6);
+    table_number(&b->t, memory), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
+    table_number(&b->t, time);
+    if (w == all)
+        table_text(&b->t, "-");
+    else
+        judge(b, time, AGAIN_BAR, true, "long window, %s segments kept, time x all kept", kept);
+}
+static laco_status section_long(bench *b, laco_error *err)
+{
+    long_work *w[LONG_ROWS] = { NULL };
+    probe p[LONG_ROWS] = { { 0 } };
+    laco_status st = LACO_OK;
+    for (int i = 0; !st && i < LONG_ROWS; i++) {
+        size_t memory = i ? w[0]->plan.bytes / (i == 1 ? TENTH : 3 * TENTH) : 0;
+        st = long_work_new(&w[i], memory, b->m.k, b->pool[1], err);
+        if (!st) p[i] = (probe){ .run = long_work_run, .state = w[i], .work = long_work_flops(w[i]) };
+    }
+    if (!st) st = probes_measure(&b->m, p, LONG_ROWS, err);
+    table_start(&b->t, "long", "A window of 10,000 steps of 8 rows: embed 32, lstm 128, softmax", long_columns);
+    for (int i = 0; !st && i < LONG_ROWS; i++) long_row(b, w[i], &p[i], w[0], &p[0]);
+    for (int i = 0; i < LONG_ROWS; i++) long_work_free(w[i]);
+    return st ? st : end_table(b, err);
+}
+
 /* ---- one row ---- */
 static laco_status section_row(bench *b, laco_error *err)
 {
@@ -532,9 +571,10 @@ static const struct section {
     const char *name;
     laco_status (*run)(bench *b, laco_error *err);
 } sections[] = {
-    { "peak", section_peak },   { "gemm", section_gemm },
-    { "train", section_train }, { "cells", section_cells },
+    { "peak", section_peak },     { "gemm", section_gemm },
+    { "train", section_train },   { "cells", section_cells },
     { "stream", section_stream }, { "regularisers", section_regularisers },
+    { "long", section_long },
 };
 
 static laco_status run_sections(bench *b, laco_error *err)
@@ -551,7 +591,7 @@ static laco_status run_sections(bench *b, laco_error *err)
     if (!found)
         return fail(err, LACO_EINVAL, -1,
                     "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, "
-                    "regularisers, row",
+                    "regularisers, long, row",
                     what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
     return end_report(b, err);
