@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "check/bench.h"
 #include "check/bench_lm.h"
+#include "check/bench_memory.h"
 #include "check/bench_read.h"
 #include "check/bench_row.h"
 #include "check/bench_work.h"
@@ -178,6 +179,26 @@ static void bandwidths(void **state)
     assert_true(read_bandwidth("portable", 1, 1e-4) > 0);
 }
 
+/* The window of `laco bench long`, whole and in a tenth of the memory: the same gradients. */
+static void long_windows(void **state)
+{
+    const kernels *k;
+    pool *p;
+    long_work *all = NULL, *tenth = NULL;
+    laco_error err = { 0 };
+    (void)state;
+    assert_int_equal(kernels_choose(&k, REAL_FLOAT, &err), LACO_OK);
+    assert_int_equal(pool_new(&p, 2, &err), LACO_OK);
+    assert_int_equal(long_work_new(&all, 0, k, p, &err), LACO_OK);
+    assert_int_equal(long_work_new(&tenth, all->plan.bytes / 10, k, p, &err), LACO_OK);
+    assert_true(tenth->plan.bytes * 10 <= all->plan.bytes);
+    assert_int_equal(all->plan.tapes, all->plan.segments);
+    assert_true(tenth->plan.tapes < tenth->plan.segments && tenth->plan.forward < 2);
+    assert_true(long_work_flops(all) > 6. * 80000 * 4 * 128 * 160);
+    long_work_run(all), long_work_run(tenth);
+    assert_memory_equal(all->net->g, tenth->net->g, (size_t)all->net->params * sizeof(float));
+    long_work_free(all), long_work_free(tenth), pool_free(p);
+}
 static void markdown_report(void **state)
 {
     buf text = { 0 };
@@ -281,7 +302,7 @@ static void table_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_texts),    cmocka_unit_test(refusals),        cmocka_unit_test(markdown_report),
+        cmocka_unit_test(table_texts),    cmocka_unit_test(refusals),        cmocka_unit_test(long_windows), cmocka_unit_test(markdown_report),
         cmocka_unit_test(json_reports),   cmocka_unit_test(row_reports),     cmocka_unit_test(row_repeats),
         cmocka_unit_test(ragged_batches), cmocka_unit_test(language_models), cmocka_unit_test(bandwidths),
     };

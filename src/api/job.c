@@ -69,7 +69,7 @@ static const command_row commands[] = {
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 /* ---- resume ---- the command and the options of run.json (src/train/checkpoint.h), and those that may change */
-static const char *const changeable[] = { "epochs", "minutes", "patience", "lr", "threads", "json", "quiet" };
+static const char *const changeable[] = { "epochs", "minutes", "patience", "lr", "memory", "threads", "json", "quiet" };
 
 static laco_status resumed_options(options **out, const command_row **row, const char *folder, laco_error *err)
 {
