@@ -233,7 +233,8 @@ static const laco_option option_rows[] = {
       "Windows whose gradients are averaged for one update: a larger batch in the same memory." },
     { "memory", "train resume", TRAINING, 's', NULL, 0, 0, NULL, "bytes",
       "Most memory for weights, gradients, optimizer and a window, such as 500M or 2G. Of a window of more than 256 "
-      "steps as much is kept as fits; the rest is computed a second time on the way back. The result is the same." },
+      "steps as much is kept as fits; the rest is computed a second time on the way back. The result is the same. The data and the copies of the "
+      "weights that are packed for products come on top." },
     { "checkpoint", "train", TRAINING, 'p', NULL, 0, 0, NULL, NULL,
       "A folder for checkpoints. After a stop, a crash or a power cut `laco resume` goes on from it, to the same "
       "model." },

@@ -30,11 +30,18 @@ static int64_t moments_of(const net *n, const train_settings *s) { return n->par
 static int64_t input_stride(const net *n) { return ceil_div(n->inputs, 16) * 16; }
 static size_t window_bytes(const net *n, const train_settings *s, int64_t rows)
 {
-    size_t bytes = 0;
+    size_t bytes = (size_t)(2 * s->steps + 1) * sizeof(int64_t);
     if (n->symbols) bytes += (size_t)rows * sizeof(int32_t);
     if (!n->symbols) bytes += (size_t)(rows * input_stride(n) + 64) * (size_t)n->k->real_size;
     if (s->loss == LOSS_SOFTMAX) return bytes + (size_t)rows * sizeof(int32_t);
     return bytes + (size_t)(rows * n->outputs) * sizeof(float);
+}
+/* Whether windows see other weights than those that are trained. */
+static bool changes_weights(const net *n, const train_settings *s)
+{
+    bool any = s->weight_noise > 0;
+    for (int i = 0; i < n->d.layers; i++) any |= n->d.layer[i].weight_drop > 0;
+    return any;
 }
 static laco_status too_little(const net *n, const train_settings *s, const train_memory *m, laco_error *err)
 {
@@ -52,19 +59,12 @@ static laco_status too_little(const net *n, const train_settings *s, const train
 laco_status trainer_memory(const net *n, const train_settings *s, train_memory *out, laco_error *err)
 {
     size_t buffers = window_bytes(n, s, s->steps * s->batch);
-    out->weights = (size_t)(2 * n->params + moments_of(n, s)) * (size_t)n->k->real_size;
+    int64_t copies = 2 + (s->average > 0) + changes_weights(n, s);
+    out->weights = (size_t)(copies * n->params + moments_of(n, s)) * (size_t)n->k->real_size;
     size_t other = out->weights + buffers, left = s->memory > other ? s->memory - other : 1;
     laco_status st = net_plan_window(n, s->loss, s->steps, s->batch, s->memory ? left : 0, &out->plan, err);
     out->window = buffers + out->plan.bytes;
     return !st && s->memory && out->plan.bytes > left ? too_little(n, s, out, err) : st;
-}
-
-/* Whether windows see other weights than those that are trained. */
-static bool changes_weights(const net *n, const train_settings *s)
-{
-    bool any = s->weight_noise > 0;
-    for (int i = 0; i < n->d.layers; i++) any |= n->d.layer[i].weight_drop > 0;
-    return any;
 }
 
 void trainer_free(trainer *t)
