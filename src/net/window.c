@@ -114,18 +114,16 @@ static void release_tape(net *n)
 }
 
 /* ---- the plan ---- */
-/* The first segment of block b; the first block is the one that may be shorter. */
-static int64_t first_of(int64_t b, int64_t blocks, int64_t segments, int64_t tapes)
-{
-    return max64(0, segments - (blocks - b) * tapes);
-}
+/* Blocks are what goes back at a time: the segments one by one, but the last `tapes` of them together. */
+static int64_t blocks_of(int64_t segments, int64_t tapes) { return max64(1, segments - tapes + 1); }
+static int64_t first_of(int64_t b, int64_t blocks, int64_t segments) { return b < blocks ? b : segments; }
 static laco_status count_forward(window_plan *p, laco_error *err)
 {
-    int64_t blocks = ceil_div(p->segments, p->tapes), sum = p->segments;
+    int64_t blocks = blocks_of(p->segments, p->tapes), sum = p->segments;
     recompute s = { .end = blocks, .room = p->states };
     if (!(s.kept = mem_new((size_t)p->states + 1, sizeof *s.kept))) return fail_memory(err, (size_t)p->states * 8);
     for (recompute_move m; recompute_next(&s, &m);)
-        sum += first_of(m.to, blocks, p->segments, p->tapes) - first_of(m.from, blocks, p->segments, p->tapes);
+        sum += first_of(m.to, blocks, p->segments) - first_of(m.from, blocks, p->segments);
     p->forward = (double)sum / (double)p->segments;
     mem_free(s.kept);
     return LACO_OK;
@@ -153,7 +151,7 @@ laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t
     window_plan p = { .loss = loss, .steps = steps, .batch = batch, .segment = segment_steps(n, steps, batch) };
     p.tapes = p.segments = ceil_div(steps, p.segment);
     for (;; p.tapes--) {
-        p.states = ceil_div(p.segments, p.tapes) - 1, p.bytes = plan_bytes(n, &p);
+        p.states = blocks_of(p.segments, p.tapes) - 1, p.bytes = plan_bytes(n, &p);
         if (!memory || p.bytes <= memory || p.tapes == 1) break;
     }
     if (memory && p.bytes > memory) { /* a tape, and as many states as there is room for */
@@ -304,7 +302,7 @@ static void back_through(walk *w, int64_t from, int64_t end, state_set s, const 
 }
 static int64_t first_segment(const walk *w, int64_t block)
 {
-    return first_of(block, w->blocks, w->segments, w->n->window->p.tapes);
+    return first_of(block, w->blocks, w->segments);
 }
 static void learn_segments(walk *w)
 {
@@ -339,7 +337,7 @@ static walk begin(net *n, const pass *p, const void *x, int64_t ldx, const net_l
     struct net_window *own = n->window;
     walk w = { .n = n, .x = x, .ldx = ldx, .loss = loss, .first_row = p->first_row, .segment = p, .segments = 1 };
     if (!own || p->b.T <= own->p.segment) return w;
-    w.segments = ceil_div(p->b.T, own->p.segment), w.blocks = ceil_div(w.segments, own->p.tapes);
+    w.segments = ceil_div(p->b.T, own->p.segment), w.blocks = blocks_of(w.segments, own->p.tapes);
     cut(own, p, w.segments), w.segment = own->segment;
     return w;
 }

@@ -3,15 +3,15 @@
 
    A window of T steps is walked in K segments of S steps, S a function of the longest window and the batch alone. The
    states at the end of a segment begin the next one, and the gradients of these states go the other way. What forward
-   leaves behind for backward is the tape of a segment. With m tapes, m segments in a row are a block, and only the last
-   block still has its tapes when the way back begins; before the others go back, forward makes their tapes again from
-   states kept at their beginning (checkpoints in time: Chen et al. 2016; Gruslys et al. 2016):
+   leaves behind for backward is the tape of a segment. With m tapes the last m segments still have theirs when the way back
+   begins; before the others go back, one by one, forward makes their tape again from the states kept in front of them
+   (checkpoints in time: Chen et al. 2016; Gruslys et al. 2016):
 
-       memory   m tapes + one state per block          m = K: all is kept     m = 1, S = sqrt(T): about 2 sqrt(T)
+       memory   m tapes + K - m states                 m = K: all is kept     m = 1, S = sqrt(T): of order sqrt(T)
        time     (2 - m/K) forward + backward
 
-   Where not even a state per block fits, blocks are reached from the last state kept before them, by the binomial
-   schedule of Griewank & Walther 2000, which makes forward again as seldom as c states allow.
+   Where not even these states fit, segments are reached from the last state kept before them, by the binomial schedule
+   of Griewank & Walther 2000, which makes forward again as seldom as the kept states allow.
 
    Every way makes the same calls with the same numbers for the gradients, in the same order: from the last segment to
    the first, so results are the same bits whatever is kept. */
@@ -38,7 +38,7 @@ typedef struct window_plan {
     loss_kind loss;
     int64_t steps, batch;      /* the longest window, most rows of a step */
     int64_t segment, segments; /* steps of a segment; segments of the longest window */
-    int64_t tapes, states;     /* kept: segments of a block; states beside those the window begins with */
+    int64_t tapes, states;     /* kept: tapes; states beside those the window begins with */
     double forward;            /* how often a step is made forward, on average */
     size_t bytes;              /* of net_reserve_window */
 } window_plan;
