@@ -105,7 +105,7 @@ static const laco_option option_rows[] = {
       "The network in words, such as \"lstm 128 peephole; dropout 0.5; dense\". Replaces the options of this section that "
       "name cells and sizes." },
     { "cell", "train.compose", NETWORK, 's', "lstm", 0, 0, NULL, NULL,
-      "The recurrent cell, with its words, such as \"lstm\"; laco help cells lists them." },
+      "The recurrent cell; laco help cells lists them." },
     { "hidden", "train.compose", NETWORK, 'i', "128", 0, 65536, NULL, "units",
       "Units of each recurrent layer. 0: the default." },
     { "layers", "train.compose", NETWORK, 'i', "1", 0, 64, NULL, "layers", "Recurrent layers. 0: the default." },
