@@ -218,7 +218,7 @@ static void figure_text(const figure *f, char *to, size_t size)
 }
 static void report(const repeated *r, const figure *f, int n)
 {
-    static const char *const sizes[] = { "tokens", "steps", NULL }; /* of the data: no news */
+    static const char *const sizes[] = { "tokens", "steps", "sequences", NULL }; /* of the data: no news */
     char left[64], right[64], runs[64];
     snprintf(runs, sizeof runs, "mean, deviation of %lld", (long long)r->done);
     task_note(r->j, "  %-24s %-24s%s", runs, "validation", "test");

@@ -53,13 +53,21 @@ static int64_t whole_at(const json *object, const char *key)
     const json *v = json_get(object, key);
     return v && v->kind == JSON_NUMBER && v->integer ? v->i : 0;
 }
-/* The first figure of a part of the result. */
+/* The loss of a part of the result, under the name that its task gives it, or the first figure there. */
+static const json *main_figure(const json *part)
+{
+    static const char *const names[] = { "nats", "loss" };
+    if (!part || part->kind != JSON_OBJECT || !part->len) return NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_get(part, names[i])) return json_get(part, names[i]);
+    return &part->item[0];
+}
 static search_figure figure_of(search *q, const json *result, const char *part)
 {
-    const json *p = json_get(result, part);
-    if (!p || p->kind != JSON_OBJECT || !p->len) return (search_figure){ NAN, NAN };
-    if (!q->figure) q->figure = mem_text(p->item[0].key, p->item[0].key_len);
-    return (search_figure){ number_at(&p->item[0], "mean"), number_at(&p->item[0], "deviation") };
+    const json *f = main_figure(json_get(result, part));
+    if (!f) return (search_figure){ NAN, NAN };
+    if (!q->figure) q->figure = mem_text(f->key, f->key_len);
+    return (search_figure){ number_at(f, "mean"), number_at(f, "deviation") };
 }
 /* A line that is torn, or of no trial of this search, is none: the trial is done again. */
 static void take_line(search *q, const char *line, size_t n)
