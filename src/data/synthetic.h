@@ -13,8 +13,8 @@
 
 typedef enum synth_loss { SYNTH_SQUARED, SYNTH_BERNOULLI, SYNTH_CLASSES } synth_loss;
 /* Held-out sequences are drawn apart from those of training. Strings of a grammar: training picks from a fixed set;
-   held out are that set, string by string, and as many that are not in it. Counting: training goes round n = 1 ..
-   length; held-out string n-1 has n of each letter. */
+   held out, for validation and test alike, are that set, string by string, and as many that are not in it. Counting:
+   training goes round n = 1 .. length; held-out string n-1 has n of each letter. */
 typedef enum synth_set { SYNTH_TRAIN, SYNTH_VALID, SYNTH_TEST } synth_set;
 
 /* A size of a task: --length, --delay and so on, with the paper's default. */

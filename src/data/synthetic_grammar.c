@@ -62,11 +62,12 @@ static bool is_known(const synth *s, uint64_t hash)
         if (s->known[i] == hash) return true;
     return false;
 }
-/* String k of the training set; from its end on, of each held-out set, strings that the training set lacks. */
-static int64_t string_at(const synth *s, synth_set set, int64_t k, char *string)
+/* String k of the training set; from its end on strings that the training set lacks. As in the papers there is one test
+   set, which also says when training ends. */
+static int64_t string_at(const synth *s, int64_t k, char *string)
 {
     bool held_out = k >= s->size[0];
-    synth_draw d = draw_begin(s, held_out ? set : SYNTH_TRAIN, k, DRAW_CONTENT);
+    synth_draw d = draw_begin(s, held_out ? SYNTH_TEST : SYNTH_TRAIN, k, DRAW_CONTENT);
     int64_t n = 0;
     do n = walk(s->task->variant == GRAMMAR_EMBEDDED, &d, string);
     while (!n || (held_out && is_known(s, hash_of(string, n))));
@@ -76,7 +77,7 @@ static int64_t string_at(const synth *s, synth_set set, int64_t k, char *string)
 static int64_t string_of(const synth *s, synth_set set, int64_t index, char *string)
 {
     synth_draw d = draw_begin(s, set, index, DRAW_LENGTH);
-    return string_at(s, set, set == SYNTH_TRAIN ? draw_below(&d, s->size[0]) : index, string);
+    return string_at(s, set == SYNTH_TRAIN ? draw_below(&d, s->size[0]) : index, string);
 }
 laco_status grammar_ready(synth *s, laco_error *err)
 {
@@ -84,7 +85,7 @@ laco_status grammar_ready(synth *s, laco_error *err)
     mem_free(s->known);
     s->known = mem_new((size_t)s->size[0], sizeof *s->known);
     if (!s->known) return fail_memory(err, (size_t)s->size[0] * sizeof *s->known);
-    for (int64_t i = 0; i < s->size[0]; i++) s->known[i] = hash_of(string, string_at(s, SYNTH_TRAIN, i, string));
+    for (int64_t i = 0; i < s->size[0]; i++) s->known[i] = hash_of(string, string_at(s, i, string));
     return LACO_OK;
 }
 static int place_of(char letter) { return (int)(strchr(letters, letter) - letters); }

@@ -18,18 +18,18 @@ typedef struct recipe {
 static const recipe recipes[] = {
     { "adding", "lstm", 64, 0.005, 6, 32, 50 },
     { "multiplication", "lstm", 64, 0.005, 4.6, 32, 50 },
-    { "copy", "lstm", 128, 0.006, 6, 16, 40 },
+    { "copy", "lstm", 128, 0.005, 5.5, 8, 40 },
     { "temporal-order", "lstm", 32, 0.005, 4.6, 32, 50 },
     { "parity", "lstm", 16, 0.01, 3, 32, 50 },
-    { "reber", "lstm", 8, 0.01, 2, 8, 100 },
-    { "embedded-reber", "lstm", 8, 0.01, 2, 8, 100 },
+    { "reber", "lstm", 8, 0.01, 2, 8, 200 },
+    { "embedded-reber", "lstm", 8, 0.01, 2, 8, 200 },
     { "noisy-sequence", "lstm", 8, 0.01, 4.6, 32, 50 },
     { "noisy-signal", "lstm", 8, 0.01, 4.6, 32, 50 },
     { "noisy-target", "lstm", 8, 0.01, 4.6, 32, 50 },
     { "noisy-channels", "lstm", 16, 0.005, 4.6, 32, 50 },
     { "flip-flop", "lstm", 32, 0.005, 3, 32, 50 },
-    { "anbn", "lstm peephole", 4, 0.01, 3, 2, 200 },
-    { "anbncn", "lstm peephole", 4, 0.01, 3, 2, 300 },
+    { "anbn", "lstm peephole", 4, 0.015, 3, 2, 200 },
+    { "anbncn", "lstm peephole", 4, 0.015, 3, 2, 300 },
 };
 
 typedef struct synth_run {
