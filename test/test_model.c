@@ -741,8 +741,8 @@ static void described(void **state)
 static void names(void **state)
 {
     (void)state;
-    static const char *const kinds[] = { "cell",      "variant",  "layer",       "loss",
-                                         "optimizer", "schedule", "initializer", "command" };
+    static const char *const kinds[] = { "cell",     "variant",     "layer", "loss",   "optimizer",
+                                         "schedule", "initializer", "task",  "command" };
     static const char *const known[] = { "gru",  "lstm peephole", "dense",      "cross-entropy",
                                          "adam", "cosine",        "orthogonal", "train lm" };
     assert_string_equal(laco_version(), "0.1.0");

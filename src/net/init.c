@@ -1,11 +1,14 @@
 /* Initial weights, by name. A number is a function of (seed, its place), so it does not depend on the threads, on the
    real type, or on the order of drawing.
 
-   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as
-   PyTorch glorot      matrices from +-sqrt(6 / (in + out)) for each gate, biases 0 (Glorot & Bengio 2010) orthogonal
-   recurrent matrices orthogonal for each gate (Saxe et al. 2014), the rest as glorot identity    recurrent matrices the
-   identity (Le et al. 2015, for relu), the rest as glorot In all of them gains are 1, biases of normalisation 0, and
-   the bias of the forget gate is set as asked. */
+   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as PyTorch
+   glorot      matrices from +-sqrt(6 / (in + out)) for each gate, biases 0 (Glorot & Bengio 2010)
+   orthogonal  recurrent matrices orthogonal for each gate (Saxe et al. 2014), the rest as glorot
+   identity    recurrent matrices the identity (Le et al. 2015, for relu), the rest as glorot
+   chrono      as uniform, but the bias of a forget gate is log u, u uniform between 1 and exp(forget bias), and that of
+               its input gate -log u (Tallec & Ollivier 2018)
+
+   In all of them gains are 1, biases of normalisation 0, and but for chrono the bias of the forget gate is as asked. */
 #include "base/rng.h"
 #include "net/net.h"
 #include <math.h>
