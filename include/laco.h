@@ -67,8 +67,8 @@ typedef struct laco_option {
 } laco_option;
 LACO_API const laco_option *laco_options(int *count); /* all rows, in the order of the help */
 
-/* Names of the rows of a kind: "cell", "variant", "layer", "loss", "optimizer", "schedule", "initializer", "task", "command".
-   Returns a NULL-terminated array of `name` strings, or NULL for an unknown kind. */
+/* Names of the rows of a kind: "cell", "variant", "layer", "loss", "optimizer", "schedule", "initializer", "task",
+   "command". Returns a NULL-terminated array of `name` strings, or NULL for an unknown kind. */
 LACO_API const char *const *laco_names(const char *kind);
 LACO_API const char *laco_describe(const char *kind, const char *name); /* one line about it, or NULL */
 

@@ -743,8 +743,8 @@ static void names(void **state)
     (void)state;
     static const char *const kinds[] = { "cell",     "variant",     "layer", "loss",   "optimizer",
                                          "schedule", "initializer", "task",  "command" };
-    static const char *const known[] = { "gru",  "lstm peephole", "dense",      "cross-entropy",
-                                         "adam", "cosine",        "orthogonal", "train lm" };
+    static const char *const known[] = { "gru",    "lstm peephole", "dense", "cross-entropy", "adam",
+                                         "cosine", "orthogonal",    "copy",  "train lm" };
     assert_string_equal(laco_version(), "0.1.0");
     assert_int_equal(strncmp(laco_build_info(), "isa: ", 5), 0);
     assert_non_null(strstr(laco_build_info(), "(built: "));
