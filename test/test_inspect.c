@@ -313,7 +313,7 @@ static void places(void **state)
 {
     enum { I = 2, O = 3, T = 64, B = 6 };
     (void)state;
-    for (int small = 0; small < 2; small++) { /* memory for the whole window, and for few steps of it */
+    for (int way = 0; way < 3; way++) { /* memory for the whole window, for few steps, as a plan that recomputes */
         search_case c = { .n = made("elman 4 relu; elman 8 linear; dense 3", I, O, real32, 0) };
         net *n = c.n;
         fill_window(&c.w, T, B, false);
@@ -321,7 +321,11 @@ static void places(void **state)
         c.x = mem_new((size_t)(T * B * I), sizeof *c.x);
         for (int i = 0; i < T * B * I; i++) c.x[i] = 1;
         c.loss = (net_loss){ .kind = LOSS_SQUARED, .y = y, .scale = 1 };
-        assert_int_equal(net_reserve(n, small ? 3 * B : T * B, B, true, &err), LACO_OK);
+        window_plan plan;
+        assert_int_equal(net_plan_window(n, LOSS_SQUARED, 4000, B, 1, &plan, &err), LACO_OK);
+        assert_int_equal(
+            way < 2 ? net_reserve(n, way ? 3 * B : T * B, B, true, &err) : net_reserve_window(n, &plan, &err), LACO_OK);
+        assert_true(plan.segments > 1);
         for (int64_t i = 0; i < n->params; i++) ((float *)n->g)[i] = 7;
         located(&c, false);
         for (int64_t i = 0; i < n->params; i++) assert_true(((float *)n->g)[i] == 7);
