@@ -23,7 +23,7 @@ const example examples[] = {
     { "selftest", "laco selftest" },
     { "bench", "laco bench gemm --threads 1" },
     { "diagnose", "laco diagnose book.safetensors --data book.txt --out page.html" },
-    { "diagnose", "laco diagnose elman.safetensors --against lstm.safetensors --data book.txt --out page.html" },
+    { "diagnose", "laco diagnose a.safetensors --against b.safetensors --data book.txt --out p.html" },
     { "compare-gradients", "laco compare-gradients --length 50 --model \"lstm 8; dense\"" },
     { NULL, NULL },
 };

@@ -104,7 +104,7 @@ static bool command_row(int i, named *out)
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },
-        { "diagnose", "Shows how a model's gradients go back through time, its gates and its Jacobians, as a page." },
+        { "diagnose", "Shows how far back a model's gradients reach, and its gates, as a page." },
         { "compare-gradients",
           "Trains one network by every way to a gradient, side by side." },
     };

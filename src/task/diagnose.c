@@ -4,7 +4,7 @@
 
 static void note_model(const diag_model *d, const task_job *j)
 {
-    char n[32], memory[32];
+    char n[32], memory[32], radius[48] = "";
     task_note(j, "model     %s: %s, %s parameters", d->path, d->m->description, task_count(d->m->net->params, n));
     task_note(j, "data      %s", d->data.about);
     if (d->data.skipped)
@@ -12,13 +12,12 @@ static void note_model(const diag_model *d, const task_job *j)
     for (int k = 0; k < d->layers; k++) {
         const diag_layer *l = &d->layer[k];
         if (l->memory[LAG_ALL] < 0)
-            snprintf(memory, sizeof memory, "over %lld", (long long)d->shown - 1);
+            snprintf(memory, sizeof memory, "over %lld", (long long)d->shown - 2);
         else
             snprintf(memory, sizeof memory, "%lld", (long long)l->memory[LAG_ALL]);
-        task_note(
-            j, "layers.%d  %s: memory %s steps, gradient x %.4f a step, spectral radius %.3f, %lld of %lld units dead",
-            l->index, l->cell, memory, exp(l->slope[LAG_ALL]), diag_middle(l->radius, l->places), (long long)l->dead,
-            (long long)l->units);
+        if (l->places) snprintf(radius, sizeof radius, ", spectral radius %.3f", diag_middle(l->radius, l->places));
+        task_note(j, "layers.%d  %s: memory %s steps, gradient x %.4f a step%s, %lld of %lld units dead", l->index,
+                  l->cell, memory, exp(l->slope[LAG_ALL]), radius, (long long)l->dead, (long long)l->units);
     }
 }
 static laco_status write_whole(const char *path, const buf *b, laco_error *err)

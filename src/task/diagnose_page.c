@@ -124,7 +124,7 @@ static void table_row(const diag_model *d, int k, int models, buf *out)
     buf_text(out, "<tr><td>"), page_text(out, name);
     buf_printf(out, "</td><td>%lld</td>", (long long)l->units);
     if (l->memory[LAG_ALL] < 0)
-        buf_printf(out, "<td>over %lld</td>", (long long)d->shown - 1);
+        buf_printf(out, "<td>over %lld</td>", (long long)d->shown - 2);
     else
         buf_printf(out, "<td>%lld</td>", (long long)l->memory[LAG_ALL]);
     buf_printf(out, "<td>%.1f</td><td>%.4f</td>", l->mean_lag[LAG_ALL], exp(l->slope[LAG_ALL]));
