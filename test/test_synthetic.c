@@ -2,6 +2,8 @@
    judging of right, wrong and constant answers. */
 #include "base/rng.h"
 #include "data/synthetic.h"
+#include "format/model.h"
+#include "task/drawn.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -416,6 +418,36 @@ static void edges(void **state)
     synth_free(a), synth_free(n), synth_free(r), synth_free(e);
 }
 
+/* A network gives the same answers in windows of any length and in batches of any size. */
+static void measured(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *task;
+        int64_t batch[2], steps[2];
+    } cases[] = { { "reber", { 5, 64 }, { 3, 64 } }, { "noisy-target", { 7, 256 }, { 40, 110 } } };
+    laco_error err;
+    for (int c = 0; c < 2; c++) {
+        synth *s = task(cases[c].task);
+        synth_score score[2];
+        laco_model *m;
+        assert_int_equal(model_new(&m, "lstm 6; dense", s->inputs, s->outputs, 1, &err), LACO_OK);
+        assert_int_equal(net_init(m->net, "chrono", 3, 1, &err), LACO_OK);
+        for (int i = 0; i < 2; i++) {
+            answers a;
+            drawn q = { 0 };
+            assert_int_equal(answers_new(&a, m->net, cases[c].batch[i], cases[c].steps[i], &err), LACO_OK);
+            assert_int_equal(answers_measure(&a, &q, s, SYNTH_TEST, &(int){ 0 }, &score[i], &err), LACO_OK);
+            assert_int_equal(score[i].sequences, synth_count(s, SYNTH_TEST));
+            answers_free(&a), drawn_free(&q);
+        }
+        assert_int_equal(score[0].losses, score[1].losses), assert_int_equal(score[0].right, score[1].right);
+        NEAR(score[0].loss / score[1].loss, 1, 1e-5);
+        assert_true(score[0].loss > 0);
+        laco_model_free(m), synth_free(s);
+    }
+}
+
 static void words(void **state)
 {
     (void)state;
@@ -466,6 +498,7 @@ int main(void)
         cmocka_unit_test(counting),
         cmocka_unit_test(judged),
         cmocka_unit_test(edges),
+        cmocka_unit_test(measured),
         cmocka_unit_test(words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
