@@ -314,7 +314,7 @@ static void places(void **state)
     enum { I = 2, O = 3, T = 64, B = 6 };
     (void)state;
     for (int way = 0; way < 3; way++) { /* memory for the whole window, for few steps, as a plan that recomputes */
-        search_case c = { .n = made("elman 4 relu; elman 8 linear; dense 3", I, O, real32, 0) };
+        search_case c = { .n = made("elman 4 linear; elman 8 linear; dense 3", I, O, real32, 0) };
         net *n = c.n;
         fill_window(&c.w, T, B, false);
         float y[T * B * O] = { 0 };
@@ -362,7 +362,18 @@ static void places(void **state)
                             "layers.1 (elman): the gradient of the activation of unit 1 is infinite, step 52 of "
                             "64, row 4 of 6");
         assert_true(c.place.kind == PLACE_VALUE_GRADIENT && c.place.step == T - 1 - 12 && c.place.unit == 0);
+
+        /* slower above than below: on the way back the lower layer is first */
+        for (int u = 0; u < 8; u++) net_set(n, net_find(n, "layers.1.weight_hh")->offset + u * 9, 100);
+        for (int u = 0; u < 4; u++) net_set(n, net_find(n, "layers.0.weight_hh")->offset + u * 5, 1000);
+        net_set(n, net_find(n, "layers.1.weight_ih")->offset, 1);
+        located(&c, true);
+        assert_string_equal(c.text,
+                            "layers.0 (elman): the gradient of the activation of unit 1 is infinite, step 52 of "
+                            "64, row 4 of 6");
+        net_set(n, net_find(n, "layers.1.weight_ih")->offset, 0);
         for (int u = 0; u < 8; u++) net_set(n, net_find(n, "layers.1.weight_hh")->offset + u * 9, 0);
+        for (int u = 0; u < 4; u++) net_set(n, net_find(n, "layers.0.weight_hh")->offset + u * 5, 0);
 
         y[(3 * B + 1) * O] = 1e30f; /* its square is no float */
         located(&c, true);
