@@ -127,6 +127,8 @@ static void test_overlap(void **state)
     thing c = make(&s);
     trainer_begin(c.t, &part);
     assert_int_equal(window(&c, &w), LACO_OK); /* nothing counts, the states go on */
+    assert_int_equal(w.update, NOT_YET);
+    assert_int_equal(trainer_counted(c.t)->pending, 0);
     s.steps = 10, s.advance = 4, s.accumulate = 0;
     thing d = make(&s);
     s.schedule.lr = 0;

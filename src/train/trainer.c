@@ -352,8 +352,8 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
     walk_ahead(t, &p, inputs_of(t));
     see_own(t);
-    t->c.windows++, t->c.pending++;
-    return t->c.pending < t->s.accumulate ? LACO_OK : update_weights(t, at, out, err);
+    t->c.windows++, t->c.pending += t->counted > 0; /* without an answer there is nothing to follow */
+    return !t->counted || t->c.pending < t->s.accumulate ? LACO_OK : update_weights(t, at, out, err);
 }
 
 laco_status trainer_load(trainer *t, laco_error *err) { return net_load_loss(t->n, t->s.loss, false, err); }
