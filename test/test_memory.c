@@ -256,8 +256,8 @@ static void test_planned_bytes(void **state)
             assert_true(p.bytes <= memory && p.segment == all.segment && p.segments == all.segments);
             net_free(n), least = p.bytes;
         }
-        net_free(n);
         if (net_steps(n)) assert_true(least * 8 < all.bytes);
+        net_free(n);
     }
 }
 /* Fewest segments made forward, of n behind a kept state, with room for c more: by trying every place for the next. */
