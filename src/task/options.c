@@ -205,6 +205,9 @@ static const laco_option option_rows[] = {
       "Standard deviation of the noise on the weights that training sees, drawn anew for every update (Graves 2011)." },
     { "gradient-noise", "train", TRAINING, 'f', "0", 0, 1000, NULL, NULL,
       "Eta of the noise on gradients, of variance eta/(1 + updates)^0.55 (Neelakantan et al. 2015)." },
+    { "average", "train.synthetic", TRAINING, 'f', NULL, 0, 1, NULL, NULL,
+      "What is validated and saved is a moving average of the weights, with this decay, such as 0.999. 1: the mean of "
+      "all. 0: no average. Without it, by task." },
     { "average", "train", TRAINING, 'f', "0", 0, 1, NULL, NULL,
       "What is validated and saved is a moving average of the weights, with this decay, such as 0.999. 1: the mean of "
       "all. 0: no average." },

@@ -12,24 +12,24 @@
 typedef struct recipe {
     const char *task, *cell;
     int64_t hidden;
-    double lr, forget_bias; /* of the chrono initialiser */
+    double lr, forget_bias, average; /* forget_bias: of the chrono initialiser */
     int64_t batch, epochs;
 } recipe;
 static const recipe recipes[] = {
-    { "adding", "lstm", 64, 0.005, 6, 32, 50 },
-    { "multiplication", "lstm", 64, 0.005, 4.6, 32, 50 },
-    { "copy", "lstm", 128, 0.005, 5.5, 8, 40 },
-    { "temporal-order", "lstm", 32, 0.005, 4.6, 32, 50 },
-    { "parity", "lstm", 16, 0.01, 3, 32, 50 },
-    { "reber", "lstm", 8, 0.01, 2, 8, 200 },
-    { "embedded-reber", "lstm", 8, 0.01, 2, 8, 200 },
-    { "noisy-sequence", "lstm", 8, 0.01, 4.6, 32, 50 },
-    { "noisy-signal", "lstm", 8, 0.01, 4.6, 32, 50 },
-    { "noisy-target", "lstm", 8, 0.01, 4.6, 32, 50 },
-    { "noisy-channels", "lstm", 16, 0.005, 4.6, 32, 50 },
-    { "flip-flop", "lstm", 32, 0.005, 3, 32, 50 },
-    { "anbn", "lstm peephole", 4, 0.015, 3, 2, 200 },
-    { "anbncn", "lstm peephole", 4, 0.015, 3, 2, 300 },
+    { "adding", "lstm", 64, 0.005, 6, 0, 32, 50 },
+    { "multiplication", "lstm", 64, 0.005, 4.6, 0, 32, 50 },
+    { "copy", "lstm", 128, 0.004, 5.5, 0.999, 8, 60 },
+    { "temporal-order", "lstm", 32, 0.005, 4.6, 0, 32, 50 },
+    { "parity", "lstm", 16, 0.01, 3, 0, 32, 50 },
+    { "reber", "lstm", 8, 0.01, 2, 0, 8, 200 },
+    { "embedded-reber", "lstm", 8, 0.01, 2, 0, 8, 200 },
+    { "noisy-sequence", "lstm", 8, 0.01, 4.6, 0, 32, 50 },
+    { "noisy-signal", "lstm", 8, 0.01, 4.6, 0, 32, 50 },
+    { "noisy-target", "lstm", 8, 0.01, 4.6, 0, 32, 50 },
+    { "noisy-channels", "lstm", 16, 0.005, 4.6, 0, 32, 50 },
+    { "flip-flop", "lstm", 32, 0.005, 3, 0, 32, 50 },
+    { "anbn", "lstm peephole", 4, 0.015, 3, 0, 2, 200 },
+    { "anbncn", "lstm peephole", 4, 0.015, 3, 0, 2, 300 },
 };
 
 typedef struct synth_run {
@@ -188,6 +188,7 @@ static laco_status choose_settings(synth_run *r, laco_error *err)
     f->s.loss = losses[r->s->task->loss];
     if (!options_given(o, "steps")) f->s.steps = longest(r->s);
     if (!options_given(o, "batch")) f->s.batch = r->recipe->batch;
+    if (!options_given(o, "average")) f->s.average = f->s.average_waits ? 1 : r->recipe->average;
     if (!options_given(o, "epochs")) f->epochs = r->recipe->epochs;
     if (!options_given(o, "lr") && !options_given(o, "optimizer")) f->s.schedule.lr = r->recipe->lr;
     return LACO_OK;
