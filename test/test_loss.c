@@ -1,31 +1,12 @@
 /* Losses on rows of outputs: values against libm, gradients against central differences in double, rows that do not
    count, extreme outputs, and the gradient that label smoothing follows. */
 #include "base/rng.h"
-#include "net/kernels.h"
+#include "kernel_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-
-static const kernels *real[2]; /* REAL_FLOAT, REAL_DOUBLE */
-static pool *pools[4];
-static int set_up(void **state)
-{
-    laco_error err;
-    (void)state;
-    for (int i = 0; i < 2; i++)
-        if (kernels_choose(&real[i], i, &err)) return -1;
-    for (int i = 1; i <= 3; i++)
-        if (pool_new(&pools[i], i, &err)) return -1;
-    return 0;
-}
-static int tear_down(void **state)
-{
-    (void)state;
-    for (int i = 1; i <= 3; i++) pool_free(pools[i]);
-    return 0;
-}
 
 enum { SQUARED, BERNOULLI, CATEGORICAL, LOSSES };
 static const char *const name[] = { "squared", "bernoulli", "categorical" };
@@ -33,17 +14,6 @@ static double run(int r, int loss, int threads, const output_rows *rows)
 {
     const loss_ops *l = real[r]->loss;
     return (loss == SQUARED ? l->squared : loss == BERNOULLI ? l->bernoulli : l->categorical)(pools[threads], rows);
-}
-static double at(int r, const void *x, int64_t i)
-{
-    return r == REAL_FLOAT ? (double)((const float *)x)[i] : ((const double *)x)[i];
-}
-static void put(int r, void *x, int64_t i, double v)
-{
-    if (r == REAL_FLOAT)
-        ((float *)x)[i] = (float)v;
-    else
-        ((double *)x)[i] = v;
 }
 static double uniform(uint64_t place, int64_t i) { return rng_uniform(7, RNG_TEST | place << 8, (uint64_t)i); }
 

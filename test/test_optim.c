@@ -3,7 +3,7 @@
    number, and their statistics; rates of the schedules at chosen points; everything in float and double, for any number
    of threads. */
 #include "base/rng.h"
-#include "net/kernels.h"
+#include "kernel_kit.h"
 #include "optim/schedule.h"
 #include <float.h>
 #include <math.h>
@@ -12,40 +12,6 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-static const kernels *real[2]; /* REAL_FLOAT, REAL_DOUBLE */
-static pool *pools[4];
-static int set_up(void **state)
-{
-    laco_error err;
-    (void)state;
-    for (int i = 0; i < 2; i++)
-        if (kernels_choose(&real[i], i, &err)) return -1;
-    for (int i = 1; i <= 3; i++) {
-        if (pool_new(&pools[i], i, &err)) return -1;
-        pool_always_share(pools[i], true);
-    }
-    return 0;
-}
-static int tear_down(void **state)
-{
-    (void)state;
-    for (int i = 1; i <= 3; i++) pool_free(pools[i]);
-    return 0;
-}
-
-/* ---- numbers of either type ---- */
-static double at(int r, const void *x, int64_t i)
-{
-    return r == REAL_FLOAT ? (double)((const float *)x)[i] : ((const double *)x)[i];
-}
-static void put(int r, void *x, int64_t i, double v)
-{
-    if (r == REAL_FLOAT)
-        ((float *)x)[i] = (float)v;
-    else
-        ((double *)x)[i] = v;
-}
-static void *new_reals(int r, int64_t n) { return mem_new((size_t)n, (size_t)real[r]->real_size); }
 static void fill(int r, void *x, int64_t n, uint64_t place, double spread)
 {
     for (int64_t i = 0; i < n; i++)
@@ -561,5 +527,5 @@ int main(void)
         cmocka_unit_test(test_drop_ranges),       cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_patience),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_sharing, tear_down);
 }

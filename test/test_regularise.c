@@ -1,6 +1,7 @@
 /* Regularisers inside layers and cells: what their masks look like, and gradients with fixed masks. */
 #include "base/rng.h"
 #include "check/gradient.h"
+#include "kernel_kit.h"
 #include "net/net.h"
 #include <math.h>
 #include <setjmp.h>
@@ -8,24 +9,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-static const kernels *real64, *real32;
-static pool *pools[4];
-static int set_up(void **state)
-{
-    (void)state;
-    if (kernels_choose(&real64, REAL_DOUBLE, NULL) || kernels_choose(&real32, REAL_FLOAT, NULL)) return -1;
-    for (int i = 1; i <= 3; i++) {
-        if (pool_new(&pools[i], i, NULL)) return -1;
-        pool_always_share(pools[i], true);
-    }
-    return 0;
-}
-static int tear_down(void **state)
-{
-    (void)state;
-    for (int i = 1; i <= 3; i++) pool_free(pools[i]);
-    return 0;
-}
+#define real32 real[REAL_FLOAT]
+#define real64 real[REAL_DOUBLE]
 
 /* ---- layers over a ragged batch ---- */
 enum { STEPS = 9, ROWS = 50, WIDTH = 150, LD = 160 };
@@ -536,5 +521,5 @@ int main(void)
         cmocka_unit_test(test_visible_masks),     cmocka_unit_test(test_steps),
         cmocka_unit_test(test_fingerprint),       cmocka_unit_test(test_cells_in_parts),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up_sharing, tear_down);
 }
