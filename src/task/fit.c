@@ -298,6 +298,7 @@ static laco_status one_epoch(fit *f, bool *whole, laco_error *err)
     trainer_show_average(f->t, true);
     if (f->c.done) st = end_epoch(f, &best, err);
     trainer_show_average(f->t, false);
+    trainer_begin(f->t, &(train_batch){ 0 }); /* the rows of the last batch, or of validation, are gone */
     if (st) return st;
     f->c.epoch++, f->c.batch = f->c.step = f->c.done = 0;
     if (*whole && (best || is_major(f->c.epoch)) && clock_seconds() - f->checked > save_pause)
