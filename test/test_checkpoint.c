@@ -337,6 +337,81 @@ static void test_more_epochs(void **state)
     laco_job_free(j);
     assert_same_files("a.safetensors", "b.safetensors");
 }
+/* A run that is stopped inside an epoch, resumed with nothing left to do, and then resumed for more: the model never
+   gets worse, the place inside the epoch is not lost. With windows that wait for an update, too. */
+static laco_job *stopping;
+static void stop_inside(void *ctx, const laco_progress *p)
+{
+    (void)ctx;
+    if (p->done > 10) laco_job_stop(stopping);
+}
+static laco_status resume_with(const char *option, const char *value)
+{
+    laco_job *j = NULL;
+    laco_error err;
+    assert_int_equal(laco_job_new(&j, "resume", &err), LACO_OK);
+    assert_int_equal(laco_job_set(j, "folder", "run", &err), LACO_OK);
+    if (option) assert_int_equal(laco_job_set(j, option, value, &err), LACO_OK);
+    laco_status st = laco_job_run(j, NULL, &err);
+    laco_job_free(j);
+    return st;
+}
+static void train_stopped(const setting *settings)
+{
+    laco_watch w = { .size = sizeof w, .progress = stop_inside };
+    assert_int_equal(system("rm -rf run b.safetensors"), 0);
+    assert_int_equal(laco_job_new(&stopping, "train lm", NULL), LACO_OK);
+    for (const setting *s = settings; s->name; s++)
+        assert_int_equal(laco_job_set(stopping, s->name, s->value, NULL), LACO_OK);
+    assert_int_equal(laco_job_set(stopping, "out", "b.safetensors", NULL), LACO_OK);
+    assert_int_equal(laco_job_set(stopping, "checkpoint", "run", NULL), LACO_OK);
+    assert_int_equal(laco_job_run(stopping, &w, NULL), LACO_OK);
+    laco_job_free(stopping);
+}
+static void test_stopped(void **state)
+{
+    static const setting waiting[] = {
+        { "data", "data.txt" },     { "model", "embed 8; lstm 16 weight-drop 0.2; dense" },
+        { "epochs", "60" },         { "batch", "8" },
+        { "steps", "16" },          { "ngram", "0" },
+        { "every", "1000000" },     { "accumulate", "7" },
+        { "weight-noise", "0.01" }, { NULL, NULL }
+    };
+    char *before = NULL, *after = NULL;
+    size_t n, m;
+    (void)state;
+    write_data("data.txt", 1);
+    plan = waiting;
+    assert_int_equal(run("train lm", "a.safetensors", NULL, "1", NULL), LACO_OK);
+    train_stopped(waiting);
+    assert_int_equal(file_read("b.safetensors", 1 << 28, &before, &n, NULL), LACO_OK);
+    assert_int_equal(resume_with("epochs", "1"),
+                     LACO_OK); /* fewer than are done: the part of an epoch is judged again */
+    assert_int_equal(file_read("b.safetensors", 1 << 28, &after, &m, NULL), LACO_OK);
+    assert_int_equal(n, m);
+    assert_memory_equal(before, after, n);
+    mem_free(before), mem_free(after);
+    assert_int_equal(resume_with(NULL, NULL), LACO_OK);
+    assert_same_files("a.safetensors", "b.safetensors");
+}
+/* Damaged files with a later number do not stand in the way of new ones. */
+static void test_damaged_later(void **state)
+{
+    checkpoints *c;
+    const float x[3] = { 1, 2, 3 };
+    const st_tensor t = { .name = "weights", .dtype = ST_F32, .rank = 1, .shape = { 3 }, .data = x, .bytes = sizeof x };
+    (void)state;
+    assert_int_equal(system("rm -rf kept"), 0);
+    assert_int_equal(checkpoints_create(&c, "kept", "{}", NULL), LACO_OK);
+    for (int64_t i = 1; i <= 2; i++)
+        assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ 100 * i, 0, false }, &t, 1, NULL), LACO_OK);
+    assert_int_equal(system("echo no >kept/update-000000000200.safetensors"), 0);
+    assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ 150, 0, false }, &t, 1, NULL), LACO_OK);
+    assert_true(folder_has("kept", "update-000000000100.safetensors"));
+    assert_true(folder_has("kept", "update-000000000150.safetensors"));
+    assert_false(folder_has("kept", "update-000000000200.safetensors"));
+    checkpoints_close(c);
+}
 /* The newest two are kept, and those after epochs 1, 2, 4. */
 static void test_kept(void **state)
 {
@@ -354,8 +429,9 @@ static void test_kept(void **state)
         assert_int_equal(checkpoints_write(c, &(checkpoint_kind){ i * 10, i < 3 ? i : 0, i == 3 }, &t, 1, NULL),
                          LACO_OK);
     assert_int_equal(folder_names("kept", "", ".safetensors", &kept, &n, NULL), LACO_OK);
-    static const char *const expected[] = { "best.safetensors", "epoch-00001.safetensors", "epoch-00002.safetensors",
-                                            "update-000000000040.safetensors", "update-000000000050.safetensors" };
+    static const char *const expected[] = { "best.safetensors", "epoch-00000001.safetensors",
+                                            "epoch-00000002.safetensors", "update-000000000040.safetensors",
+                                            "update-000000000050.safetensors" };
     assert_int_equal(n, 5);
     for (int i = 0; i < 5; i++) assert_string_equal(kept[i], expected[i]);
     folder_names_free(kept, n);
@@ -373,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_killed_streams), cmocka_unit_test(test_killed_lines), cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_damaged),        cmocka_unit_test(test_refused),      cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_more_epochs),    cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_stopped),        cmocka_unit_test(test_damaged_later),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

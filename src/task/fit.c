@@ -61,8 +61,9 @@ laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_
     laco_status st = note_network(f, err);
     if (!st) st = choose_judge(f, err);
     if (!st) st = trainer_new(&f->t, m->net, &f->s, err);
+    if (!st && !j->resume) st = fit_log_open(f, err); /* a folder is made when all else is well */
     if (!st) st = fit_checkpoint_open(f, err);
-    if (!st) st = fit_log_open(f, err);
+    if (!st && j->resume) st = fit_log_open(f, err);
     return st;
 }
 void fit_close(fit *f)
@@ -90,7 +91,7 @@ laco_status fit_save(fit *f, laco_error *err)
     json_end(&o, '}');
     laco_status st = text.failed ? fail_memory(err, text.len) : model_set(f->m, "training", text.data, err);
     if (!st) st = model_save(f->m, options_text(f->o, "out"), err);
-    f->saved = clock_seconds(), f->unsaved = false;
+    f->saved = clock_seconds(), f->unsaved &= st != LACO_OK;
     buf_free(&text);
     return st;
 }
@@ -108,6 +109,14 @@ static laco_status keep_best(fit *f, const fit_score *valid, laco_error *err)
     memcpy(f->x.best_metric, valid->metric, sizeof valid->metric);
     f->unsaved = f->saved > 0 && clock_seconds() - f->saved < save_pause;
     return f->unsaved ? LACO_OK : fit_save(f, err);
+}
+static laco_status save_best(fit *f, laco_error *err)
+{
+    void *w = f->m->net->w;
+    f->m->net->w = f->best;
+    laco_status st = fit_save(f, err);
+    f->m->net->w = w;
+    return st;
 }
 static void restore_best(fit *f) { memcpy(f->m->net->w, f->best, weight_bytes(f)); }
 
@@ -174,7 +183,7 @@ static laco_status train_windows(fit *f, const train_batch *b, laco_error *err)
     trainer_begin(f->t, b);
     if (f->from) st = fit_resume_batch(f, err);
     while (!st && trainer_more(f->t) && !ends(f)) {
-        window_result w;
+        window_result w = { 0 };
         st = trainer_window(f->t, point_of(f), &w, err);
         if (st || w.update > UPDATED) st = heed_window(f, &w, st, err);
         if (isfinite(w.loss)) f->train.loss += w.loss, f->train.tokens += w.tokens;
@@ -195,7 +204,9 @@ static laco_status train_epoch(fit *f, bool *whole, laco_error *err)
         laco_status st = f->task->batch(f->ctx, f->c.epoch, f->c.batch, &b, err);
         if (!st && !b.B) {
             *whole = true;
-            return trainer_flush(f->t, point_of(f), &last, err);
+            st_free(f->from), f->from = NULL; /* stopped behind the last batch: there is no other to take it back in */
+            st = trainer_flush(f->t, point_of(f), &last, err);
+            return st || last.update > UPDATED ? heed_window(f, &last, st, err) : st;
         }
         if (!st) st = train_windows(f, &b, err);
         if (st) return st;
@@ -277,7 +288,7 @@ static laco_status end_epoch(fit *f, bool *best, laco_error *err)
     if (!*best) f->c.plateaus += schedule_waited(&f->s.schedule, ++f->c.stale);
     judge_average(f, &valid);
     st = fit_log_epoch(f, &valid, err);
-    if (!st && diverges(f, &valid)) return roll_back(f, "validation has become worse", err);
+    if (!st && diverges(f, &valid)) return *best = false, roll_back(f, "validation has become worse", err);
     return st || !*best ? st : keep_best(f, &valid, err);
 }
 /* Patience is at its end, or there is nothing left to learn. */
@@ -294,13 +305,15 @@ static laco_status one_epoch(fit *f, bool *whole, laco_error *err)
     if (!f->c.batch && !f->c.step) f->train = (fit_score){ 0 }, f->c.done = 0;
     laco_status st = train_epoch(f, whole, err);
     if (st) return st;
-    if (!*whole) fit_checkpoint(f, 0, false); /* before the validation that only a stop brings */
+    if (!*whole && !f->from) fit_checkpoint(f, 0, false); /* before the validation that only a stop brings */
+    bool any = f->c.done > 0;
     trainer_show_average(f->t, true);
-    if (f->c.done) st = end_epoch(f, &best, err);
+    if (any) st = end_epoch(f, &best, err);
     trainer_show_average(f->t, false);
     trainer_begin(f->t, &(train_batch){ 0 }); /* the rows of the last batch, or of validation, are gone */
     if (st) return st;
-    f->c.epoch++, f->c.batch = f->c.step = f->c.done = 0;
+    f->c.epoch += *whole || any, f->c.batch = f->c.step = f->c.done = 0;
+    if (f->unsaved && clock_seconds() - f->saved >= save_pause && (st = save_best(f, err))) return st;
     if (*whole && (best || is_major(f->c.epoch)) && clock_seconds() - f->checked > save_pause)
         fit_checkpoint(f, is_major(f->c.epoch) ? f->c.epoch : 0, best);
     return LACO_OK;
@@ -330,12 +343,15 @@ laco_status fit_run(fit *f, laco_error *err)
     bool whole = true;
     f->began = f->checked = clock_seconds();
     if (f->to && !f->from) fit_checkpoint(f, 0, false); /* a run that is killed soon goes on from its beginning */
-    while (!st && whole && !is_over(f) && f->c.epoch < f->epochs && !ends(f)) st = one_epoch(f, &whole, err);
-    if (st && f->unsaved) restore_best(f), fit_save(f, NULL); /* what failed later is the error to tell */
+    /* the part of an epoch that was trained before a stop is judged, even if nothing more is to be done */
+    bool inside = f->from && f->c.done > 0;
+    for (; !st && whole && (inside || (!is_over(f) && f->c.epoch < f->epochs && !ends(f))); inside = false)
+        st = one_epoch(f, &whole, err);
+    if (st && f->unsaved) save_best(f, NULL); /* what failed later is the error to tell */
     if (!st && !f->best) st = fail(err, LACO_ESTOPPED, -1, "stopped before the first update: no model was written");
     if (st) return st;
     note_end(f);
-    if (whole) fit_checkpoint(f, 0, false); /* from where more epochs can go on */
+    if (whole && !f->from) fit_checkpoint(f, 0, false); /* from where more epochs can go on */
     f->x.elapsed = fit_elapsed(f), f->began = clock_seconds();
     f->j->score = score_of_best(f);
     restore_best(f);

@@ -1,5 +1,6 @@
 /* Checkpoints of a fit: what goes into a file, when one is due, the text of run.json, and the way back. */
 #include "base/hash.h"
+#include "base/json_utf8.h"
 #include "task/fit.h"
 #include <limits.h>
 #include <math.h>
@@ -72,11 +73,16 @@ static laco_status option_for_later(const char *name, const char *value, char ty
 {
     char here[PATH_MAX];
     snprintf(to, PATH_MAX, "%s", value);
-    if (type != 'p' || value[0] == '/') return LACO_OK;
+    if (type != 'p') return LACO_OK;
     if (!strcmp(value, "-"))
         return fail(err, LACO_EINVAL, -1,
                     "--checkpoint needs --%s from a file: standard input cannot be read again when the run goes on",
                     name);
+    for (size_t i = 0, n = strlen(value), k; i < n; i += k)
+        if (!(k = json_utf8_next(value + i, n - i, NULL)))
+            return fail(err, LACO_EINVAL, -1,
+                        "--checkpoint needs paths in UTF-8, which --%s is not; give it another name", name);
+    if (value[0] == '/') return LACO_OK;
     if (!realpath(".", here) || snprintf(to, PATH_MAX, "%s/%s", here, value) >= PATH_MAX)
         return fail(err, LACO_EINVAL, -1, "--%s: the path from the root to %.200s is too long", name, value);
     return LACO_OK;
@@ -163,10 +169,10 @@ static laco_status restore(fit *f, laco_error *err)
         f->best = mem_new((size_t)params, (size_t)f->m->net->k->real_size);
         st = f->best ? take_part(f, "best", f->best, params, err) : fail_memory(err, (size_t)params * 4);
     }
+    if (!st) trainer_count(f->t, &f->c.trained);
     for (int i = 0, n = trainer_parts(f->t, part); !st && i < n; i++)
         st = take_part(f, part[i].name, part[i].data, part[i].n, err);
     if (st) return st;
-    trainer_count(f->t, &f->c.trained);
     f->train = (fit_score){ .loss = f->x.train_loss, .tokens = f->c.train_tokens };
     f->checked_update = f->c.trained.updates, f->unsaved = f->best != NULL;
     task_note(f->j, "resumed   at update %s, epoch %.2f", task_count(f->c.trained.updates, shown),
@@ -187,7 +193,7 @@ laco_status fit_resume_batch(fit *f, laco_error *err)
 {
     train_part part[TRAIN_PARTS];
     laco_status st = LACO_OK;
-    trainer_seek(f->t, f->c.step);
+    trainer_seek(f->t, f->c.step), trainer_count(f->t, &f->c.trained);
     for (int i = 0, n = trainer_parts(f->t, part); !st && i < n; i++)
         st = take_part(f, part[i].name, part[i].data, part[i].n, err);
     st_free(f->from), f->from = NULL;

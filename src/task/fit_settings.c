@@ -21,7 +21,7 @@ static laco_status parse_memory(train_settings *s, const char *text, laco_error 
     if (n < sizeof number) memcpy(number, text, n), number[n] = 0;
     if (n >= sizeof number || !number_parse(number, &x) || !(x > 0))
         return fail(err, LACO_EINVAL, -1, "--memory %.40s: a size such as 500M or 2G", text);
-    s->memory = (size_t)fmin(ldexp(x, unit ? 10 * (int)(unit - units + 1) : 0), 1e18);
+    s->memory = (size_t)fmax(1, fmin(ldexp(x, unit ? 10 * (int)(unit - units + 1) : 0), 1e18));
     return LACO_OK;
 }
 laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error *err)

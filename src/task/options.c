@@ -212,7 +212,7 @@ static const laco_option option_rows[] = {
       "What is validated and saved is a moving average of the weights, with this decay, such as 0.999. 1: the mean of "
       "all. 0: no average." },
     { "average-after", "train", TRAINING, 'i', "0", 0, 32, NULL, "evaluations",
-      "The average begins when validation is no better than it was so many evaluations ago; with --optimizer sgd and "
+      "The average begins when validation is worse than the best of all but the last so many evaluations; with --optimizer sgd and "
       "--schedule constant this is NT-ASGD (Merity et al. 2017). 0: it begins with training." },
     { "on-nan", "train", TRAINING, 'e', "stop", 0, 0, "stop|skip|rollback", NULL,
       "What is done about a loss or gradient that is not finite: end with an error that says where it is, leave the "

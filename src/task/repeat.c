@@ -76,9 +76,12 @@ static laco_status set_log(const repeated *r, int64_t i, options *o, laco_error 
     const char *log = options_text(r->j->o, "log");
     buf path = { 0 };
     if (!log) return LACO_OK;
+    size_t whole = strlen(log), bare = whole;
+    while (bare > 1 && log[bare - 1] == '/') bare--;
+    if (bare < whole) buf_printf(&path, "%.*s-%lld/", (int)bare, log, (long long)i + 1); /* a folder */
     const char *slash = strrchr(log, '/'), *name = slash ? slash + 1 : log, *dot = strrchr(name, '.');
     size_t stem = dot && dot != name ? (size_t)(dot - log) : strlen(log);
-    buf_printf(&path, "%.*s-%lld%s", (int)stem, log, (long long)i + 1, log + stem);
+    if (bare == whole) buf_printf(&path, "%.*s-%lld%s", (int)stem, log, (long long)i + 1, log + stem);
     laco_status st = path.failed ? fail_memory(err, path.len) : options_set(o, "log", path.data, err);
     buf_free(&path);
     return st;
@@ -106,8 +109,8 @@ static laco_status options_of(const repeated *r, int64_t i, const char *folder, 
 /* What runs in a folder must be this run; it may last longer. Paths may be written in another way. */
 static laco_status check_same(const options *o, const char *folder, laco_error *err)
 {
-    static const char *const free_to_change[] = { "epochs", "minutes", "patience", "threads",
-                                                  "every",  "json",    "quiet",    NULL };
+    static const char *const free_to_change[] = { "epochs", "minutes", "patience", "threads", "lr",
+                                                  "memory", "every",   "json",     "quiet",   NULL };
     json_doc *d;
     const char *name, *value;
     laco_status st = checkpoints_read_run(&d, folder, err);
@@ -158,7 +161,8 @@ static laco_status do_run(const repeated *r, outcome *run, int64_t i, laco_error
 }
 static laco_status keep_better(repeated *r, int64_t i, laco_error *err)
 {
-    if (r->best >= 0 && !(r->of[i].score < r->of[r->best].score)) return file_remove(r->out.data), LACO_OK;
+    if (r->best >= 0 && !isnan(r->of[r->best].score) && !(r->of[i].score < r->of[r->best].score))
+        return file_remove(r->out.data), LACO_OK;
     r->best = i;
     return file_rename(r->out.data, options_text(r->j->o, "out"), err);
 }
@@ -301,7 +305,7 @@ static laco_status next_run(repeated *r, int64_t first_seed, laco_error *err)
     run->seed = first_seed + i / r->folds, run->fold = r->folds > 1 ? i % r->folds + 1 : options_int(r->j->o, "fold");
     r->watch.before = (double)i / (double)r->n, r->watch.share = 1 / (double)r->n;
     laco_status st = do_run(r, run, i, err);
-    if (!st && *r->j->stop && i) return file_remove(r->out.data), LACO_OK;
+    if ((!st || st == LACO_ESTOPPED) && *r->j->stop && i) return file_remove(r->out.data), LACO_OK;
     if (!st) st = keep_better(r, i, err);
     if (st) return st;
     r->done++;
@@ -319,6 +323,7 @@ laco_status repeat_run(task_fn *run, task_job *j, laco_error *err)
     if (!st && (!r.of || r.out.failed)) st = fail_memory(err, (size_t)r.n * sizeof *r.of);
     part_watch_init(&r.watch, j, 0);
     while (!st && r.done < r.n && !*j->stop) st = next_run(&r, options_int(j->o, "seed"), err);
+    if (st && r.out.data) file_remove(r.out.data);
     if (!st && !r.done) st = fail(err, LACO_ESTOPPED, -1, "stopped before the first run: no model was written");
     if (!st) st = finish(&r, err);
     for (int64_t i = 0; r.of && i < r.n; i++) buf_free(&r.of[i].text), json_free(r.of[i].result);

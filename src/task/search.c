@@ -129,13 +129,15 @@ static laco_status keep(search *q, int rung, int64_t trial, const char *folder, 
         st = folder_lock_try(&lock, q->folder, &held, err);
         if (held) process_sleep(look_again / 10);
     }
-    if (!st) st = search_append(q, rung, trial, r, figures, failure, err);
     if (!st) st = search_read(q, err);
-    if (!st && search_best(q) == trial && rung + 1 == q->rungs) {
+    if (!st && rung + 1 == q->rungs &&
+        search_would_lead(q, trial, r)) { /* first: a line says that the model is there */
         char *from = folder_path(folder, "model.safetensors"), *to = folder_path(q->folder, best_name);
         st = from && to ? file_rename(from, to, err) : fail_memory(err, strlen(folder));
         mem_free(from), mem_free(to);
     }
+    if (!st) st = search_append(q, rung, trial, r, figures, failure, err);
+    if (!st) st = search_read(q, err);
     folder_unlock(lock);
     return st;
 }

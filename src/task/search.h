@@ -74,4 +74,5 @@ void search_table(const search *q);
 void search_json(const search *q, buf *to);
 /* The trial with the smallest score of the last rung; -1: none yet. */
 int64_t search_best(const search *q);
+bool search_would_lead(const search *q, int64_t trial, const search_result *r); /* before its line is there */
 #endif

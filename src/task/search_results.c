@@ -108,6 +108,14 @@ int64_t search_best(const search *q)
     return best;
 }
 
+bool search_would_lead(const search *q, int64_t trial, const search_result *r)
+{
+    int64_t best = search_best(q);
+    if (r->failed || best < 0) return !r->failed;
+    double then = search_at(q, q->rungs - 1, best)->score;
+    return r->score < then || (r->score == then && trial < best);
+}
+
 /* ---- for a person ---- */
 void search_words(const search *q, int64_t trial, buf *to)
 {

@@ -82,31 +82,40 @@ static void checksum_text(const st_tensor *t, size_t count, char to[24])
         h += hash_bytes(hash_bytes(0, t[i].name, strlen(t[i].name)), t[i].data, t[i].bytes);
     snprintf(to, 24, "%016llx", (unsigned long long)h);
 }
-static void remove_old(const checkpoints *c)
+static void remove_old(const checkpoints *c, const char *written)
 {
     char **names;
     size_t n;
     if (folder_names(c->folder, "update-", ".safetensors", &names, &n, NULL)) return;
-    for (size_t i = 0; i + KEPT < n; i++) folder_remove(c->folder, names[i]);
+    size_t at = n; /* the one just written; what stands behind it is damaged: it was not gone on from */
+    while (at-- > 0 && strcmp(names[at], written) > 0) folder_remove(c->folder, names[at]);
+    for (size_t i = 0; at < n && i + KEPT < at + 1; i++) folder_remove(c->folder, names[i]);
     folder_names_free(names, n);
 }
-laco_status checkpoints_write(checkpoints *c, const checkpoint_kind *kind, const st_tensor *t, size_t count,
-                              laco_error *err)
+static laco_status save_as(const checkpoints *c, const char *name, const st_tensor *t, size_t count, laco_error *err)
 {
-    char name[64], other[64], sum[24];
+    char sum[24];
     checksum_text(t, count, sum);
     const char *const keys[] = { "format", "format_version", "checksum" }, *const values[] = { format_name,
                                                                                                format_version, sum };
-    snprintf(name, sizeof name, "update-%012lld.safetensors", (long long)kind->update);
     char *path = folder_path(c->folder, name);
     if (!path) return fail_memory(err, strlen(c->folder));
     laco_status st = st_save(path, t, count, keys, values, 3, err);
     mem_free(path);
+    return st;
+}
+laco_status checkpoints_write(checkpoints *c, const checkpoint_kind *kind, const st_tensor *t, size_t count,
+                              laco_error *err)
+{
+    char name[64], other[64];
+    snprintf(name, sizeof name, "update-%012lld.safetensors", (long long)kind->update);
+    snprintf(other, sizeof other, "epoch-%08lld.safetensors", (long long)kind->epoch);
+    const char *const more[] = { kind->epoch ? other : NULL, kind->best ? "best.safetensors" : NULL };
+    laco_status st = save_as(c, name, t, count, err);
     if (st) return st;
-    remove_old(c);
-    snprintf(other, sizeof other, "epoch-%05lld.safetensors", (long long)kind->epoch);
-    if (kind->epoch) st = folder_link(c->folder, name, other, err);
-    if (!st && kind->best) st = folder_link(c->folder, name, "best.safetensors", err);
+    remove_old(c, name);
+    for (int i = 0; !st && i < 2; i++) /* not every file system has second names: then it is written again */
+        if (more[i] && folder_link(c->folder, name, more[i], NULL)) st = save_as(c, more[i], t, count, err);
     return st;
 }
 

@@ -2,8 +2,9 @@
 
      run.json                          what runs: version, command, options, hash of the data
      update-000000001234.safetensors   the newest two; each holds all that a run needs to go on
-     epoch-00008.safetensors           after epochs 1, 2, 4, 8, …: kept
+     epoch-00000008.safetensors        after epochs 1, 2, 4, 8, …: kept
      best.safetensors                  after the best validation so far
+   (the last two unless another was written less than a second before)
      lock                              held by the run that writes here
 
    A file is written under another name, synced and renamed, so that after a crash at any moment the newest name holds a

@@ -264,8 +264,9 @@ static void drift(train_drift *d, double x)
 /* Whether the gradient is to be followed; if not, it is counted and dropped. */
 static int judge_gradient(trainer *t, const window_result *w)
 {
-    double loss = w->loss / (double)max64(1, w->tokens), size = log(w->norm + 1e-300);
-    if (!isfinite(w->norm) || !isfinite(w->loss)) return t->c.not_finite++, t->c.fresh = !isfinite(w->loss), NOT_FINITE;
+    double sum = t->c.waiting_loss, loss = sum / (double)max64(1, t->c.waiting_tokens), size = log(w->norm + 1e-300);
+    t->c.waiting_loss = 0, t->c.waiting_tokens = 0;
+    if (!isfinite(w->norm) || !isfinite(sum)) return t->c.not_finite++, t->c.fresh = !isfinite(sum), NOT_FINITE;
     if (t->s.outlier <= 0) return UPDATED;
     if (far_above(&t->c.loss, loss, t->s.outlier) || far_above(&t->c.norm, size, t->s.outlier))
         return t->c.outliers++, OUTLIER;
@@ -352,6 +353,7 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
     *out = (window_result){ .loss = net_learn(n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
     walk_ahead(t, &p, inputs_of(t));
     see_own(t);
+    t->c.waiting_loss += out->loss, t->c.waiting_tokens += out->tokens;
     t->c.windows++, t->c.pending += t->counted > 0; /* without an answer there is nothing to follow */
     return !t->counted || t->c.pending < t->s.accumulate ? LACO_OK : update_weights(t, at, out, err);
 }
@@ -383,6 +385,8 @@ int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS])
     parts[count++] = (train_part){ "weights", n->w, n->params };
     if (moments_of(n, &t->s)) parts[count++] = (train_part){ "moments", t->moments, moments_of(n, &t->s) };
     if (t->average) parts[count++] = (train_part){ "average", t->average, n->params };
+    if (t->c.pending) parts[count++] = (train_part){ "gradient", n->g, n->params };
+    if (t->c.pending && t->seen) parts[count++] = (train_part){ "seen", t->seen, n->params };
     if (!t->at || !trainer_more(t)) return count;
     for (int i = 0; i < n->d.layers; i++) {
         int64_t reals = n->state_row[i] / n->k->real_size * t->b.B;
@@ -393,7 +397,7 @@ int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS])
 void trainer_restart(trainer *t, double factor)
 {
     if (t->moments) memset(t->moments, 0, (size_t)(moments_of(t->n, &t->s) * t->n->k->real_size));
-    t->c.rate_factor *= factor, t->c.pending = 0, t->c.fresh = true;
+    t->c.rate_factor *= factor, t->c.pending = 0, t->c.fresh = true, t->c.averaged = 0;
 }
 void trainer_count(trainer *t, const train_counts *c) { t->c = *c; }
 void trainer_seek(trainer *t, int64_t step) { t->at = step; }

@@ -47,7 +47,7 @@ typedef struct train_settings {
     double smoothing;        /* of labels */
     bool skip_nan;           /* an update that is not finite is left out; else it is an error */
     double outlier;          /* an update is left out whose loss or norm is so many deviations above the mean; 0: off */
-    size_t memory; /* most bytes for weights, gradients, optimizer and a window; 0: no bound */
+    size_t memory;           /* most bytes for weights, gradients, optimizer and a window; 0: no bound */
     uint64_t seed;
     bool per_sequence; /* the loss of a window is summed over time and averaged over rows, not over tokens */
 } train_settings;
@@ -60,11 +60,13 @@ typedef struct train_drift {
 /* What training has counted so far: a part of every checkpoint. */
 typedef struct train_counts {
     int64_t windows, pending;     /* walked; of them since the last update */
+    int64_t waiting_tokens;       /* steps of the windows that wait */
     int64_t updates, clipped;     /* of the weights; of them with a gradient that was cut to --clip */
     int64_t not_finite, outliers; /* updates that were left out */
     int64_t fresh;                /* the next window does not begin where the last one ended: that is not finite */
     int64_t averaging, averaged;  /* whether the average goes on; weights in it */
     double rate_factor;           /* of the learning rate, beside its schedule */
+    double waiting_loss;          /* of the windows that wait */
     train_drift loss, norm;       /* of the mean loss and of the logarithm of the norm */
 } train_counts;
 
@@ -109,8 +111,9 @@ typedef struct train_part {
     void *data;
     int64_t n; /* numbers of the real type of the network */
 } train_part;
-enum { TRAIN_PARTS = 4 + MAX_LAYERS };
-/* The weights, the state of the optimizer and, inside a batch, the states of its rows before the next window. */
+enum { TRAIN_PARTS = 6 + MAX_LAYERS };
+/* The weights, the state of the optimizer, the gradient of windows that wait for their update and, inside a batch, the
+ * states of its rows before the next window. */
 int trainer_parts(trainer *t, train_part parts[TRAIN_PARTS]);
 /* After weights were put in place by hand: the optimizer begins anew, at `factor` of the learning rate. */
 void trainer_restart(trainer *t, double factor);
