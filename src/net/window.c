@@ -21,7 +21,7 @@ static int64_t output_stride(const net *n)
     int64_t line = 64 / n->k->real_size;
     return ceil_div(n->outputs, line) * line;
 }
-size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows)
+static size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows)
 {
     if (kind == LOSS_SOFTMAX) return 0;
     return (size_t)((rows + 1) * output_stride(n)) * (size_t)n->k->real_size + (size_t)rows * sizeof(double);

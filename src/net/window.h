@@ -49,7 +49,6 @@ laco_status net_reserve_window(net *n, const window_plan *p, laco_error *err); /
 void net_window_free(net *n);
 
 laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve alone */
-size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows);
 /* The weights are loaded as the loss needs them, memory is reserved. Returns the sum of the loss over the rows that
    count; with p->train the gradients are added to n->g. */
 laco_status net_load_loss(net *n, loss_kind kind, bool train, laco_error *err);

@@ -89,7 +89,8 @@ static void collect(const answers *a, drawn *q, const ragged *r, int64_t at)
             memcpy(q->out + (q->sorted[b].start + at + t) * outputs, y + (r->off[t] + b) * ld,
                    (size_t)outputs * sizeof *y);
 }
-void answers_judge(answers *a, drawn *q, const synth *s, synth_score *to)
+/* Runs the sequences drawn last, at most `batch`, and judges them. */
+static void answers_judge(answers *a, drawn *q, const synth *s, synth_score *to)
 {
     net_reset(a->n);
     for (int64_t at = 0; at < q->sorted[0].length; at += a->steps) {

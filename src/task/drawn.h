@@ -27,8 +27,6 @@ typedef struct answers {
 } answers;
 laco_status answers_new(answers *a, net *n, int64_t batch, int64_t steps, laco_error *err);
 void answers_free(answers *a);
-/* Runs the sequences drawn last, at most `batch`, and judges them. */
-void answers_judge(answers *a, drawn *q, const synth *s, synth_score *to);
 /* All sequences of a set, in batches; ends early when *stop. */
 laco_status answers_measure(answers *a, drawn *q, const synth *s, synth_set set, const volatile int *stop,
                             synth_score *to, laco_error *err);

@@ -66,9 +66,8 @@ laco_status search_run(task_job *j, search_command *command, laco_error *err);
 laco_status search_read(search *q, laco_error *err);
 laco_status search_append(const search *q, int rung, int64_t trial, const search_result *r, const buf *figures,
                           const char *failure, laco_error *err);
-/* The values of a trial: "lr 0.01, hidden 64", of the rows that vary, or of all as options of a command line. */
+/* The values of a trial, of the rows that vary: "lr 0.01, hidden 64". */
 void search_words(const search *q, int64_t trial, buf *to);
-void search_command_line(const search *q, int64_t trial, buf *to);
 void search_tell_new(search *q); /* a line for each result that was not told yet */
 void search_table(const search *q);
 void search_json(const search *q, buf *to);

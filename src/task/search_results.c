@@ -147,7 +147,7 @@ static void add_option(buf *to, const char *name, const char *value)
     buf_printf(to, " --%s ", name);
     add_quoted(to, value);
 }
-void search_command_line(const search *q, int64_t trial, buf *to)
+static void search_command_line(const search *q, int64_t trial, buf *to)
 {
     static const char *const passed[] = { "data", "valid", "test", "epochs", "repeat", "folds" };
     char number[32];

@@ -12,7 +12,6 @@ struct checkpoints {
     folder_lock *lock;
 };
 
-const char *checkpoints_folder(const checkpoints *c) { return c->folder; }
 void checkpoints_close(checkpoints *c)
 {
     if (!c) return;

@@ -22,7 +22,6 @@ laco_status checkpoints_read_run(json_doc **out, const char *folder, laco_error 
 /* To go on with the run in a folder. */
 laco_status checkpoints_open(checkpoints **out, const char *folder, laco_error *err);
 void checkpoints_close(checkpoints *c);
-const char *checkpoints_folder(const checkpoints *c);
 
 typedef struct checkpoint_kind {
     int64_t update, epoch; /* epoch: epochs done, when one has just ended and is to be kept; else 0 */

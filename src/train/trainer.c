@@ -370,7 +370,6 @@ const ragged *trainer_ragged(const trainer *t) { return &t->r; }
 int64_t trainer_position(const trainer *t) { return t->from; }
 int64_t trainer_next(const trainer *t) { return t->at; }
 const train_counts *trainer_counted(const trainer *t) { return &t->c; }
-net *trainer_net(const trainer *t) { return t->n; }
 
 /* ---- checkpoints ---- */
 static const char *const state_names[] = {

@@ -103,7 +103,6 @@ void trainer_measure_window(trainer *t, window_result *out, double *log_prob); /
 const ragged *trainer_ragged(const trainer *t);
 int64_t trainer_position(const trainer *t); /* first step of the window just done */
 const train_counts *trainer_counted(const trainer *t);
-net *trainer_net(const trainer *t);
 
 /* ---- what a checkpoint keeps of a trainer ---- numbers in memory of the trainer, to be read or set in place */
 typedef struct train_part {
