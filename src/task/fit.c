@@ -123,7 +123,7 @@ static void restore_best(fit *f) { memcpy(f->m->net->w, f->best, weight_bytes(f)
 /* ---- epochs ---- */
 double fit_elapsed(const fit *f) { return f->x.elapsed + clock_seconds() - f->began; }
 static bool out_of_time(const fit *f) { return f->limit > 0 && fit_elapsed(f) >= f->limit; }
-static bool ends(const fit *f) { return *f->j->stop || out_of_time(f); }
+static bool ends(const fit *f) { return *f->j->stop || f->nothing_left || out_of_time(f); }
 static double share_done(const fit *f)
 {
     double tokens = ((double)f->c.epoch + (double)f->c.done / (double)f->tokens) / (double)f->epochs;
@@ -345,6 +345,7 @@ laco_status fit_run(fit *f, laco_error *err)
     if (f->to && !f->from) fit_checkpoint(f, 0, false); /* a run that is killed soon goes on from its beginning */
     /* the part of an epoch that was trained before a stop is judged, even if nothing more is to be done */
     bool inside = f->from && f->c.done > 0;
+    f->nothing_left = is_over(f) || f->c.epoch >= f->epochs;
     for (; !st && whole && (inside || (!is_over(f) && f->c.epoch < f->epochs && !ends(f))); inside = false)
         st = one_epoch(f, &whole, err);
     if (st && f->unsaved) save_best(f, NULL); /* what failed later is the error to tell */

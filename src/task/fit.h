@@ -83,7 +83,7 @@ typedef struct fit {
     double every_seconds;
     int64_t every_updates, checked_update;
     safetensors *from; /* the checkpoint that is being resumed, until its batch goes on; NULL: none */
-    bool unsaved, checkpoint_failed;
+    bool unsaved, checkpoint_failed, nothing_left; /* to train: what was is judged once more */
 } fit;
 
 /* The settings of training that options say. The network is not known yet: ops are those of its kernels. */
