@@ -164,14 +164,14 @@ static void put_step(trainer *t, int64_t to, const text_row *row, int64_t i, int
     int64_t p = row->start + i;
     bool counts = i >= row->quiet && i >= first;
     if (b->ids)
-        t->ids[to] = symbol_at(b, p - 1);
+        t->ids[to] = symbol_at(b, p - !(b->classes || b->y));
     else
         put_input(t, to, p);
     if (t->y) {
         t->counted += put_answer(t, to, p, counts);
         return;
     }
-    t->target[to] = !counts ? -1 : b->ids ? symbol_at(b, p) : b->classes[p];
+    t->target[to] = !counts ? -1 : b->classes ? b->classes[p] : symbol_at(b, p);
     t->counted += t->target[to] >= 0;
 }
 /* Lays out the next window: inputs, right answers, active rows. */

@@ -15,13 +15,14 @@ typedef struct text_row {
 } text_row;
 typedef struct train_batch {
     /* a text: row b predicts ids[start .. start+length) each from the symbols before it; ids[start-1] must exist.
-       circular > 0: positions are taken modulo that, from ids[first] on */
+       circular > 0: positions are taken modulo that, from ids[first] on. With classes or y: it reads ids[start ..
+       start+length) themselves and is told at every step what to answer */
     const int32_t *ids;
     int64_t circular, first;
     /* or numbers: row b reads x[start .. start+length) and is told, at every step, the class or the numbers to answer
      */
     const float *x;         /* [positions][inputs] */
-    const int32_t *classes; /* [positions] with softmax; -1: the step does not count */
+    const int32_t *classes; /* [positions] with softmax; -1: the step does not count; NULL: the next symbol */
     const float *y;         /* [positions][outputs] with the other losses; NaN: does not count */
     const text_row *row;    /* [B] longest first */
     int64_t B;
