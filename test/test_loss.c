@@ -12,8 +12,8 @@ enum { SQUARED, BERNOULLI, CATEGORICAL, LOSSES };
 static const char *const name[] = { "squared", "bernoulli", "categorical" };
 static double run(int r, int loss, int threads, const output_rows *rows)
 {
-    const loss_ops *l = real[r]->loss;
-    return (loss == SQUARED ? l->squared : loss == BERNOULLI ? l->bernoulli : l->categorical)(pools[threads], rows);
+    static const loss_kind kinds[] = { LOSS_SQUARED, LOSS_BERNOULLI, LOSS_SOFTMAX };
+    return real[r]->loss->run(kinds[loss], pools[threads], rows);
 }
 static double uniform(uint64_t place, int64_t i) { return rng_uniform(7, RNG_TEST | place << 8, (uint64_t)i); }
 

@@ -63,10 +63,10 @@ static bool layer_row(int i, named *out)
         if (i-- == 0) return put(out, (*l)->name, (*l)->about);
     return word_row(i, false, out);
 }
-static bool loss_row(int i, named *out)
+static bool loss_kind_row(int i, named *out)
 {
-    return i == 0 &&
-           put(out, "cross-entropy", "softmax cross entropy: minus the log of the probability of the right symbol");
+    const loss_row *l = any_kernels()->loss->row(i);
+    return l && put(out, l->name, l->about);
 }
 static bool optimizer_row(int i, named *out)
 {
@@ -105,8 +105,7 @@ static bool command_row(int i, named *out)
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },
         { "diagnose", "Shows how far back a model's gradients reach, and its gates, as a page." },
-        { "compare-gradients",
-          "Trains one network by every way to a gradient, side by side." },
+        { "compare-gradients", "Trains one network by every way to a gradient, side by side." },
     };
     return (size_t)i < sizeof rows / sizeof *rows && put(out, rows[i][0], rows[i][1]);
 }
@@ -117,7 +116,7 @@ static const struct {
     { "cell", cell_row },
     { "variant", variant_row },
     { "layer", layer_row },
-    { "loss", loss_row },
+    { "loss", loss_kind_row },
     { "optimizer", optimizer_row },
     { "schedule", schedule_row },
     { "initializer", initializer_row },

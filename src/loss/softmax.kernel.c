@@ -185,4 +185,4 @@ static double N(softmax_run)(softmax *s, const softmax_rows *rows)
 }
 extern const loss_ops N(loss_ops);
 const loss_ops N(loss_ops) = { N(softmax_new),  N(softmax_bytes),  N(softmax_run),     N(softmax_free),
-                               N(squared_rows), N(bernoulli_rows), N(categorical_rows) };
+                               N(loss_row_of), N(run_loss) };

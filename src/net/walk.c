@@ -73,12 +73,13 @@ double walk_loss(net_walk *w, bool counts)
 {
     net *n = w->n;
     const net_loss *l = w->loss;
-    const loss_ops *ops = n->k->loss;
     int64_t first = w->p->b.off[w->first], size = n->k->real_size;
     output_rows rows = { .R = w->part.b.R,
                          .outputs = n->outputs,
                          .scale = l->scale,
                          .smoothing = l->smoothing,
+                         .unit = l->unit ? l->unit + first : NULL,
+                         .options = l->options,
                          .dy = w->dy,
                          .lddy = w->lddy,
                          .row_loss = w->row_loss };
@@ -88,10 +89,8 @@ double walk_loss(net_walk *w, bool counts)
     if (l->kind == LOSS_SOFTMAX)
         rows.class = l->classes + first;
     else
-        rows.target = l->y + first * n->outputs;
-    return (l->kind == LOSS_SOFTMAX   ? ops->categorical
-            : l->kind == LOSS_SQUARED ? ops->squared
-                                      : ops->bernoulli)(n->pool, &rows);
+        rows.target = l->y + first * net_targets(n, l->kind, l->options);
+    return n->k->loss->run(l->kind, n->pool, &rows);
 }
 void walk_back(net_walk *w, int i)
 {

@@ -40,6 +40,10 @@ laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *e
     n->cap_out = rows;
     return LACO_OK;
 }
+int64_t net_targets(const net *n, loss_kind kind, const loss_options *o)
+{
+    return n->outputs / loss_parts(n->k->loss->row(kind), o);
+}
 laco_status net_load_loss(net *n, loss_kind kind, bool train, laco_error *err)
 {
     return net_load(n, train, kind != LOSS_SOFTMAX, err);
@@ -246,16 +250,18 @@ static void segment_forward(walk *w, int64_t k, const state_set *from, const sta
 static double output_loss(walk *w, int64_t k)
 {
     net *n = w->n;
-    const loss_ops *ops = n->k->loss;
+    const int64_t row = row_of(w, k);
     output_rows rows = { .R = w->segment[k].b.R,
                          .outputs = n->outputs,
-                         .target = w->loss->y + row_of(w, k) * n->outputs,
+                         .target = w->loss->y + row * net_targets(n, w->loss->kind, w->loss->options),
+                         .unit = w->loss->unit ? w->loss->unit + row : NULL,
+                         .options = w->loss->options,
                          .scale = w->loss->scale,
                          .dy = w->segment[k].train ? n->d_out : NULL,
                          .lddy = n->ld_out,
                          .row_loss = n->row_loss };
     rows.y = net_output(n, n->d.layers, &rows.ldy);
-    return w->loss->kind == LOSS_SQUARED ? ops->squared(n->pool, &rows) : ops->bernoulli(n->pool, &rows);
+    return n->k->loss->run(w->loss->kind, n->pool, &rows);
 }
 /* After the segment went forward: its loss, and back. */
 static void segment_loss(walk *w, int64_t k)

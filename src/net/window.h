@@ -3,9 +3,9 @@
 
    A window of T steps is walked in K segments of S steps, S a function of the longest window and the batch alone. The
    states at the end of a segment begin the next one, and the gradients of these states go the other way. What forward
-   leaves behind for backward is the tape of a segment. With m tapes the last m segments still have theirs when the way back
-   begins; before the others go back, one by one, forward makes their tape again from the states kept in front of them
-   (checkpoints in time: Chen et al. 2016; Gruslys et al. 2016):
+   leaves behind for backward is the tape of a segment. With m tapes the last m segments still have theirs when the way
+   back begins; before the others go back, one by one, forward makes their tape again from the states kept in front of
+   them (checkpoints in time: Chen et al. 2016; Gruslys et al. 2016):
 
        memory   m tapes + K - m states                 m = K: all is kept     m = 1, S = sqrt(T): of order sqrt(T)
        time     (2 - m/K) forward + backward
@@ -19,18 +19,16 @@
 #define WINDOW_H
 #include "net/net.h"
 
-typedef enum loss_kind {
-    LOSS_SOFTMAX,  /* cross entropy; fused with the last layer, which must be dense and linear */
-    LOSS_SQUARED,  /* sum of (y - t)^2 over the outputs of a row */
-    LOSS_BERNOULLI /* cross entropy of a logistic function of each output, summed over the outputs of a row */
-} loss_kind;
+/* LOSS_SOFTMAX is fused with the last layer, which must be dense and linear; the others read its outputs. */
 typedef struct net_loss {
     loss_kind kind;
-    const int32_t *classes; /* [R] softmax: the right class; -1: the row does not count */
-    const float *y;         /* [R][outputs] the others: the right numbers; NaN: does not count */
-    double scale;           /* of the gradient: 1 / what the loss is divided by */
-    double smoothing;       /* of labels, softmax: the share of all classes in the gradient; 0: none */
-    double *log_prob;       /* [R] softmax: log p of the right class, or NULL */
+    const int32_t *classes;      /* [R] softmax: the right class; -1: the row does not count */
+    const float *y;              /* [R][targets] the others: the right numbers; NaN: does not count */
+    const float *unit;           /* [R] see output_rows; NULL: 1 */
+    const loss_options *options; /* NULL: those of zeros */
+    double scale;                /* of the gradient: 1 / what the loss is divided by */
+    double smoothing;            /* of labels, softmax: the share of all classes in the gradient; 0: none */
+    double *log_prob;            /* [R] softmax: log p of the right class, or NULL */
 } net_loss;
 
 /* What of a window is kept. */
@@ -48,6 +46,8 @@ laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t
 laco_status net_reserve_window(net *n, const window_plan *p, laco_error *err); /* for training and measuring */
 void net_window_free(net *n);
 
+/* Targets of a row of outputs. */
+int64_t net_targets(const net *n, loss_kind kind, const loss_options *o);
 laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve alone */
 /* The weights are loaded as the loss needs them, memory is reserved. Returns the sum of the loss over the rows that
    count; with p->train the gradients are added to n->g. */

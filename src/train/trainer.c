@@ -14,8 +14,8 @@ struct trainer {
     double *partial;
     int32_t *ids, *target; /* [steps * batch] of the window: symbols; classes */
     void *x;               /* [steps * batch][ldx] inputs that are numbers */
-    float *y;              /* [steps * batch][outputs] right answers that are numbers */
-    int64_t ldx;
+    float *y, *unit;       /* [steps * batch][targets] right answers that are numbers; [steps * batch] their units */
+    int64_t ldx, targets;
     int64_t *active, *off; /* [steps], [steps + 1] */
     ragged r;
     train_batch b;
@@ -34,7 +34,7 @@ static size_t window_bytes(const net *n, const train_settings *s, int64_t rows)
     if (n->symbols) bytes += (size_t)rows * sizeof(int32_t);
     if (!n->symbols) bytes += (size_t)(rows * input_stride(n) + 64) * (size_t)n->k->real_size;
     if (s->loss == LOSS_SOFTMAX) return bytes + (size_t)rows * sizeof(int32_t);
-    return bytes + (size_t)(rows * n->outputs) * sizeof(float);
+    return bytes + (size_t)(rows * (net_targets(n, s->loss, &s->loss_options) + 1)) * sizeof(float);
 }
 /* Whether windows see other weights than those that are trained. */
 static bool changes_weights(const net *n, const train_settings *s)
@@ -71,7 +71,8 @@ void trainer_free(trainer *t)
 {
     if (!t) return;
     trainer_show_average(t, false);
-    void *all[] = { t->moments, t->average, t->seen, t->partial, t->ids, t->target, t->x, t->y, t->active, t->off };
+    void *all[] = { t->moments, t->average, t->seen, t->partial, t->ids, t->target,
+                    t->x,       t->y,       t->unit, t->active,  t->off };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     mem_free(t);
 }
@@ -79,6 +80,12 @@ void trainer_free(trainer *t)
 static laco_status check_network(const net *n, const train_settings *s, laco_error *err)
 {
     const layer_spec *last = &n->d.layer[n->d.layers - 1];
+    const loss_row *loss = n->k->loss->row((int)s->loss);
+    const int64_t parts = loss_parts(loss, &s->loss_options);
+    if (n->outputs % parts)
+        return fail(err, LACO_EINVAL, -1,
+                    "the %s loss reads %lld outputs for each target: %lld outputs do not divide so", loss->name,
+                    (long long)parts, (long long)n->outputs);
     if (s->loss != LOSS_SOFTMAX || (!strcmp(last->kind, "dense") && !last->act && n->d.layers > 1)) return LACO_OK;
     return fail(err, LACO_EINVAL, -1,
                 "a network that chooses among symbols or classes must end in a linear dense "
@@ -89,7 +96,7 @@ static laco_status take_memory(trainer *t, laco_error *err)
     net *n = t->n;
     const train_settings *s = &t->s;
     int64_t rows = s->steps * s->batch;
-    t->ldx = n->symbols ? 1 : input_stride(n);
+    t->ldx = n->symbols ? 1 : input_stride(n), t->targets = net_targets(n, s->loss, &s->loss_options);
     bool ok = (t->moments = mem_new((size_t)moments_of(n, s), (size_t)n->k->real_size)) != NULL;
     if (s->average > 0) ok &= (t->average = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
     if (changes_weights(n, s)) ok &= (t->seen = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
@@ -103,7 +110,8 @@ static laco_status take_memory(trainer *t, laco_error *err)
     if (s->loss == LOSS_SOFTMAX)
         ok &= (t->target = mem_new((size_t)rows, sizeof *t->target)) != NULL;
     else
-        ok &= (t->y = mem_new((size_t)(rows * n->outputs), sizeof *t->y)) != NULL;
+        ok &= (t->y = mem_new((size_t)(rows * t->targets), sizeof *t->y)) != NULL &&
+              (t->unit = mem_new((size_t)rows, sizeof *t->unit)) != NULL;
     return ok ? LACO_OK
               : fail_memory(err, window_bytes(n, s, rows) + (size_t)moments_of(n, s) * (size_t)n->k->real_size);
 }
@@ -149,10 +157,11 @@ static void put_input(trainer *t, int64_t to, int64_t position)
 /* The right numbers of a step; true when one of them counts. */
 static bool put_answer(trainer *t, int64_t to, int64_t position, bool counts)
 {
-    float *y = t->y + to * t->n->outputs;
+    float *y = t->y + to * t->targets;
     bool any = false;
-    for (int64_t i = 0; i < t->n->outputs; i++) {
-        y[i] = counts ? t->b.y[position * t->n->outputs + i] : NAN;
+    t->unit[to] = t->b.unit ? t->b.unit[position] : 1;
+    for (int64_t i = 0; i < t->targets; i++) {
+        y[i] = counts ? t->b.y[position * t->targets + i] : NAN;
         any |= !isnan(y[i]);
     }
     return any;
@@ -278,6 +287,8 @@ static net_loss loss_of(const trainer *t)
     return (net_loss){ .kind = t->s.loss,
                        .classes = t->target,
                        .y = t->y,
+                       .unit = t->unit,
+                       .options = &t->s.loss_options,
                        .smoothing = t->s.smoothing,
                        .scale = 1.0 / (double)(t->s.per_sequence ? t->b.B : max64(1, t->counted)) };
 }
@@ -362,7 +373,8 @@ laco_status trainer_load(trainer *t, laco_error *err) { return net_load_loss(t->
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob)
 {
     pass p = next_window(t, false);
-    net_loss loss = { .kind = t->s.loss, .classes = t->target, .y = t->y, .log_prob = log_prob };
+    net_loss loss = loss_of(t);
+    loss.scale = 0, loss.smoothing = 0, loss.log_prob = log_prob;
     *out = (window_result){ .loss = net_learn(t->n, &p, inputs_of(t), t->ldx, &loss), .tokens = t->counted };
 }
 

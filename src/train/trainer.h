@@ -23,7 +23,8 @@ typedef struct train_batch {
      */
     const float *x;         /* [positions][inputs] */
     const int32_t *classes; /* [positions] with softmax; -1: the step does not count; NULL: the next symbol */
-    const float *y;         /* [positions][outputs] with the other losses; NaN: does not count */
+    const float *y;         /* [positions][targets] with the other losses; NaN: does not count */
+    const float *unit;      /* [positions] of targets that are counts: what their mean is counted in; NULL: 1 */
     const text_row *row;    /* [B] longest first */
     int64_t B;
     /* says what stands at a position, for messages: "line 7 of book.txt"; NULL: its number is told */
@@ -37,6 +38,7 @@ typedef struct train_settings {
                              the steps that no window before has judged count (BPTT(h; h') of Williams & Peng 1990) */
     int64_t accumulate;   /* windows of an update; 0: one */
     loss_kind loss;
+    loss_options loss_options;
     int optimizer;
     optim_step optim; /* lr, gradient_scale and update are set by the trainer */
     schedule schedule;
