@@ -5,7 +5,7 @@
    huber        e = y - t; |e| <= delta: e^2 / 2         dy = scale max(-delta, min(delta, e))      (Huber 1964)
                 otherwise delta (|e| - delta / 2)
    bernoulli    -t log s(y) - (1-t) log(1 - s(y))        dy = scale (s(y) - t)        s: the sigmoid
-                as softplus(y) - y t
+                as max(y, 0) - y t + log(1 + e^-|y|), which never overflows and loses nothing of small losses
    categorical  -log softmax(y)[class]                   dy = scale (softmax(y) - (1-e) onehot - e/outputs)
                 e: label smoothing, of the gradient alone
 
@@ -31,7 +31,7 @@ INLINE vec bernoulli_loss(vec t, const vec *y, real of, vec *d)
 {
     (void)of;
     *d = vsigmoid(*y) - t;
-    return vsoftplus(*y) - *y * t;
+    return vmax(splat(0), *y) - *y * t + log_1_plus(vexp(-vmax(-*y, *y)));
 }
 INLINE vec huber_loss(vec t, const vec *y, real delta, vec *d)
 {
