@@ -148,6 +148,9 @@ static int run_to_end(run *r, const args_general *general, bool live)
     return EXIT_DONE;
 }
 
+/* Whoever reads the output waits for it: every block goes out as it is made. */
+static bool is_live(const char *command) { return !strcmp(command, "stream") || !strcmp(command, "predict"); }
+
 int run_command(const char *command, int argc, char **argv)
 {
     laco_error err;
@@ -158,7 +161,7 @@ int run_command(const char *command, int argc, char **argv)
     int code = EXIT_CALL;
     switch (args_apply(r.job, command, argc, argv, &general)) {
     case ARGS_OK:
-        code = run_to_end(&r, &general, strcmp(command, "stream") == 0); /* every block as it is made */
+        code = run_to_end(&r, &general, is_live(command));
         break;
     case ARGS_HELP:
         code = help_command(command);

@@ -617,7 +617,7 @@ static const struct {
     { "sample", "model-file=pairs.txt", LACO_EFORMAT, "pairs.txt" },
     { "eval", "model-file=char.st", LACO_EINVAL, "--data is missing" },
     { "eval", "model-file=char.st data=empty.txt", LACO_EFORMAT, "empty.txt" },
-    { "eval", "model-file=plain.st data=pairs.txt", LACO_EINVAL, "plain.st is not a language model" },
+    { "eval", "model-file=plain.st data=pairs.txt", LACO_EINVAL, "plain.st does not say which task it was trained for; laco eval takes" },
     { "score", "model-file=char.st data=latin.txt", LACO_EFORMAT, "latin.txt" },
     { "info", "model-file=empty.txt", LACO_EFORMAT, "empty.txt" },
 };

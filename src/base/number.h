@@ -7,4 +7,6 @@ enum { NUMBER_TEXT = 32 };
 bool number_parse(const char *s, double *x);
 /* The shortest of 15, 16 or 17 digits that reads back to the same double; returns text. x is finite. */
 const char *number_print(char text[NUMBER_TEXT], double x);
+/* The shortest of 6 to 9 digits that reads back to the same float. */
+const char *number_print_float(char text[NUMBER_TEXT], float x);
 #endif

@@ -155,25 +155,19 @@ laco_status lm_measure(trainer *t, const lm_text *text, const train_settings *s,
 
 void lm_close(lm *l)
 {
-    laco_model_free(l->m), vocab_free(l->v);
+    vocab_free(l->v);
     *l = (lm){ 0 };
 }
-laco_status lm_load(lm *out, const task_job *j, laco_error *err)
+laco_status lm_open(lm *out, laco_model *m, const task_job *j, laco_error *err)
 {
-    const char *path = options_text(j->o, "model-file");
-    *out = (lm){ 0 };
-    if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by `laco train lm`");
-    laco_status st = model_load(&out->m, path, (int)options_int(j->o, "threads"), err);
-    if (st) return st;
-    const char *task = model_get(out->m, "task"), *voc = model_get(out->m, "vocabulary"),
-               *mode = model_get(out->m, "mode");
-    if (!task || strcmp(task, "lm") || !voc)
-        st = fail(err, LACO_EINVAL, -1, "%s is not a language model; `laco info` says what it is", path);
-    if (!st) st = vocab_from_json(&out->v, voc, strlen(voc), err);
-    if (!st && vocab_size(out->v) != out->m->net->outputs)
+    const char *path = options_text(j->o, "model-file"), *words = model_get(m, "vocabulary"),
+               *mode = model_get(m, "mode");
+    *out = (lm){ .m = m, .lines = mode && !strcmp(mode, "line") };
+    if (!words) return fail(err, LACO_EFORMAT, -1, "%s is a language model without a vocabulary", path);
+    laco_status st = vocab_from_json(&out->v, words, strlen(words), err);
+    if (!st && vocab_size(out->v) != m->net->outputs)
         st = fail(err, LACO_EFORMAT, -1, "%s: its vocabulary has %d symbols, its network %lld outputs", path,
-                  vocab_size(out->v), (long long)out->m->net->outputs);
-    out->lines = mode && !strcmp(mode, "line");
+                  vocab_size(out->v), (long long)m->net->outputs);
     if (st) lm_close(out);
     return st;
 }

@@ -51,6 +51,6 @@ typedef struct lm {
     vocab *v;
     bool lines; /* trained line by line */
 } lm;
-laco_status lm_load(lm *out, const task_job *j, laco_error *err);
+laco_status lm_open(lm *out, laco_model *m, const task_job *j, laco_error *err); /* the model stays the caller's */
 void lm_close(lm *l);
 #endif

@@ -1,5 +1,6 @@
 /* laco eval: the loss of a text. laco score: the log-probability of each line of a text, to compare them. */
 #include "task/lm.h"
+#include "task/use.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -12,12 +13,12 @@ typedef struct measured {
 } measured;
 
 static void measured_free(measured *m) { trainer_free(m->t), lm_text_free(&m->text), lm_close(&m->l); }
-static laco_status open_both(measured *m, task_job *j, int64_t batch, int64_t steps, laco_error *err)
+static laco_status open_both(measured *m, task_job *j, laco_model *model, int64_t batch, int64_t steps, laco_error *err)
 {
     char *bytes = NULL;
     size_t n = 0;
     const char *name = NULL;
-    laco_status st = lm_load(&m->l, j, err);
+    laco_status st = lm_open(&m->l, model, j, err);
     if (!st) st = task_read(j, TEXT_DATA, &bytes, &n, &name, err);
     if (!st && !bytes) st = fail(err, LACO_EINVAL, -1, "--data is missing: the text to judge");
     if (!st) st = lm_encode(&m->text, m->l.v, bytes, n, name, true, &m->skipped, err);
@@ -27,11 +28,11 @@ static laco_status open_both(measured *m, task_job *j, int64_t batch, int64_t st
     return st ? st : trainer_new(&m->t, m->l.m->net, &m->s, err);
 }
 
-laco_status lm_eval(task_job *j, laco_error *err)
+laco_status lm_eval(task_job *j, laco_model *model, laco_error *err)
 {
     measured m = { 0 };
     lm_loss loss;
-    laco_status st = open_both(&m, j, options_int(j->o, "batch"), options_int(j->o, "steps"), err);
+    laco_status st = open_both(&m, j, model, options_int(j->o, "batch"), options_int(j->o, "steps"), err);
     if (!st) st = lm_measure(m.t, &m.text, &m.s, m.l.lines, vocab_eos(m.l.v), j, &loss, err);
     if (!st && *j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before the whole text was read");
     if (!st) {
@@ -80,14 +81,14 @@ static void print_score(task_job *j, const measured *m, const text_row *row, dou
     buf_text(line, "\n");
     task_out_buf(j, line);
 }
-laco_status lm_score(task_job *j, laco_error *err)
+laco_status lm_score(task_job *j, laco_model *model, laco_error *err)
 {
     measured m = { 0 };
     text_row *lines = NULL, rows[SCORE_ROWS];
     int64_t n = 0;
     buf line = { 0 };
     json_out o = { .to = j->result };
-    laco_status st = open_both(&m, j, SCORE_ROWS, 64, err);
+    laco_status st = open_both(&m, j, model, SCORE_ROWS, 64, err);
     if (!st) st = lm_lines(&m.text, vocab_eos(m.l.v), &lines, &n, err);
     if (!st) st = net_load(m.l.m->net, false, false, err);
     json_begin(&o, '{'), json_key(&o, "lines"), json_begin(&o, '[');

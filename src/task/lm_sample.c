@@ -3,6 +3,7 @@
    beam search. Draw i of sample c is a function of (seed, c, i). */
 #include "base/rng.h"
 #include "task/lm.h"
+#include "task/use.h"
 #include <math.h>
 
 typedef struct choice {
@@ -195,10 +196,10 @@ static laco_status write_beam(sampler *s, laco_error *err)
     return st;
 }
 
-static laco_status prepare(sampler *s, laco_error *err)
+static laco_status prepare(sampler *s, laco_model *m, laco_error *err)
 {
     const options *o = s->j->o;
-    laco_status st = lm_load(&s->l, s->j, err);
+    laco_status st = lm_open(&s->l, m, s->j, err);
     if (st) return st;
     s->V = vocab_size(s->l.v), s->length = options_int(o, "length"), s->count = options_int(o, "count"),
     s->seed = (uint64_t)options_int(o, "seed");
@@ -215,10 +216,10 @@ static laco_status prepare(sampler *s, laco_error *err)
     st = net_load(s->l.m->net, false, true, err);
     return st ? st : read_prime(s, err);
 }
-laco_status lm_sample(task_job *j, laco_error *err)
+laco_status lm_sample(task_job *j, laco_model *m, laco_error *err)
 {
     sampler s = { .j = j };
-    laco_status st = prepare(&s, err);
+    laco_status st = prepare(&s, m, err);
     for (int64_t c = 0; !st && c < s.count && !*j->stop; c++) {
         const char *prime = options_text(j->o, "prime");
         bool line_start = s.line_start;

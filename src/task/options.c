@@ -18,11 +18,11 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define ANY_JOB "train resume search diagnose sample eval score stream info selftest bench " COMPARE
+#define ANY_JOB "train resume search diagnose predict explain sample eval score stream info selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
-    { "model-file", "sample eval score stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+    { "model-file", "predict explain sample eval score stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
     { "folder", "resume", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
@@ -43,8 +43,25 @@ static const laco_option option_rows[] = {
     { "data", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Piano rolls, a JSON file, plain or .gz: {\"train\": ..., \"valid\": ..., \"test\": ...}, each a list of sequences of "
       "steps of MIDI notes." },
+    { "data", "predict", DATA, 'p', "-", 0, 0, NULL, NULL,
+      "What to answer, in the format that the model was trained on, plain or .gz; - is standard input." },
+    { "data", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "What to explain, in the format that the model was trained on, plain or .gz; - is standard input." },
+    { "text", "explain", DATA, 's', NULL, 0, 0, NULL, NULL, "A text to explain, instead of --data." },
+    { "html", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Where the page goes, such as page.html, instead of coloured text: one file for any browser." },
+    { "color", "explain", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Colours the text also where standard output is no terminal." },
+    { "out", "predict", DATA, 'p', "-", 0, 0, NULL, NULL,
+      "Where the answers go, whole or not at all; - is standard output, row by row as they are made." },
+    { "probabilities", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Beside each answer the probability of every class." },
+    { "top-k", "predict", DATA, 'i', "0", 0, 2147483647, NULL, "answers",
+      "The so many likeliest answers with their probabilities. 0: the likeliest alone." },
+    { "every-step", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "An answer after every step of a sequence, from what was read until then." },
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "The text to judge, plain or .gz; - is standard input." },
+      "The text to judge, or the data to answer, plain or .gz; - is standard input." },
     { "data", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "What to look at: a text for a language model, piano rolls for a model of train compose; plain or .gz. Models of "
       "train synthetic make their own." },
@@ -349,10 +366,11 @@ static const laco_option option_rows[] = {
       "Threads of each way. 0: LACO_THREADS where it is set, otherwise the cores that may be used." },
     { "seed", "train sample " COMPARE, GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
-    { "threads", "train resume diagnose sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
+    { "threads", "train resume diagnose predict explain sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume search diagnose eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume search diagnose explain eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
+    { "json", "predict", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };
 

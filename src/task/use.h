@@ -1,5 +1,5 @@
-/* Using a model: what laco predict, eval and explain ask of the task that trained it. One row of use_tasks for every
-   task, found by the metadata "task" of the model. */
+/* Using a model: what laco predict, eval, explain, sample and score ask of the task that trained it. One row of
+   use_tasks for every task, found by the metadata "task" of the model. */
 #ifndef USE_H
 #define USE_H
 #include "format/model.h"
@@ -11,7 +11,10 @@ typedef struct use_task {
     use_fn *predict;  /* answers for new data, in their order, a part at a time; NULL: the task has no such thing */
     use_fn *eval;     /* metrics beside baselines on data with answers */
     use_fn *explain;  /* what each step contributed */
+    use_fn *sample;   /* draws something new */
+    use_fn *score;    /* how likely it is */
 } use_task;
 extern const use_task use_tasks[]; /* src/task/use.c; ends in a NULL name */
-task_fn predict_run, eval_run, explain_run; /* the commands: they load the model and find the row */
+/* The commands predict_run, eval_run and so on (src/task/task.h) load the model and find its row. */
+use_fn lm_eval, lm_sample, lm_score;
 #endif
