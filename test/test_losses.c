@@ -210,10 +210,71 @@ static void test_takes(void **state)
     assert_null(row_of(-1));
 }
 
+/* ---- what outputs say (heads) ---- against sums and integrals over the density itself */
+static head head_at(int kind, const float *y)
+{
+    head h;
+    head_read(&h, (loss_kind)kind, &options, y, 1, 0, 4);
+    return h;
+}
+static void check_integral(int kind, const float *y, double from, double to, double step)
+{
+    const head h = head_at(kind, y);
+    const double t = 3;
+    double mass = 0, mean = 0, crps = 0;
+    for (double x = from; x < to; x += step) {
+        double middle = step == 1 ? x : x + step / 2, p = exp(-head_surprise(&h, middle)) * step;
+        mass += p, mean += p * middle;
+        assert_true(fabs(head_cdf(&h, step == 1 ? x : x + step) - mass) < 2e-4);
+        double F = step == 1 ? mass : mass - p / 2, off = F - (middle >= t);
+        crps += off * off * step;
+    }
+    assert_true(fabs(mass - 1) < 1e-3 && fabs(mean - head_mean(&h)) < 5e-3 * fabs(mean) + 1e-3);
+    if (fabs(crps - head_crps(&h, t)) > 0.02 * crps) fail_msg("%d: crps %g, not %g", kind, head_crps(&h, t), crps);
+    for (double p = 0.001; p < 1; p += 0.0399) {
+        double q = head_quantile(&h, p);
+        if (step < 1) assert_true(fabs(head_cdf(&h, q) - p) < 1e-9);
+        if (step == 1) assert_true(head_cdf(&h, q) >= p && head_cdf(&h, q - 1) < p);
+    }
+}
+static void test_heads(void **state)
+{
+    (void)state;
+    check_integral(LOSS_GAUSSIAN, (float[]){ 2, 0.5f }, -20, 20, 0.005);
+    check_integral(LOSS_STUDENT_T, (float[]){ 2, 0.5f, 2 }, -600, 600, 0.005);
+    check_integral(LOSS_STUDENT_T, (float[]){ 2, 0.5f, 60 }, -20, 20, 0.005);
+    check_integral(LOSS_NEGATIVE_BINOMIAL, (float[]){ 1, -1 }, 0, 200, 1);
+    check_integral(LOSS_NEGATIVE_BINOMIAL, (float[]){ 1, 3 }, 0, 3000, 1);
+    check_integral(LOSS_NEGATIVE_BINOMIAL, (float[]){ 1, -40 }, 0, 200, 1);
+    /* 97.5 % of a normal distribution; of Student's t with 3 degrees of freedom */
+    head h = { .kind = LOSS_GAUSSIAN, .part = { 0, 1 } };
+    assert_true(fabs(head_quantile(&h, 0.975) - 1.959963984540054) < 1e-12);
+    h = (head){ .kind = LOSS_STUDENT_T, .part = { 0, 1, 3 } };
+    assert_true(fabs(head_quantile(&h, 0.975) - 3.182446305284263) < 1e-11);
+    head_scale_by(&h, 2, 1);
+    assert_true(fabs(head_quantile(&h, 0.025) + 5.364892610568526) < 1e-11);
+    h = head_at(LOSS_PINBALL, (float[]){ 1, 2, 5, 4, 9 }); /* levels that cross are put in order */
+    assert_true(head_mean(&h) == 4 && head_quantile(&h, 0.9) == 5 && head_quantile(&h, 0.001) == 1);
+    assert_true(fabs(head_quantile(&h, 0.3) - 3) < 1e-12 && fabs(head_cdf(&h, 3) - 0.3) < 1e-12);
+    assert_true(head_cdf(&h, 0.5) == 0 && head_cdf(&h, 10) == 1);
+    head_scale_by(&h, 2, 1);
+    assert_true(head_quantile(&h, 0.975) == 19 && head_mean(&h) == 9);
+    h = head_at(LOSS_ABSOLUTE, (float[]){ 7 });
+    assert_true(head_mean(&h) == 7 && head_quantile(&h, 0.1) == 7 && head_crps(&h, 9) == 2 &&
+                head_surprise(&h, 9) == 2);
+}
+static void test_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LOSS_KINDS; i++) assert_int_equal(loss_find(real[0]->loss, row_of(i)->name), i);
+    assert_int_equal(loss_find(real[0]->loss, "softmax"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_values),   cmocka_unit_test(test_gradients),
                                         cmocka_unit_test(test_threads),  cmocka_unit_test(test_by_hand),
-                                        cmocka_unit_test(test_extremes), cmocka_unit_test(test_takes) };
+                                        cmocka_unit_test(test_extremes), cmocka_unit_test(test_takes),
+                                        cmocka_unit_test(test_heads),    cmocka_unit_test(test_names) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -60,6 +60,13 @@ typedef struct loss_ops {
     const loss_row *(*row)(int kind);                                /* NULL past the last */
     double (*run)(loss_kind kind, pool *p, const output_rows *rows); /* sum of row_loss, in the order of the rows */
 } loss_ops;
+/* The kind of a name; -1: none. */
+static inline int loss_find(const loss_ops *ops, const char *name)
+{
+    for (int i = 0; ops->row(i); i++)
+        if (!strcmp(ops->row(i)->name, name)) return i;
+    return -1;
+}
 /* Outputs of each target. */
 static inline int64_t loss_parts(const loss_row *row, const loss_options *o)
 {
