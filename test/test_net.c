@@ -56,6 +56,10 @@ static const struct {
     { "window 3; dropout 0.2; dense 4 no-bias sigmoid", "window 3; dropout 0.2; dense 4 sigmoid no-bias", 0 },
     { "embed 4; gru 4; dense tied", "embed 4; gru 4; dense 7 tied", 7 },
     { "dense 3 linear", "dense 3", 0 },
+    { "pool last; pool mean;pool max ; pool attention; dense 2",
+      "pool last; pool mean; pool max; pool attention; dense 2", 0 },
+    { "pool attention 5 by-last; pool feature-attention 4; pool time-feature-attention by-last",
+      "pool attention 5 by-last; pool feature-attention 4; pool time-feature-attention by-last", 0 },
     { "lstm 5 x2 temporal-reg 1 activation-reg 2.0 zoneout 0.1 0.05 weight-drop 0.5 variational 0.25 clip 3 "
       "recurrent-dropout 0.2",
       "lstm 5 x2 clip 3 variational 0.25 recurrent-dropout 0.2 zoneout 0.1 0.05 weight-drop 0.5 activation-reg 2 "
@@ -126,6 +130,12 @@ static const struct {
     { "embed 4 dropuot 0.5; gru 5; dense", 7, 8, "did you mean \"dropout\"" },
     { "embed 4 dropout; gru 5; dense", 7, 15, "dropout needs a number" },
     { "embed 4 dropout 1; gru 5; dense", 7, 16, "dropout needs a number from 0 to 0.99" },
+    { "pool", 0, 4, "pool needs a word" },
+    { "pool men", 0, 5, "did you mean \"mean\"" },
+    { "pool mean 3", 0, 10, "pool does not know" },
+    { "pool attention 0", 0, 15, "attention needs a number from 1" },
+    { "pool feature-attention 3 by-last", 0, 25, "pool does not know" },
+    { "embed 4; dense 4; pool attention by-lst", 7, 33, "did you mean \"by-last\"" },
     { "window 0", 0, 7, "window needs a number" },
     { "window 5000", 0, -1, "from 1 to 4096 steps" },
     { "window 2 x", 0, 9, "window does not know" },
@@ -236,6 +246,16 @@ static const struct {
     { "embed 4; window 3; dense 6 tanh; dense", true },
     { "embed 5; gru 6; dropout 0.4; dense", true },
     { "embed 3; lstm 4 x2 peephole bidirectional; dense no-bias", true },
+    { "embed 4; gru 3 bidirectional; dropout 0.3; pool last; dense", true },
+    { "pool last", false },
+    { "pool mean", false },
+    { "pool max; dense 2", false },
+    { "pool attention 5", false },
+    { "pool attention by-last", false },
+    { "pool feature-attention 2", false },
+    { "dense 19 tanh; pool time-feature-attention", false },
+    { "lstm 3 bidirectional; pool time-feature-attention by-last; dense 2", false },
+    { "gru 9 bidirectional; pool last; elman 3 reverse; pool last", false },
     { "dense 5 sigmoid; window 2; dense 4", false },
     { "window 4", false },
     { "window 1; dropout 0.3", false },
@@ -358,9 +378,12 @@ static void test_carried_states(void **state)
     static const char *const texts[] = { "embed 5; lstm 5 x2 peephole; dense",
                                          "embed 5; window 4; gru 6 learned-state; dense", "embed 4; window 6; dense",
                                          "embed 3; lstm 7 norm project 3 gate-recurrence; dense",
-                                         "embed 3; jordan 5; elman 4; dense 4 tanh; dense" };
+                                         "embed 3; jordan 5; elman 4; dense 4 tanh; dense",
+                                         "embed 3; pool last; lstm 4; pool mean; dense",
+                                         "embed 5; pool max; pool attention 3; dense",
+                                         "embed 5; pool time-feature-attention; dense" };
     (void)state;
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int64_t steps = 1; steps < LONG; steps += steps == 1 ? 2 : 1) {
             double whole[LONG * ROWS] = { 0 }, parts[LONG * ROWS] = { 0 };
             if (LONG % steps) continue;
@@ -417,6 +440,8 @@ static void test_no_allocation(void **state)
     check_allocation("embed 5; window 2; lstm 6 x2 peephole; dropout 0.2; dense", true);
     check_allocation("embed 5; gru 5 learned-state; mgu 5; dense tied", true);
     check_allocation("embed 5; lstm 6 bidirectional norm project 3; dense 9 tanh; dense", false);
+    check_allocation("embed 5; gru 5; pool max; pool time-feature-attention 4; dense", true);
+    check_allocation("embed 5; gru 5 bidirectional; pool last; pool attention by-last; dense", false);
 }
 /* What net_bytes says is what net_reserve takes, give or take the slack of rows. */
 static void test_planned_bytes(void **state)

@@ -1,12 +1,12 @@
 /* dense N: y = f(W x + b), W [N][in], f linear, tanh, sigmoid or relu.
    dz = dy f'(y);  dW = dz^T x;  db = column sums of dz;  dx = dz W */
-#include "layer/layer_kernel.h"
+#include "layer/matrix.h"
 #include "math/activation.h"
 #include "math/narrow.h"
 
 struct layer {
     layer_head h;
-    vec *W, *WT;  /* packed: columns are outputs, columns are inputs */
+    matrix m;
     char *narrow; /* [panels of W][panel_bytes] for streaming, when the weights are not float */
     size_t panel_bytes;
     weights_kind kind;
@@ -43,8 +43,7 @@ static laco_status dense_describe(layer_spec *s, param_tensor *t, int *count, la
 }
 static void dense_free(layer *l)
 {
-    if (l)
-        mem_free(l->h.y), mem_free(l->W), mem_free(l->WT), mem_free(l->dz), mem_free(l->scratch), mem_free(l->narrow);
+    if (l) mem_free(l->h.y), matrix_free(&l->m), mem_free(l->dz), mem_free(l->scratch), mem_free(l->narrow);
     mem_free(l);
 }
 static laco_status dense_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
@@ -52,31 +51,19 @@ static laco_status dense_make(layer **out, const layer_spec *s, pool *p, laco_er
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
     l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
-    l->W = mem_new((size_t)(ceil_div(s->out, PANEL) * s->in * NV), sizeof(vec));
-    l->WT = mem_new((size_t)(ceil_div(s->in, PANEL) * s->out * NV), sizeof(vec));
     l->scratch = mem_new((size_t)pool_threads(p) * KC * PANEL, sizeof(real));
-    if (!l->W || !l->WT || !l->scratch) return dense_free(l), fail_memory(err, (size_t)(s->out * s->in) * sizeof(real));
+    if (!matrix_new(&l->m, s->out, s->in) || !l->scratch)
+        return dense_free(l), fail_memory(err, (size_t)(s->out * s->in) * sizeof(real));
     *out = l;
     return LACO_OK;
 }
 static void dense_pack_task(void *ctx, int64_t i, int thread)
 {
     layer *l = ctx;
-    int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(out, PANEL);
     (void)thread;
-    if (i >= panels) {
-        i -= panels;
-        copy_block(out, min64(PANEL, in - i * PANEL), l->h.w + i * PANEL, in, l->WT + i * out * NV);
-        return;
-    }
-    const real *M[NV];
-    int64_t lanes[NV];
-    for (int v = 0; v < NV; v++) {
-        int64_t o = i * PANEL + v * LANES;
-        M[v] = o < out ? l->h.w + o * in : NULL, lanes[v] = out - o;
-    }
-    pack_panel(M, lanes, in, in, (real *)(l->W + i * in * NV));
-    if (l->narrow) narrow_pack(l->kind, in, (real *)(l->W + i * in * NV), l->narrow + (size_t)i * l->panel_bytes);
+    matrix_pack(&l->m, l->h.w, i);
+    if (l->narrow && i < ceil_div(l->h.s.out, PANEL))
+        narrow_pack(l->kind, l->h.s.in, (real *)(l->m.W + i * l->h.s.in * NV), l->narrow + (size_t)i * l->panel_bytes);
 }
 static laco_status dense_weights(layer *l, weights_kind kind, laco_error *err)
 {
@@ -89,7 +76,7 @@ static laco_status dense_weights(layer *l, weights_kind kind, laco_error *err)
 static void dense_load(layer *l, const void *w, bool train)
 {
     l->h.w = w;
-    pool_run(l->h.pool, ceil_div(l->h.s.out, PANEL) + (train ? ceil_div(l->h.s.in, PANEL) : 0), dense_pack_task, l);
+    pool_run(l->h.pool, matrix_packs(&l->m, train), dense_pack_task, l);
 }
 static size_t dense_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
@@ -126,7 +113,7 @@ static void dense_finish(const layer *l, int64_t m, real *y, int64_t ldy, int64_
 static void dense_rows(const layer *l, int64_t m, const real *x, int64_t ldx, real *y, int64_t ldy, int64_t from,
                        int64_t to)
 {
-    gemm_groups(&(row_group){ m, x, y }, 1, l->h.s.out, l->h.s.in, ldx, l->W, ldy, false, from, to);
+    gemm_groups(&(row_group){ m, x, y }, 1, l->h.s.out, l->h.s.in, ldx, l->m.W, ldy, false, from, to);
     dense_finish(l, m, y, ldy, from * PANEL, min64(l->h.s.out, to * PANEL));
 }
 static void dense_forward_task(void *ctx, int64_t i, int thread)
@@ -154,15 +141,6 @@ static void dense_dz_task(void *ctx, int64_t i, int thread)
             l->dz[r * l->h.ldy + j] =
                 l->dz_in[r * l->lddz + j] * d_activate(l->h.s.act, splat(l->h.y[r * l->h.ldy + j]))[0];
 }
-static void dense_weight_panel(layer *l, int64_t j, vec *block)
-{
-    int64_t w = min64(PANEL, l->h.s.in - j);
-    for (int64_t k = 0; k < l->R; k += KC) {
-        int64_t n = min64(KC, l->R - k);
-        copy_block(n, w, l->x + k * l->ldx + j, l->ldx, block);
-        across_by_block(l->h.s.out, w, n, l->dz_in + k * l->lddz, l->lddz, block, l->dw + j, l->h.s.in);
-    }
-}
 /* Panels of the weight gradient, then blocks of rows of dx, then the bias. */
 static void dense_back_task(void *ctx, int64_t i, int thread)
 {
@@ -170,14 +148,14 @@ static void dense_back_task(void *ctx, int64_t i, int thread)
     int64_t in = l->h.s.in, out = l->h.s.out, panels = ceil_div(in, PANEL),
             blocks = l->dx ? ceil_div(l->R, ROWS_PER_TASK) : 0;
     if (i < panels)
-        dense_weight_panel(l, i * PANEL, (vec *)(l->scratch + thread * KC * PANEL));
+        matrix_gradient(&l->m, i, l->R, l->x, l->ldx, l->dz_in, l->lddz, l->dw,
+                        (vec *)(l->scratch + thread * KC * PANEL));
     else if ((i -= panels) < blocks) {
         int64_t r = i * ROWS_PER_TASK;
-        gemm_rows(min64(ROWS_PER_TASK, l->R - r), in, out, l->dz_in + r * l->lddz, l->lddz, l->WT, l->dx + r * l->lddx,
-                  l->lddx, false);
+        matrix_back(&l->m, min64(ROWS_PER_TASK, l->R - r), l->dz_in + r * l->lddz, l->lddz, l->dx + r * l->lddx,
+                    l->lddx, false);
     } else
-        for (int64_t r = 0; r < l->R; r++)
-            for (int64_t j = 0; j < out; j++) l->dw[out * in + j] += l->dz_in[r * l->lddz + j];
+        bias_gradient(l->R, out, l->dz_in, l->lddz, l->dw + out * in);
 }
 static void dense_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                            int64_t lddx)

@@ -17,8 +17,15 @@ typedef struct layer_spec {
     int64_t steps; /* window */
     double rate;   /* dropout, embed */
     bool variational; /* dropout: a mask for all steps of a sequence */
+    int pool;         /* pool: POOL_LAST, … */
+    int64_t size;     /* pool: width of the hidden layer of attention; 0: of the input */
+    bool by_last;     /* pool: the last output weighs the steps */
+    int64_t ahead;    /* pool: numbers of its input that were made forwards; the rest was made against time */
+    bool read_in_part; /* by a softmax loss, which needs no row whose class is -1 (pass.classes) */
     int index; /* place in the network: part of the counter of random numbers */
 } layer_spec;
+
+enum { POOL_LAST, POOL_MEAN, POOL_MAX, POOL_TIME, POOL_FEATURE, POOL_TIME_FEATURE, POOLS };
 
 typedef struct layer layer;
 /* One step of m streams. Every member of the team calls; none is behind the step when the last returns. */

@@ -6,6 +6,9 @@
 #include <stdio.h>
 
 static const char *const activation_names[ACT_COUNT] = { "linear", "tanh", "sigmoid", "relu" };
+static const char *const pool_names[POOLS + 1] = {
+    "last", "mean", "max", "attention", "feature-attention", "time-feature-attention", NULL
+};
 const char *activation_name(int act) { return activation_names[act]; }
 
 /* ---- reading ---- */
@@ -93,6 +96,13 @@ static const describe_word words[] = {
       NUMBER(activation_reg, 0, 1e6, false) },
     { "cell", "temporal-reg", "B: adds B times the mean square of what the output changes by in a step",
       NUMBER(temporal_reg, 0, 1e6, false) },
+    { "pool", "last", "the latest step; behind a bidirectional layer that and, against time, the first", NO_NUMBER },
+    { "pool", "mean", "the mean of each number", NO_NUMBER },
+    { "pool", "max", "the largest of each number", NO_NUMBER },
+    { "pool", "attention", "[N]: a mean with learned weights of the steps, from a hidden layer of N", NO_NUMBER },
+    { "pool", "feature-attention", "[N]: a mean with learned weights of the features of each step", NO_NUMBER },
+    { "pool", "time-feature-attention", "[N]: both side by side (Xie et al. 2019)", NO_NUMBER },
+    { "pool", "by-last", "of attention over time: the latest step weighs those before it (Xie et al. 2019)", NO_NUMBER },
     { .kind = NULL },
 };
 const describe_word *describe_words(void) { return words; }
@@ -248,6 +258,23 @@ static laco_status read_dropout(reader *r, layer_spec *s)
     s->variational = !strcmp(r->word, "variational");
     return st || !s->variational ? st : next_word(r);
 }
+static laco_status read_pool(reader *r, layer_spec *s)
+{
+    laco_status st = LACO_OK;
+    s->kind = "pool", s->pool = -1;
+    for (int i = 0; i < POOLS; i++)
+        if (!strcmp(r->word, pool_names[i])) s->pool = i;
+    if (s->pool < 0 && *r->word) return unknown_word(r, "pool", pool_names);
+    if (s->pool < 0)
+        return fail(r->err, LACO_EINVAL, where(r),
+                    "network description: pool needs a word, as in \"pool mean\" (byte %lld)", (long long)where(r));
+    if ((st = next_word(r))) return st;
+    bool time = s->pool == POOL_TIME || s->pool == POOL_TIME_FEATURE;
+    if (s->pool >= POOL_TIME && is_number(r->word)) st = take_size(r, pool_names[s->pool], &s->size);
+    if (st || !time || strcmp(r->word, "by-last")) return st;
+    s->by_last = true;
+    return next_word(r);
+}
 static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *tied)
 {
     const char *known[64];
@@ -265,6 +292,8 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         s->kind = "window", st = take_size(r, "window", &s->steps);
     else if (!strcmp(name.word, "dropout"))
         st = read_dropout(r, s);
+    else if (!strcmp(name.word, "pool"))
+        st = read_pool(r, s);
     else if (!strcmp(name.word, "dense"))
         st = read_dense(r, s, tied);
     else {
@@ -287,7 +316,7 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
 static const int64_t MAX_WIDTH = (int64_t)1 << 30; /* so that no product of sizes overflows */
 static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
 {
-    int64_t width = inputs, embed = 0;
+    int64_t width = inputs, embed = 0, ahead = inputs; /* ahead: of the width, what was made forwards */
     bool symbols = d->layers && !strcmp(d->layer[0].kind, "embed");
     if (outputs < 0 || outputs > MAX_WIDTH)
         return fail(err, LACO_EINVAL, -1, "network description: %lld outputs; up to %lld are possible",
@@ -301,6 +330,7 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
                         "network description: layer %d gets %lld numbers; from 1 to %lld are possible", i + 1,
                         (long long)width, (long long)MAX_WIDTH);
         s->in = width, s->index = i, s->symbols = symbols && i == 0;
+        s->ahead = strcmp(s->kind, "pool") ? 0 : ahead, s->read_in_part = i + 2 == d->layers;
         if (!strcmp(s->kind, "dense") && !s->out) {
             if (i + 1 < d->layers || !outputs)
                 return fail(err, LACO_EINVAL, -1,
@@ -311,6 +341,7 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
         if (st) return st;
         if (s->symbols) embed = s->out;
         width = s->out;
+        if (strcmp(s->kind, "dropout")) ahead = s->bidirectional ? width / 2 : s->cell.reverse ? 0 : width;
     }
     if (outputs && width != outputs)
         return fail(err, LACO_EINVAL, -1,
@@ -404,6 +435,10 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
         } else if (!strcmp(s->kind, "dropout")) {
             buf_text(out, "dropout"), print_real(out, s->rate);
             if (s->variational) buf_text(out, " variational");
+        } else if (!strcmp(s->kind, "pool")) {
+            buf_printf(out, "pool %s", pool_names[s->pool]);
+            if (s->size) buf_printf(out, " %lld", (long long)s->size);
+            if (s->by_last) buf_text(out, " by-last");
         } else {
             buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
             if (s->rate > 0) buf_text(out, " dropout"), print_real(out, s->rate);

@@ -6,6 +6,7 @@
    CELL H [xK] [words of the cell] [project N] [clip C] [variational P] [recurrent-dropout P] [zoneout PC [PH]]
           [weight-drop P] [activation-reg A] [temporal-reg B] [bidirectional] [reverse] [residual] [learned-state]
           [bias-none|bias-one|bias-two]
+   pool last|mean|max       pool attention|feature-attention|time-feature-attention [N] [by-last]
    A dense layer without N has as many outputs as the task needs; only the last may leave it out. */
 #ifndef DESCRIBE_H
 #define DESCRIBE_H

@@ -53,7 +53,8 @@ static uint64_t fingerprint(const net *n)
     for (int i = 0; i < n->d.layers; i++) {
         const layer_spec *s = &n->d.layer[i];
         const int64_t size[] = { s->in,         s->out,   s->symbols,  s->cell.hidden, s->cell.project,
-                                 s->cell.words, s->steps, s->residual, s->act,         s->learned_state };
+                                 s->cell.words, s->steps, s->residual, s->act,         s->learned_state,
+                                 s->pool,       s->size,  s->by_last,  s->ahead };
         h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
         if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
         h = hashed(h, s->cell.zoneout, sizeof s->cell.zoneout);

@@ -51,7 +51,7 @@ void walk_forward(net_walk *w, int64_t part)
 {
     net *n = w->n;
     const ragged *b = &w->p->b;
-    w->first = part * w->chunk, w->part = *w->p;
+    w->first = part * w->chunk, w->part = *w->p, w->part.classes = NULL; /* all rows are looked at */
     ragged *r = &w->part.b;
     *r = (ragged){ .T = min64(w->chunk, b->T - w->first), .B = b->active[w->first], .active = b->active + w->first };
     for (int64_t t = 0; t <= r->T; t++) w->off[t] = b->off[w->first + t] - b->off[w->first];

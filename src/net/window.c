@@ -233,6 +233,7 @@ static void cut(struct net_window *w, const pass *p, int64_t segments)
         pass *s = &w->segment[k];
         *s = *p;
         s->b = (ragged){ T, p->b.B, off[T], p->b.active + t, off };
+        s->classes = p->classes ? p->classes + row : NULL;
         s->first_row += row, s->first_step += t, s->steps = max64(p->steps, p->first_step + p->b.T);
         off += T + 1;
     }

@@ -202,7 +202,11 @@ static pass next_window(trainer *t, bool train)
     }
     t->r.R = t->off[t->r.T];
     t->at += t->from + t->r.T < b->row[0].length ? ahead : t->r.T;
-    return (pass){ .b = t->r, .train = train, .update = (uint64_t)t->c.windows, .seed = t->s.seed };
+    return (pass){ .b = t->r,
+                   .train = train,
+                   .update = (uint64_t)t->c.windows,
+                   .seed = t->s.seed,
+                   .classes = t->counted < t->r.R ? t->target : NULL };
 }
 /* Windows that overlap: the states where the next one begins, with the weights of this one. */
 static void walk_ahead(trainer *t, const pass *p, const void *x)
