@@ -26,7 +26,6 @@ struct layer {
     int64_t cap_batch, cap_du[PARTS];
     sweep s; /* in progress, of the part in hand */
     const part *q;
-    int i;
     real *dw;
 };
 
@@ -47,14 +46,8 @@ static int lay_out(const layer_spec *s, part q[PARTS])
             (part){ .is = methods[s->pool][i], .n = n, .column = i * n, .state = state, .size = s->size ? s->size : n };
         if (p->is == &time_method && s->by_last) p->is = &latest_method, p->size = n;
         if (p->is == &last_method) p->size = s->ahead;
-        if (p->is == &last_method && p->size < n)
-            p->width[0] = n - p->size, p->width[1] = 1, p->states = 2;
-        else if (p->is == &max_method)
-            p->width[0] = n, p->states = 1;
-        else if (p->is == &mean_method || p->is == &feature_method)
-            p->width[0] = n, p->width[1] = 1, p->states = 2;
-        else if (p->is == &time_method)
-            p->width[0] = n, p->width[1] = p->width[2] = 1, p->states = 3;
+        p->states = p->is == &last_method && p->size == n ? 0 : p->is->states;
+        for (int k = 0; k < p->states; k++) p->width[k] = k ? 1 : p->is == &last_method ? n - p->size : n;
         for (int k = 0; k < p->states; k++) state += p->width[k];
         p->w = at, at += p->is->hidden || p->is->latest ? p->size * n : 0;
         p->bias = at, at += p->is->hidden ? p->size : 0;

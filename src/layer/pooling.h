@@ -46,12 +46,14 @@ typedef struct sweep {
 typedef void row_fn(const sweep *s, int64_t t, int64_t b);
 typedef struct part_method {
     row_fn *forward, *back;
+    int states;          /* the first as wide as y, the others one number each */
     bool hidden, scores; /* has u = tanh(W x + b); e = V u */
     bool latest;         /* u = W x, and all steps before take part */
 } part_method;
 struct part {
     const part_method *is;
-    int64_t n, column, state, size; /* numbers of a step; where its columns and states begin; of u */
+    int64_t n, column, state,
+        size; /* numbers of a step; where its columns and states begin; of u, or of last: made ahead */
     int64_t states, width[PART_STATES];
     matrix W, V;
     int64_t w, bias, v; /* where its parameters lie */
@@ -274,10 +276,10 @@ static void feature_back(const sweep *s, int64_t t, int64_t b)
     scale_row(n, 1 - f, d);
 }
 
-static const part_method mean_method = { mean_forward, mean_back, false, false, false },
-                         max_method = { max_forward, max_back, false, false, false },
-                         last_method = { last_forward, last_back, false, false, false },
-                         time_method = { time_forward, time_back, true, false, false },
-                         latest_method = { latest_forward, latest_back, false, false, true },
-                         feature_method = { feature_forward, feature_back, true, true, false };
+static const part_method mean_method = { mean_forward, mean_back, 2, false, false, false },
+                         max_method = { max_forward, max_back, 1, false, false, false },
+                         last_method = { last_forward, last_back, 2, false, false, false },
+                         time_method = { time_forward, time_back, 3, true, false, false },
+                         latest_method = { latest_forward, latest_back, 0, false, false, true },
+                         feature_method = { feature_forward, feature_back, 2, true, true, false };
 #endif
