@@ -1,0 +1,59 @@
+/* Which reader reads what. */
+#include "data/readers.h"
+#include "base/file.h"
+#include "base/folder.h"
+#include "data/array.h"
+
+static const size_t read_limit = (size_t)1 << 36;
+
+static bool name_ends(const char *path, size_t n, const char *end)
+{
+    size_t e = strlen(end);
+    return n >= e && !strncmp(path + n - e, end, e);
+}
+bool series_known(const char *path)
+{
+    static const char *const ends[] = { ".ts", ".npy", "idx1-ubyte", "idx3-ubyte" };
+    size_t n = strlen(path);
+    if (name_ends(path, n, ".gz")) n -= 3;
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
+        if (name_ends(path, n, ends[k])) return true;
+    return false;
+}
+
+/* Images of MNIST have their labels beside them: train-images-idx3-ubyte, train-labels-idx1-ubyte. NULL: none there. */
+static char *labels_beside(const char *path)
+{
+    static const char images[] = "images-idx3", labels[] = "labels-idx1";
+    const char *slash = strrchr(path, '/'), *at = strstr(slash ? slash : path, images);
+    char *beside = at ? mem_text(path, strlen(path)) : NULL;
+    if (!beside) return NULL;
+    memcpy(beside + (at - path), labels, sizeof labels - 1);
+    if (slash) beside[slash - path] = 0;
+    bool there = slash ? folder_has(beside, beside + (slash - path) + 1) : folder_has(".", beside);
+    if (slash) beside[slash - path] = '/';
+    return there ? beside : (mem_free(beside), NULL);
+}
+static laco_status read_array(series_set *out, bytes_view data, const series_options *o, laco_error *err)
+{
+    char *beside = o && o->labels ? NULL : labels_beside(data.name), *bytes = NULL;
+    const char *path = o && o->labels ? o->labels : beside;
+    bytes_view labels = { .name = path };
+    laco_status st = path ? file_read(path, read_limit, &bytes, &labels.n, err) : LACO_OK;
+    labels.at = bytes;
+    if (!st) st = series_parse_array(out, data, path ? &labels : NULL, err);
+    mem_free(bytes), mem_free(beside);
+    return st;
+}
+laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err)
+{
+    bytes_view data = { .name = path };
+    char *bytes;
+    *out = (series_set){ 0 };
+    laco_status st = file_read(path, read_limit, &bytes, &data.n, err);
+    if (st) return st;
+    data.at = bytes;
+    st = array_is(data.at, data.n) ? read_array(out, data, o, err) : series_parse_ts(out, data.at, data.n, path, err);
+    mem_free(bytes);
+    return st;
+}

@@ -1,0 +1,26 @@
+/* Readers of sets of sequences. The form is seen from the first bytes, or from the name where they do not tell. */
+#ifndef READERS_H
+#define READERS_H
+#include "data/series.h"
+
+typedef struct series_options {
+    const char *labels; /* of .npy and idx: the file of the labels or targets; NULL: none, or found beside idx */
+} series_options;
+
+/* Any of the forms below; .gz of each. The name or the bytes say which. */
+laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err);
+/* Would series_read know the form? By the name alone: .ts, .npy, idx..-ubyte, each also with .gz. */
+bool series_known(const char *path);
+
+/* The same from memory. .ts of the UEA & UCR archives: lines of # and @ first, then after @data a case a line,
+   channel:channel:label, the values of a channel between commas, ? where one is missing. */
+laco_status series_parse_ts(series_set *out, const char *bytes, size_t n, const char *name, laco_error *err);
+/* Arrays of .npy (numpy) or idx (MNIST); labels may be NULL. An array [T] is one sequence of a feature, [T][F] one of F
+   features, [N][T][F] N sequences; with labels for the first dimension of [N][T], it is N sequences of one feature. Of
+   idx all dimensions but the first are steps: an image of 28 x 28 is a sequence of 784; bytes are scaled to 0 .. 1. */
+typedef struct bytes_view {
+    const char *at, *name;
+    size_t n;
+} bytes_view;
+laco_status series_parse_array(series_set *out, bytes_view data, const bytes_view *labels, laco_error *err);
+#endif
