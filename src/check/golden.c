@@ -2,6 +2,7 @@
    by differences (gradfd.*), of loss = sum(output * loss_weight.output) + the same of hn and cn.
    LSTM variants always store the four blocks i, f, g, o; blocks that the variant does not have get gradient 0. */
 #include "check/golden.h"
+#include "check/golden_crf.h"
 #include "check/stack.h"
 #include "format/safetensors.h"
 #include <math.h>
@@ -330,21 +331,27 @@ static laco_status compare_case(golden *g)
     return ok ? LACO_OK : LACO_ENUMERIC;
 }
 
+static laco_status run_stack(golden *g, pool *p)
+{
+    laco_status st = read_sizes(g);
+    if (!st) st = make_stack(g, p);
+    if (!st) st = read_case(g);
+    return st ? st : compare_case(g);
+}
 golden_result golden_run(const char *path, const kernels *k, pool *p, char *reason, size_t size)
 {
     laco_error err = { 0 };
     golden g = { .k = k, .err = &err };
     *reason = 0;
     laco_status st = st_load(&g.file, path, &err);
-    if (!st && !(g.kind = find_kind(g.file))) {
+    bool chain = !st && golden_is_crf(g.file);
+    if (chain) st = golden_crf(g.file, k, p, &err);
+    if (!st && !chain && !(g.kind = find_kind(g.file))) {
         snprintf(reason, size, "of no kind that this program has");
         st_free(g.file);
         return GOLDEN_SKIPPED;
     }
-    if (!st) st = read_sizes(&g);
-    if (!st) st = make_stack(&g, p);
-    if (!st) st = read_case(&g);
-    if (!st) st = compare_case(&g);
+    if (!st && !chain) st = run_stack(&g, p);
     if (st) snprintf(reason, size, "%s", err.msg);
     stack_free(&g.s);
     st_free(g.file);

@@ -2,6 +2,8 @@
    0 outputs of a target: one for each quantile level. */
 LOSS(SOFTMAX, categorical, "cross-entropy", LOSS_OF_CLASSES, 1,
      "softmax cross entropy: minus the log of the probability of the right symbol")
+LOSS(CRF, categorical, "crf", LOSS_OF_CLASSES, 1,
+     "minus the log of the probability of all classes of a sequence together: of networks that end in crf")
 LOSS(SQUARED, squared, "squared", LOSS_OF_NUMBERS, 1, "squared error; its best answer is the mean")
 LOSS(BERNOULLI, bernoulli, "bernoulli", LOSS_OF_SHARES, 1,
      "cross entropy of a logistic function of each output; targets from 0 to 1")

@@ -290,6 +290,8 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         st = read_embed(r, s);
     else if (!strcmp(name.word, "window"))
         s->kind = "window", st = take_size(r, "window", &s->steps);
+    else if (!strcmp(name.word, "crf"))
+        s->kind = "crf";
     else if (!strcmp(name.word, "dropout"))
         st = read_dropout(r, s);
     else if (!strcmp(name.word, "pool"))
@@ -329,10 +331,13 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
             return fail(err, LACO_EINVAL, -1,
                         "network description: layer %d gets %lld numbers; from 1 to %lld are possible", i + 1,
                         (long long)width, (long long)MAX_WIDTH);
+        if (!strcmp(s->kind, "crf") && i + 1 < d->layers)
+            return fail(err, LACO_EINVAL, -1, "network description: crf, layer %d, must be the last one", i + 1);
         s->in = width, s->index = i, s->symbols = symbols && i == 0;
         s->ahead = strcmp(s->kind, "pool") ? 0 : ahead, s->read_in_part = i + 2 == d->layers;
         if (!strcmp(s->kind, "dense") && !s->out) {
-            if (i + 1 < d->layers || !outputs)
+            bool before_chain = i + 2 == d->layers && !strcmp(d->layer[i + 1].kind, "crf");
+            if ((i + 1 < d->layers && !before_chain) || !outputs)
                 return fail(err, LACO_EINVAL, -1,
                             "network description: dense layer %d needs a size, as in \"dense 10\"", i + 1);
             s->out = outputs;
@@ -439,6 +444,8 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             buf_printf(out, "pool %s", pool_names[s->pool]);
             if (s->size) buf_printf(out, " %lld", (long long)s->size);
             if (s->by_last) buf_text(out, " by-last");
+        } else if (!strcmp(s->kind, "crf")) {
+            buf_text(out, "crf");
         } else {
             buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
             if (s->rate > 0) buf_text(out, " dropout"), print_real(out, s->rate);

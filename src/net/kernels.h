@@ -4,6 +4,7 @@
 #define KERNELS_H
 #include "cell/recur.h"
 #include "layer/layer.h"
+#include "loss/crf.h"
 #include "loss/loss.h"
 #include "optim/optim.h"
 #include "math/measure.h"
@@ -16,6 +17,7 @@ typedef struct kernels {
     const loss_ops *loss;
     const optim_ops *optim;
     const measure_ops *measure;
+    const crf_ops *crf;
 } kernels;
 enum { REAL_FLOAT, REAL_DOUBLE };
 /* LACO_EINVAL when LACO_ISA names none that is built; one above what the machine has falls to the best it has. */

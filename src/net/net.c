@@ -11,6 +11,7 @@ void net_free(net *n)
         mem_free(n->state[i][0]), mem_free(n->state[i][1]);
     }
     if (n->head) n->k->loss->softmax_free(n->head);
+    n->k->crf->free(n->chain), mem_free(n->chain_loss);
     mem_free(n->d_out), mem_free(n->row_loss);
     mem_free(n->tensor), mem_free(n->w), mem_free(n->g), mem_free(n->tied), mem_free(n->d_rows[0]),
         mem_free(n->d_rows[1]), mem_free(n);

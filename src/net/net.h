@@ -29,6 +29,10 @@ typedef struct net {
     void *state[MAX_LAYERS][2]; /* [B][stride] initial and final */
     bool carried;               /* state[.][0] holds the states to start from */
     softmax *head;
+    /* of a last layer crf (src/net/chain.h) */
+    crf *chain;
+    double *chain_loss; /* [chain_rows] */
+    int64_t chain_rows;
     /* of a loss that reads outputs: their gradient and the loss of each row */
     void *d_out; /* [rows][ld_out] */
     double *row_loss;

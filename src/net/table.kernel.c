@@ -14,6 +14,7 @@ extern const recur_ops N(recur_ops);
 extern const loss_ops N(loss_ops);
 extern const optim_ops N(optim_ops);
 extern const measure_ops N(measure_ops);
+extern const crf_ops N(crf_ops);
 extern const kernels N(kernels);
 const kernels N(kernels) = { STRING(ISA),  sizeof(real),  &N(recur_ops),  layers,
-                             &N(loss_ops), &N(optim_ops), &N(measure_ops) };
+                             &N(loss_ops), &N(optim_ops), &N(measure_ops), &N(crf_ops) };

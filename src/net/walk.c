@@ -1,3 +1,4 @@
+#include "net/chain.h"
 #include "net/walk.h"
 
 double net_real(const net *n, const void *base, int64_t i)
@@ -69,6 +70,12 @@ void walk_forward(net_walk *w, int64_t part)
         x = n->kind[i]->output(n->layer[i], &ldx);
     }
 }
+/* Of whole sequences: what a sequence loses is put at its first step. */
+static double chain_loss(net_walk *w, const net_loss *l)
+{
+    memset(w->row_loss, 0, (size_t)w->part.b.R * sizeof *w->row_loss);
+    return net_chain_loss(w->n, &w->part, l->classes, l->scale, w->dy, w->lddy, w->row_loss);
+}
 double walk_loss(net_walk *w, bool counts)
 {
     net *n = w->n;
@@ -85,6 +92,7 @@ double walk_loss(net_walk *w, bool counts)
                          .row_loss = w->row_loss };
     w->d = w->dy, w->ldd = w->lddy;
     if (!counts) return memset(w->dy, 0, (size_t)(rows.R * w->lddy * size)), 0;
+    if (l->kind == LOSS_CRF) return chain_loss(w, l);
     rows.y = net_output(n, n->d.layers, &rows.ldy);
     if (l->kind == LOSS_SOFTMAX)
         rows.class = l->classes + first;

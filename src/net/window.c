@@ -1,4 +1,5 @@
 #include "net/window.h"
+#include "net/chain.h"
 #include "net/recompute.h"
 #include <math.h>
 
@@ -24,14 +25,16 @@ static int64_t output_stride(const net *n)
 static size_t net_loss_bytes(const net *n, loss_kind kind, int64_t rows)
 {
     if (kind == LOSS_SOFTMAX) return 0;
-    return (size_t)((rows + 1) * output_stride(n)) * (size_t)n->k->real_size + (size_t)rows * sizeof(double);
+    size_t chain = kind == LOSS_CRF ? net_chain_bytes(n, rows) : 0;
+    return chain + (size_t)((rows + 1) * output_stride(n)) * (size_t)n->k->real_size + (size_t)rows * sizeof(double);
 }
 laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err)
 {
     const layer_spec *last = &n->d.layer[n->d.layers - 1];
     if (kind == LOSS_SOFTMAX)
         return n->head ? LACO_OK : n->k->loss->softmax_new(&n->head, n->outputs, last->in, n->pool, err);
-    if (rows <= n->cap_out) return LACO_OK;
+    laco_status st = kind == LOSS_CRF ? net_reserve_chain(n, rows, err) : LACO_OK;
+    if (st || rows <= n->cap_out) return st;
     mem_free(n->d_out), mem_free(n->row_loss);
     n->cap_out = 0, n->ld_out = output_stride(n);
     n->d_out = mem_new((size_t)((rows + 1) * n->ld_out), (size_t)n->k->real_size);
@@ -44,6 +47,7 @@ int64_t net_targets(const net *n, loss_kind kind, const loss_options *o)
 {
     return n->outputs / loss_parts(n->k->loss->row(kind), o);
 }
+bool loss_has_classes(const net *n, loss_kind kind) { return n->k->loss->row(kind)->of == LOSS_OF_CLASSES; }
 laco_status net_load_loss(net *n, loss_kind kind, bool train, laco_error *err)
 {
     return net_load(n, train, kind != LOSS_SOFTMAX, err);
@@ -252,13 +256,16 @@ static double output_loss(walk *w, int64_t k)
 {
     net *n = w->n;
     const int64_t row = row_of(w, k);
-    output_rows rows = { .R = w->segment[k].b.R,
+    const pass *p = &w->segment[k];
+    if (w->loss->kind == LOSS_CRF)
+        return net_chain_loss(n, p, w->loss->classes + row, w->loss->scale, p->train ? n->d_out : NULL, n->ld_out, NULL);
+    output_rows rows = { .R = p->b.R,
                          .outputs = n->outputs,
                          .target = w->loss->y + row * net_targets(n, w->loss->kind, w->loss->options),
                          .unit = w->loss->unit ? w->loss->unit + row : NULL,
                          .options = w->loss->options,
                          .scale = w->loss->scale,
-                         .dy = w->segment[k].train ? n->d_out : NULL,
+                         .dy = p->train ? n->d_out : NULL,
                          .lddy = n->ld_out,
                          .row_loss = n->row_loss };
     rows.y = net_output(n, n->d.layers, &rows.ldy);

@@ -19,10 +19,11 @@
 #define WINDOW_H
 #include "net/net.h"
 
-/* LOSS_SOFTMAX is fused with the last layer, which must be dense and linear; the others read its outputs. */
+/* LOSS_SOFTMAX is fused with the last layer, which must be dense and linear; the others read its outputs. LOSS_CRF is
+   that of whole sequences, which the window must hold; the last layer is crf (src/net/chain.h). */
 typedef struct net_loss {
     loss_kind kind;
-    const int32_t *classes;      /* [R] softmax: the right class; -1: the row does not count */
+    const int32_t *classes;      /* [R] softmax: the right class; -1: the row does not count; crf: -1: any */
     const float *y;              /* [R][targets] the others: the right numbers; NaN: does not count */
     const float *unit;           /* [R] see output_rows; NULL: 1 */
     const loss_options *options; /* NULL: those of zeros */
@@ -46,6 +47,7 @@ laco_status net_plan_window(const net *n, loss_kind loss, int64_t steps, int64_t
 laco_status net_reserve_window(net *n, const window_plan *p, laco_error *err); /* for training and measuring */
 void net_window_free(net *n);
 
+bool loss_has_classes(const net *n, loss_kind kind); /* what is right is a class of every row, not numbers */
 /* Targets of a row of outputs. */
 int64_t net_targets(const net *n, loss_kind kind, const loss_options *o);
 laco_status net_reserve_loss(net *n, loss_kind kind, int64_t rows, laco_error *err); /* beside net_reserve alone */

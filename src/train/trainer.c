@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "net/chain.h"
 #include "net/inspect.h"
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static size_t window_bytes(const net *n, const train_settings *s, int64_t rows)
     size_t bytes = (size_t)(2 * s->steps + 1) * sizeof(int64_t);
     if (n->symbols) bytes += (size_t)rows * sizeof(int32_t);
     if (!n->symbols) bytes += (size_t)(rows * input_stride(n) + 64) * (size_t)n->k->real_size;
-    if (s->loss == LOSS_SOFTMAX) return bytes + (size_t)rows * sizeof(int32_t);
+    if (loss_has_classes(n, s->loss)) return bytes + (size_t)rows * sizeof(int32_t);
     return bytes + (size_t)(rows * (net_targets(n, s->loss, &s->loss_options) + 1)) * sizeof(float);
 }
 /* Whether windows see other weights than those that are trained. */
@@ -86,6 +87,9 @@ static laco_status check_network(const net *n, const train_settings *s, laco_err
         return fail(err, LACO_EINVAL, -1,
                     "the %s loss reads %lld outputs for each target: %lld outputs do not divide so", loss->name,
                     (long long)parts, (long long)n->outputs);
+    if ((s->loss == LOSS_CRF) != net_is_chain(n))
+        return fail(err, LACO_EINVAL, -1, "this task needs a network that ends %s",
+                    s->loss == LOSS_CRF ? "in crf: \"; dense; crf\"" : "without crf");
     if (s->loss != LOSS_SOFTMAX || (!strcmp(last->kind, "dense") && !last->act && n->d.layers > 1)) return LACO_OK;
     return fail(err, LACO_EINVAL, -1,
                 "a network that chooses among symbols or classes must end in a linear dense "
@@ -107,7 +111,7 @@ static laco_status take_memory(trainer *t, laco_error *err)
         ok &= (t->ids = mem_new((size_t)rows, sizeof *t->ids)) != NULL;
     else
         ok &= (t->x = mem_new((size_t)(rows * t->ldx + 64), (size_t)n->k->real_size)) != NULL;
-    if (s->loss == LOSS_SOFTMAX)
+    if (loss_has_classes(n, s->loss))
         ok &= (t->target = mem_new((size_t)rows, sizeof *t->target)) != NULL;
     else
         ok &= (t->y = mem_new((size_t)(rows * t->targets), sizeof *t->y)) != NULL &&
