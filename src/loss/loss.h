@@ -20,6 +20,7 @@ typedef struct softmax_rows {
     int64_t lddh;
     double *log_prob; /* [R] log p(target) or NULL */
     double smoothing; /* of the gradient, not of the loss that is returned: 0 to below 1, the share of all symbols */
+    const double *class_weight; /* [V] of the loss and the gradient of a row, by its target; NULL: 1 */
 } softmax_rows;
 typedef enum loss_kind {
 #define LOSS(KIND, ...) LOSS_##KIND,
@@ -39,6 +40,7 @@ typedef struct output_rows {
     int64_t ldy;
     const float *target;         /* [R][targets]; NaN: the number does not count */
     const int32_t *class;        /* of categorical: [R], below `outputs`; -1: the row does not count */
+    const double *class_weight;  /* of categorical: see softmax_rows */
     const float *unit;           /* [R] of negative-binomial: what its mean is counted in; NULL: 1 */
     const loss_options *options; /* NULL: those of zeros */
     double scale, smoothing;     /* of the gradient; smoothing: of categorical alone */
@@ -55,7 +57,7 @@ typedef struct loss_row {
 typedef struct loss_ops {
     laco_status (*softmax_new)(softmax **out, int64_t V, int64_t H, pool *p, laco_error *err);
     size_t (*softmax_bytes)(const softmax *s);
-    double (*softmax_run)(softmax *s, const softmax_rows *rows); /* sum of -log p over the rows that count */
+    double (*softmax_run)(softmax *s, const softmax_rows *rows); /* sum of weighted -log p over the rows that count */
     void (*softmax_free)(softmax *s);
     const loss_row *(*row)(int kind);                                /* NULL past the last */
     double (*run)(loss_kind kind, pool *p, const output_rows *rows); /* sum of row_loss, in the order of the rows */

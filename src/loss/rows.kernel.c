@@ -51,13 +51,15 @@ double N(categorical_row)(const output_rows *rows, int64_t r)
 {
     const int64_t n = rows->outputs;
     const int32_t class = rows->class[r];
-    const real *y = y_of(rows, r), scale = (real)rows->scale, uniform = (real)(rows->smoothing / (double)n);
+    const real *y = y_of(rows, r), uniform = (real)(rows->smoothing / (double)n);
     real *dy = dy_of(rows, r), top = y[0];
     vec tops = splat(top), sum = splat(0);
     if (class < 0) {
         for (int64_t j = 0; dy && j < n; j++) dy[j] = 0;
         return 0;
     }
+    const double weight = rows->class_weight ? rows->class_weight[class] : 1;
+    const real scale = (real)(rows->scale * weight);
     for (int64_t j = 0; j < n; j += LANES) tops = vmax(tops, load_part(y + j, n - j, y[0]));
     for (int i = 0; i < LANES; i++) top = tops[i] > top ? tops[i] : top;
     for (int64_t j = 0; j < n; j += LANES) {
@@ -69,7 +71,7 @@ double N(categorical_row)(const output_rows *rows, int64_t r)
     for (int64_t j = 0; dy && j < n; j += LANES)
         store_part(dy + j, n - j, (vexp(load_part(y + j, n - j, 0) - logz) - uniform) * scale);
     if (dy) dy[class] -= (real)(1 - rows->smoothing) * scale;
-    return (double)logz - (double)y[class];
+    return weight * ((double)logz - (double)y[class]);
 }
 
 typedef struct rows_job {

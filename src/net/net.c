@@ -226,22 +226,14 @@ void net_backward_between(net *n, const pass *p, const void *dy, int64_t ldy, in
     }
 }
 
-double net_softmax_rows(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
+double net_softmax_rows(net *n, const pass *p, softmax_rows rows)
 {
     int last = n->d.layers - 1;
     const layer_spec *s = &n->d.layer[last];
     int64_t ld, weight = n->d.tied ? 0 : n->base[last],
                 bias = n->d.tied ? n->base[last] : n->base[last] + s->in * s->out;
-    const void *h = net_output(n, last, &ld);
-    softmax_rows rows = { .weight = real_at(n, n->w, weight),
-                          .bias = s->bias ? real_at(n, n->w, bias) : NULL,
-                          .h = h,
-                          .ldh = ld,
-                          .R = p->b.R,
-                          .target = target,
-                          .scale = scale,
-                          .smoothing = smoothing,
-                          .log_prob = log_prob };
+    rows.weight = real_at(n, n->w, weight), rows.bias = s->bias ? real_at(n, n->w, bias) : NULL;
+    rows.h = net_output(n, last, &ld), rows.ldh = ld, rows.R = p->b.R;
     if (p->train) {
         rows.dweight = real_at(n, n->g, weight), rows.dbias = s->bias ? real_at(n, n->g, bias) : NULL;
         rows.dh = last ? n->d_rows[last % 2] : NULL, rows.lddh = n->ld_d;
@@ -251,7 +243,8 @@ double net_softmax_rows(net *n, const pass *p, const int32_t *target, double sca
 double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob)
 {
     int last = n->d.layers - 1;
-    double loss = net_softmax_rows(n, p, target, scale, smoothing, log_prob);
+    const softmax_rows rows = { .target = target, .scale = scale, .smoothing = smoothing, .log_prob = log_prob };
+    double loss = net_softmax_rows(n, p, rows);
     if (p->train) net_backward(n, p, n->d_rows[last % 2], n->ld_d, last, NULL, 0);
     return loss;
 }

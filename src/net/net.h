@@ -71,8 +71,9 @@ void net_forward_between(net *n, const pass *p, const void *x, int64_t ldx, int 
 const void *net_output(const net *n, int layers, int64_t *ld);
 /* Softmax cross entropy of the last layer: the sum of -log p. train: gradients are added to g, all layers. */
 double net_softmax(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob);
-/* Its first half: the gradient of the last layer's input is left in d_rows[(layers - 1) % 2]. */
-double net_softmax_rows(net *n, const pass *p, const int32_t *target, double scale, double smoothing, double *log_prob);
+/* Its first half: the gradient of the last layer's input is left in d_rows[(layers - 1) % 2]. rows: targets, what
+   goes with them, and log_prob; the arrays of the network are put in. */
+double net_softmax_rows(net *n, const pass *p, softmax_rows rows);
 /* dy: gradient of the output of layer `layers`-1, backwards through all of them. dx: of the input, or NULL. */
 void net_backward(net *n, const pass *p, const void *dy, int64_t ldy, int layers, void *dx, int64_t lddx);
 /* carry: for each layer the gradient of its final states, which becomes that of its initial ones; NULL: zeros. */

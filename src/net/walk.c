@@ -85,6 +85,7 @@ double walk_loss(net_walk *w, bool counts)
                          .outputs = n->outputs,
                          .scale = l->scale,
                          .smoothing = l->smoothing,
+                         .class_weight = l->class_weight,
                          .unit = l->unit ? l->unit + first : NULL,
                          .options = l->options,
                          .dy = w->dy,

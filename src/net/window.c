@@ -276,9 +276,16 @@ static void segment_loss(walk *w, int64_t k)
 {
     const net_loss *l = w->loss;
     int64_t row = row_of(w, k);
-    double *log_prob = l->log_prob ? l->log_prob + row : NULL;
-    w->sum += l->kind == LOSS_SOFTMAX ? net_softmax_rows(w->n, &w->segment[k], l->classes + row, l->scale, l->smoothing, log_prob)
-                                      : output_loss(w, k);
+    if (l->kind != LOSS_SOFTMAX) {
+        w->sum += output_loss(w, k);
+        return;
+    }
+    const softmax_rows rows = { .target = l->classes + row,
+                                .scale = l->scale,
+                                .smoothing = l->smoothing,
+                                .class_weight = l->class_weight,
+                                .log_prob = l->log_prob ? l->log_prob + row : NULL };
+    w->sum += net_softmax_rows(w->n, &w->segment[k], rows);
 }
 static void segment_back(walk *w, int64_t k, const state_set *carry)
 {

@@ -29,6 +29,7 @@ typedef struct net_loss {
     const loss_options *options; /* NULL: those of zeros */
     double scale;                /* of the gradient: 1 / what the loss is divided by */
     double smoothing;            /* of labels, softmax: the share of all classes in the gradient; 0: none */
+    const double *class_weight;  /* [outputs] softmax: of the loss and gradient of a row, by its class; NULL: 1 */
     double *log_prob;            /* [R] softmax: log p of the right class, or NULL */
 } net_loss;
 

@@ -298,6 +298,7 @@ static net_loss loss_of(const trainer *t)
                        .unit = t->unit,
                        .options = &t->s.loss_options,
                        .smoothing = t->s.smoothing,
+                       .class_weight = t->s.class_weight,
                        .scale = 1.0 / (double)(t->s.per_sequence ? t->b.B : max64(1, t->counted)) };
 }
 static void locate(trainer *t)

@@ -48,6 +48,7 @@ typedef struct train_settings {
     double average;          /* decay of the moving average of weights that is measured and kept; 0: none */
     bool average_waits;      /* until trainer_average is called */
     double smoothing;        /* of labels */
+    const double *class_weight; /* [classes] of the loss of a step, by its class, where there are classes; NULL: 1 */
     bool skip_nan;           /* an update that is not finite is left out; else it is an error */
     double outlier;          /* an update is left out whose loss or norm is so many deviations above the mean; 0: off */
     size_t memory;           /* most bytes for weights, gradients, optimizer and a window; 0: no bound */
