@@ -275,34 +275,34 @@ static void refusals(void **state)
     }
 }
 
-static const table_column columns[] = { { "name", "cell", TABLE_TEXT }, { "x", "GFLOP/s", 1 }, { NULL, NULL, 0 } };
+static const sheet_column columns[] = { { "name", "cell", SHEET_TEXT }, { "x", "GFLOP/s", 1 }, { NULL, NULL, 0 } };
 
-static void table_texts(void **state)
+static void sheet_texts(void **state)
 {
-    table t = { 0 };
+    sheet t = { 0 };
     buf text = { 0 };
     json_out j = { .to = &text };
     (void)state;
-    table_start(&t, "speed", "Speed", columns);
-    table_text(&t, "lstm"), table_number(&t, 12.34), table_text(&t, "gru-before"), table_number(&t, NAN);
-    table_markdown(&t, &text);
+    sheet_start(&t, "speed", "Speed", columns);
+    sheet_text(&t, "lstm"), sheet_number(&t, 12.34), sheet_text(&t, "gru-before"), sheet_number(&t, NAN);
+    sheet_markdown(&t, &text);
     assert_string_equal(text.data, "## Speed\n\n"
                                    "| cell       | GFLOP/s |\n"
                                    "|------------|--------:|\n"
                                    "| lstm       |    12.3 |\n"
                                    "| gru-before |       - |\n\n");
     text.len = 0;
-    json_begin(&j, '{'), table_json(&t, &j), json_end(&j, '}');
+    json_begin(&j, '{'), sheet_json(&t, &j), json_end(&j, '}');
     assert_string_equal(text.data,
                         "{\"speed\":[{\"name\":\"lstm\",\"x\":12.34},{\"name\":\"gru-before\",\"x\":null}]}");
     assert_false(t.failed);
-    table_free(&t), buf_free(&text);
+    sheet_free(&t), buf_free(&text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_texts),    cmocka_unit_test(refusals),        cmocka_unit_test(long_windows), cmocka_unit_test(markdown_report),
+        cmocka_unit_test(sheet_texts),    cmocka_unit_test(refusals),        cmocka_unit_test(long_windows), cmocka_unit_test(markdown_report),
         cmocka_unit_test(json_reports),   cmocka_unit_test(row_reports),     cmocka_unit_test(row_repeats),
         cmocka_unit_test(ragged_batches), cmocka_unit_test(language_models), cmocka_unit_test(bandwidths),
     };

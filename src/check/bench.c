@@ -22,7 +22,7 @@ typedef struct bench {
     meter m;
     int threads;
     pool *pool[2]; /* of one thread; of `threads` */
-    table t;
+    sheet t;
     buf text;
     json_out j;
     int tables, met, missed;
@@ -41,8 +41,8 @@ static laco_status hand_out(bench *b, laco_error *err)
 static laco_status end_table(bench *b, laco_error *err)
 {
     b->tables++;
-    if (b->wish->json) return table_json(&b->t, &b->j), LACO_OK;
-    table_markdown(&b->t, &b->text);
+    if (b->wish->json) return sheet_json(&b->t, &b->j), LACO_OK;
+    sheet_markdown(&b->t, &b->text);
     return hand_out(b, err);
 }
 
@@ -52,7 +52,7 @@ __attribute__((format(printf, 5, 6))) static void judge(bench *b, double value, 
 {
     double margin = at_most ? bar / value : value / bar;
     bool met = margin >= 1;
-    table_text(&b->t, met ? "met" : "not met");
+    sheet_text(&b->t, met ? "met" : "not met");
     b->met += met, b->missed += !met;
     if (b->met + b->missed > 1 && margin >= b->worst) return;
     va_list args;
@@ -109,15 +109,15 @@ static void peak_run(void *state)
 }
 static double peak_work_of(const peak_work *w) { return w->ops->peak(PEAK_CALL, w->sink) * pool_threads(w->pool); }
 
-static const table_column peak_columns[] = {
-    { "what", "", TABLE_TEXT }, { "gflops", "GFLOP/s", 1 }, { "peaks", "of a core's peak", 3 },
+static const sheet_column peak_columns[] = {
+    { "what", "", SHEET_TEXT }, { "gflops", "GFLOP/s", 1 }, { "peaks", "of a core's peak", 3 },
     { "gbytes", "GB/s", 1 },    { NULL, NULL, 0 },
 };
 static void peak_row(bench *b, const char *what, const probe *p, double bytes)
 {
-    table_text(&b->t, what);
-    table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, p->share);
-    table_number(&b->t, bytes ? bytes / p->time * 1e-9 : NAN);
+    sheet_text(&b->t, what);
+    sheet_number(&b->t, p->work / p->time * 1e-9), sheet_number(&b->t, p->share);
+    sheet_number(&b->t, bytes ? bytes / p->time * 1e-9 : NAN);
 }
 static laco_status peak_multiply(bench *b, laco_error *err)
 {
@@ -156,7 +156,7 @@ static laco_status peak_read(bench *b, laco_error *err)
 }
 static laco_status section_peak(bench *b, laco_error *err)
 {
-    table_start(&b->t, "peak", "The processor", peak_columns);
+    sheet_start(&b->t, "peak", "The processor", peak_columns);
     laco_status st = peak_multiply(b, err);
     if (!st) st = peak_read(b, err);
     return st ? st : end_table(b, err);
@@ -166,18 +166,18 @@ static laco_status section_peak(bench *b, laco_error *err)
 enum { PRODUCTS = 3 };
 static const char *const product_names[PRODUCTS] = { "inputs x weights", "gradients x weights",
                                                      "gradients^T x inputs" };
-static const table_column gemm_columns[] = {
+static const sheet_column gemm_columns[] = {
     { "hidden", "H", 0 },
     { "rows", "M", 0 },
     { "inputs_gflops", "inputs x weights, GFLOP/s", 0 },
     { "inputs_percent", "% of peak", 1 },
-    { "inputs_bar", "bar 85 %", TABLE_TEXT },
+    { "inputs_bar", "bar 85 %", SHEET_TEXT },
     { "gradients_gflops", "gradients x weights, GFLOP/s", 0 },
     { "gradients_percent", "% of peak", 1 },
-    { "gradients_bar", "bar 85 %", TABLE_TEXT },
+    { "gradients_bar", "bar 85 %", SHEET_TEXT },
     { "weights_gflops", "gradients^T x inputs, GFLOP/s", 0 },
     { "weights_percent", "% of peak", 1 },
-    { "weights_bar", "bar 85 %", TABLE_TEXT },
+    { "weights_bar", "bar 85 %", SHEET_TEXT },
     { NULL, NULL, 0 },
 };
 static laco_status gemm_row(bench *b, int64_t H, int64_t M, laco_error *err)
@@ -191,11 +191,11 @@ static laco_status gemm_row(bench *b, int64_t H, int64_t M, laco_error *err)
         if (!st) p[i] = (probe){ .run = product_run, .state = w[i], .work = product_work(w[i]) };
     }
     if (!st) st = probes_measure(&b->m, p, PRODUCTS, err);
-    if (!st) table_number(&b->t, (double)H), table_number(&b->t, (double)M);
+    if (!st) sheet_number(&b->t, (double)H), sheet_number(&b->t, (double)M);
     for (int i = 0; i < PRODUCTS; i++) {
         product_free(w[i]);
         if (st) continue;
-        table_number(&b->t, p[i].work / p[i].time * 1e-9), table_number(&b->t, 100 * p[i].share);
+        sheet_number(&b->t, p[i].work / p[i].time * 1e-9), sheet_number(&b->t, 100 * p[i].share);
         judge(b, 100 * p[i].share, PRODUCT_BAR, false, "%s, H = %lld, M = %lld, %% of peak", product_names[i],
               (long long)H, (long long)M);
     }
@@ -205,7 +205,7 @@ static laco_status section_gemm(bench *b, laco_error *err)
 {
     static const int64_t hidden[] = { 128, 256, 512, 1024 }, rows[] = { 16, 32, 64, 512, 2240 };
     laco_status st = LACO_OK;
-    table_start(&b->t, "gemm", "Matrix products on one core: N = 4H, K = H", gemm_columns);
+    sheet_start(&b->t, "gemm", "Matrix products on one core: N = 4H, K = H", gemm_columns);
     for (size_t h = 0; h < sizeof hidden / sizeof *hidden; h++)
         for (size_t m = 0; !st && m < sizeof rows / sizeof *rows; m++) st = gemm_row(b, hidden[h], rows[m], err);
     return st ? st : end_table(b, err);
@@ -215,19 +215,19 @@ static laco_status section_gemm(bench *b, laco_error *err)
 typedef struct train_size {
     int64_t I, H, B, T;
 } train_size;
-static const table_column train_columns[] = {
-    { "cell", "cell", TABLE_TEXT },
-    { "size", "I,H,B,T", TABLE_TEXT },
+static const sheet_column train_columns[] = {
+    { "cell", "cell", SHEET_TEXT },
+    { "size", "I,H,B,T", SHEET_TEXT },
     { "ms", "ms", 2 },
     { "spread_percent", "+- %", 1 },
     { "gflops", "GFLOP/s", 0 },
     { "percent", "% of peak", 1 },
-    { "bar", "bar 85 %", TABLE_TEXT },
+    { "bar", "bar 85 %", SHEET_TEXT },
     { "threads", "threads", 0 },
     { "threads_gflops", "GFLOP/s", 0 },
     { "scaling", "x one", 2 },
     { "cores", "cores free", 2 },
-    { "scaling_bar", "bar 0.95 x threads", TABLE_TEXT },
+    { "scaling_bar", "bar 0.95 x threads", SHEET_TEXT },
     { NULL, NULL, 0 },
 };
 /* A single row is bound by its steps, not by products: it has no bar. */
@@ -235,7 +235,7 @@ static void train_bar(bench *b, const train_size *s, double value, double bar, c
                       const char *size)
 {
     if (s->B == 1)
-        table_text(&b->t, "-");
+        sheet_text(&b->t, "-");
     else
         judge(b, value, bar, false, row, cell, size);
 }
@@ -245,19 +245,19 @@ static void train_row(bench *b, const char *cell, const train_size *s, const pro
     char size[48];
     snprintf(size, sizeof size, "%lld,%lld,%lld,%lld", (long long)s->I, (long long)s->H, (long long)s->B,
              (long long)s->T);
-    table_text(&b->t, cell), table_text(&b->t, size);
-    table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
-    table_number(&b->t, p->work / p->time * 1e-9), table_number(&b->t, 100 * p->share);
+    sheet_text(&b->t, cell), sheet_text(&b->t, size);
+    sheet_number(&b->t, p->time * 1e3), sheet_number(&b->t, spread(p));
+    sheet_number(&b->t, p->work / p->time * 1e-9), sheet_number(&b->t, 100 * p->share);
     train_bar(b, s, 100 * p->share, TRAIN_BAR, "train %s %s, %% of peak", cell, size);
     if (b->threads == 1) {
-        for (int i = 0; i < 4; i++) table_number(&b->t, NAN);
-        table_text(&b->t, "-");
+        for (int i = 0; i < 4; i++) sheet_number(&b->t, NAN);
+        sheet_text(&b->t, "-");
         return;
     }
     double times = p[ONE].time / p[MANY].time, cores = p[CORES].share < b->threads ? p[CORES].share : b->threads;
-    table_number(&b->t, b->threads), table_number(&b->t, p[MANY].work / p[MANY].time * 1e-9),
-        table_number(&b->t, times);
-    table_number(&b->t, cores);
+    sheet_number(&b->t, b->threads), sheet_number(&b->t, p[MANY].work / p[MANY].time * 1e-9),
+        sheet_number(&b->t, times);
+    sheet_number(&b->t, cores);
     train_bar(b, s, times / b->threads, SCALING_BAR, "train %s %s, threads against one, per thread", cell, size);
 }
 static laco_status train_cell(bench *b, const char *cell, const train_size *s, laco_error *err)
@@ -278,9 +278,9 @@ static laco_status train_cell(bench *b, const char *cell, const train_size *s, l
     return st;
 }
 
-static const table_column memory_columns[] = {
-    { "cell", "cell", TABLE_TEXT },       { "size", "I,H,B,T", TABLE_TEXT }, { "mbytes", "MB", 1 },
-    { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", TABLE_TEXT },    { NULL, NULL, 0 },
+static const sheet_column memory_columns[] = {
+    { "cell", "cell", SHEET_TEXT },       { "size", "I,H,B,T", SHEET_TEXT }, { "mbytes", "MB", 1 },
+    { "per_unit", "/ 4 H B T bytes", 2 }, { "bar", "bar 8", SHEET_TEXT },    { NULL, NULL, 0 },
 };
 static laco_status layer_memory(bench *b, laco_error *err)
 {
@@ -290,9 +290,9 @@ static laco_status layer_memory(bench *b, laco_error *err)
     laco_status st = training_new(&t, b->m.k->recur, &spec, &shape, b->pool[0], err);
     if (st) return st;
     double bytes = (double)training_bytes(t), ratio = bytes / (4.0 * 512 * 64 * 35);
-    table_start(&b->t, "memory", "Memory of a layer in training, weights not counted", memory_columns);
-    table_text(&b->t, "lstm"), table_text(&b->t, "512,512,64,35"), table_number(&b->t, bytes * 1e-6);
-    table_number(&b->t, ratio);
+    sheet_start(&b->t, "memory", "Memory of a layer in training, weights not counted", memory_columns);
+    sheet_text(&b->t, "lstm"), sheet_text(&b->t, "512,512,64,35"), sheet_number(&b->t, bytes * 1e-6);
+    sheet_number(&b->t, ratio);
     judge(b, ratio, MEMORY_BAR, true, "memory of lstm 512,512,64,35, / 4 H B T bytes");
     training_free(t);
     return end_table(b, err);
@@ -305,7 +305,7 @@ static laco_status section_train(bench *b, laco_error *err)
     };
     static const char *const cell[] = { "lstm", "gru", "elman" };
     laco_status st = LACO_OK;
-    table_start(&b->t, "train", "Training of one layer: packing, forward, backward with all gradients", train_columns);
+    sheet_start(&b->t, "train", "Training of one layer: packing, forward, backward with all gradients", train_columns);
     for (size_t i = 0; i < sizeof size / sizeof *size; i++)
         for (size_t c = 0; !st && c < sizeof cell / sizeof *cell; c++) st = train_cell(b, cell[c], &size[i], err);
     if (!st) st = end_table(b, err);
@@ -369,27 +369,27 @@ static bool element_wise(const recur_ops *ops, const cell_spec *spec)
     return true;
 }
 
-static const table_column cell_columns[] = {
-    { "cell", "cell", TABLE_TEXT },
+static const sheet_column cell_columns[] = {
+    { "cell", "cell", SHEET_TEXT },
     { "ms", "ms", 2 },
     { "spread_percent", "+- %", 1 },
     { "gflops", "GFLOP/s", 0 },
     { "per_unit", "ns per unit and step", 3 },
-    { "against", "against", TABLE_TEXT },
+    { "against", "against", SHEET_TEXT },
     { "relative", "x its time per multiply-add", 2 },
     { "limit", "bar", 2 },
-    { "bar", "", TABLE_TEXT },
+    { "bar", "", SHEET_TEXT },
     { NULL, NULL, 0 },
 };
 static void cell_row(bench *b, const variant *v, const training *t, const probe *p, const probe *plain)
 {
     double relative = plain->share / p->share;
-    table_text(&b->t, v->name), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
-    table_number(&b->t, p->work / p->time * 1e-9);
-    table_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden));
-    table_text(&b->t, v->against), table_number(&b->t, relative), table_number(&b->t, v->bar);
+    sheet_text(&b->t, v->name), sheet_number(&b->t, p->time * 1e3), sheet_number(&b->t, spread(p));
+    sheet_number(&b->t, p->work / p->time * 1e-9);
+    sheet_number(&b->t, p->time * 1e9 / (double)(t->b.R * v->spec.hidden));
+    sheet_text(&b->t, v->against), sheet_number(&b->t, relative), sheet_number(&b->t, v->bar);
     if (!strcmp(v->against, "lstm") && element_wise(b->m.k->recur, &v->spec))
-        table_text(&b->t, "element-wise");
+        sheet_text(&b->t, "element-wise");
     else
         judge(b, relative, v->bar, true, "cell %s, x %s's time per multiply-add", v->name, v->against);
 }
@@ -415,7 +415,7 @@ static laco_status section_cells(bench *b, laco_error *err)
 {
     variants *v = mem_new(1, sizeof *v);
     laco_status st = v ? LACO_OK : fail_memory(err, sizeof *v);
-    table_start(&b->t, "cells", "Every cell in training at 256,256,32,64 on one core", cell_columns);
+    sheet_start(&b->t, "cells", "Every cell in training at 256,256,32,64 on one core", cell_columns);
     if (v) list_variants(b->m.k->recur, v);
     for (int i = 0, n; !st && i < v->n; i += n) {
         for (n = 1; n < MOST_PROBES - 1 && i + n < v->n && !strcmp(v->of[i + n].against, v->of[i].against);) n++;
@@ -426,24 +426,24 @@ static laco_status section_cells(bench *b, laco_error *err)
 }
 
 /* ---- regularisers: each beside the same training without it ---- */
-static const table_column regulariser_columns[] = {
-    { "regulariser", "regulariser", TABLE_TEXT },
-    { "cell", "cell", TABLE_TEXT },
+static const sheet_column regulariser_columns[] = {
+    { "regulariser", "regulariser", SHEET_TEXT },
+    { "cell", "cell", SHEET_TEXT },
     { "ms", "ms", 2 },
     { "spread_percent", "+- %", 1 },
     { "relative", "x the time without it", 3 },
-    { "bar", "bar 1.25", TABLE_TEXT },
+    { "bar", "bar 1.25", SHEET_TEXT },
     { NULL, NULL, 0 },
 };
 static void regulariser_row(bench *b, const fit_row *r, const char *cell, const probe *p, const probe *plain)
 {
     double relative = plain->share / p->share;
-    table_text(&b->t, *r->name ? r->name : r->text ? "none, with embed and softmax" : "none"), table_text(&b->t, cell);
-    table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p)), table_number(&b->t, relative);
+    sheet_text(&b->t, *r->name ? r->name : r->text ? "none, with embed and softmax" : "none"), sheet_text(&b->t, cell);
+    sheet_number(&b->t, p->time * 1e3), sheet_number(&b->t, spread(p)), sheet_number(&b->t, relative);
     if (*r->name)
         judge(b, relative, REGULARISER_BAR, true, "%s on %s, x the time without it", r->name, cell);
     else
-        table_text(&b->t, "-");
+        sheet_text(&b->t, "-");
 }
 /* n regularisers behind the row without one, all in turns. */
 static laco_status regulariser_group(bench *b, const fit_row *plain, const fit_row *first, int n, const char *cell,
@@ -468,7 +468,7 @@ static laco_status section_regularisers(bench *b, laco_error *err)
 {
     static const char *const cell[] = { "lstm", "gru", "elman" };
     laco_status st = LACO_OK;
-    table_start(&b->t, "regularisers", "Regularisers: an update of training at 256,256,32,64 on one core",
+    sheet_start(&b->t, "regularisers", "Regularisers: an update of training at 256,256,32,64 on one core",
                 regulariser_columns);
     for (size_t c = 0; c < sizeof cell / sizeof *cell; c++) {
         const fit_row *plain = fit_rows(), *r = plain;
@@ -484,7 +484,7 @@ static laco_status section_regularisers(bench *b, laco_error *err)
 
 /* ---- streaming ---- */
 enum { STREAMS = 3 };
-static const table_column stream_columns[] = {
+static const sheet_column stream_columns[] = {
     { "hidden", "I = H", 0 },      { "lstm_us", "lstm, us per step", 3 },
     { "lstm_gbytes", "GB/s", 1 },  { "gru_us", "gru, us per step", 3 },
     { "gru_gbytes", "GB/s", 1 },   { "elman_us", "elman, us per step", 3 },
@@ -503,39 +503,39 @@ static laco_status stream_row(bench *b, int64_t H, laco_error *err)
         if (!st) p[i] = (probe){ .run = stream_run, .state = s[i], .work = 2.0 * (double)ops->work_per_row(s[i]->r) };
     }
     if (!st) st = probes_measure(&b->m, p, STREAMS, err);
-    if (!st) table_number(&b->t, (double)H);
+    if (!st) sheet_number(&b->t, (double)H);
     for (int i = 0; i < STREAMS; i++) {
         stream_free(s[i]);
         if (!st)
-            table_number(&b->t, p[i].time * 1e6), table_number(&b->t, p[i].work / 2 * sizeof(float) / p[i].time * 1e-9);
+            sheet_number(&b->t, p[i].time * 1e6), sheet_number(&b->t, p[i].work / 2 * sizeof(float) / p[i].time * 1e-9);
     }
     return st;
 }
 static laco_status section_stream(bench *b, laco_error *err)
 {
     laco_status st = LACO_OK;
-    table_start(&b->t, "stream", "One step of one row on one core, and the weights it reads", stream_columns);
+    sheet_start(&b->t, "stream", "One step of one row on one core, and the weights it reads", stream_columns);
     for (int64_t H = 16; !st && H <= 1024; H *= 2) st = stream_row(b, H, err);
     return st ? st : end_table(b, err);
 }
 
 /* ---- long windows ---- kept whole, in a tenth and in a thirtieth of the memory */
 enum { LONG_ROWS = 3, TENTH = 10 };
-static const table_column long_columns[] = {
-    { "kept", "segments kept", TABLE_TEXT }, { "forward", "times forward", 2 }, { "mbytes", "MB", 1 },
+static const sheet_column long_columns[] = {
+    { "kept", "segments kept", SHEET_TEXT }, { "forward", "times forward", 2 }, { "mbytes", "MB", 1 },
     { "memory", "x all", 3 },                { "ms", "ms", 0 },                 { "spread_percent", "+- %", 1 },
-    { "time", "x all", 2 },                  { "bar", "bar 1.4", TABLE_TEXT },  { NULL, NULL, 0 },
+    { "time", "x all", 2 },                  { "bar", "bar 1.4", SHEET_TEXT },  { NULL, NULL, 0 },
 };
 static void long_row(bench *b, const long_work *w, const probe *p, const long_work *all, const probe *all_p)
 {
     char kept[48];
     double memory = (double)w->plan.bytes / (double)all->plan.bytes, time = p->time / all_p->time;
     snprintf(kept, sizeof kept, "%lld of %lld", (long long)w->plan.tapes, (long long)w->plan.segments);
-    table_text(&b->t, kept), table_number(&b->t, w->plan.forward), table_number(&b->t, (double)w->plan.bytes * 1e-6);
-    table_number(&b->t, memory), table_number(&b->t, p->time * 1e3), table_number(&b->t, spread(p));
-    table_number(&b->t, time);
+    sheet_text(&b->t, kept), sheet_number(&b->t, w->plan.forward), sheet_number(&b->t, (double)w->plan.bytes * 1e-6);
+    sheet_number(&b->t, memory), sheet_number(&b->t, p->time * 1e3), sheet_number(&b->t, spread(p));
+    sheet_number(&b->t, time);
     if (w == all)
-        table_text(&b->t, "-");
+        sheet_text(&b->t, "-");
     else
         judge(b, time, AGAIN_BAR, true, "long window, %s segments kept, time x all kept", kept);
 }
@@ -550,7 +550,7 @@ static laco_status section_long(bench *b, laco_error *err)
         if (!st) p[i] = (probe){ .run = long_work_run, .state = w[i], .work = long_work_flops(w[i]) };
     }
     if (!st) st = probes_measure(&b->m, p, LONG_ROWS, err);
-    table_start(&b->t, "long", "A window of 10,000 steps of 8 rows: embed 32, lstm 128, softmax", long_columns);
+    sheet_start(&b->t, "long", "A window of 10,000 steps of 8 rows: embed 32, lstm 128, softmax", long_columns);
     for (int i = 0; !st && i < LONG_ROWS; i++) long_row(b, w[i], &p[i], w[0], &p[0]);
     for (int i = 0; i < LONG_ROWS; i++) long_work_free(w[i]);
     return st ? st : end_table(b, err);
@@ -615,6 +615,6 @@ laco_status bench_run(const bench_wish *w, laco_error *err)
         st = fail_memory(err, (size_t)b.threads * LANE_BYTES);
     if (!st) st = run_sections(&b, err);
     pool_free(b.pool[0]), pool_free(b.pool[1]);
-    mem_free(b.m.sink), table_free(&b.t), buf_free(&b.text);
+    mem_free(b.m.sink), sheet_free(&b.t), buf_free(&b.text);
     return st;
 }

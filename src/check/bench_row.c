@@ -150,8 +150,8 @@ static double process_bytes(const char *what)
     return bytes;
 }
 
-static const table_column columns[] = {
-    { "name", "row", TABLE_TEXT },
+static const sheet_column columns[] = {
+    { "name", "row", SHEET_TEXT },
     { "threads", "threads", 0 },
     { "us", "us", 3 },
     { "spread_percent", "+- %", 1 },
@@ -166,7 +166,7 @@ static const table_column columns[] = {
     { "roofline_share", "of the roofline", 3 },
     { NULL, NULL, 0 },
 };
-static void fill_table(table *t, const bench_row *r, const work *w, const probe *p, int threads, double memory,
+static void fill_table(sheet *t, const bench_row *r, const work *w, const probe *p, int threads, double memory,
                        double bandwidth)
 {
     double rate = p->work / p->time, peak = rate / p->share;
@@ -185,9 +185,9 @@ static void fill_table(table *t, const bench_row *r, const work *w, const probe 
         limit * 1e6,
         limit / p->time,
     };
-    table_start(t, "rows", "One row", columns);
-    table_text(t, r->name);
-    for (size_t i = 0; i < sizeof figure / sizeof *figure; i++) table_number(t, figure[i]);
+    sheet_start(t, "rows", "One row", columns);
+    sheet_text(t, r->name);
+    for (size_t i = 0; i < sizeof figure / sizeof *figure; i++) sheet_number(t, figure[i]);
 }
 static laco_status status_of(const bench_row *r, const work *w, laco_error *err)
 {
@@ -208,7 +208,7 @@ static laco_status warm_up(const bench_row *r, const kernels *k, pool *p, laco_e
     w.free(w.state);
     return LACO_OK;
 }
-laco_status row_measure(const bench_row *r, meter *m, pool *p, table *t, laco_error *err)
+laco_status row_measure(const bench_row *r, meter *m, pool *p, sheet *t, laco_error *err)
 {
     work w = { 0 };
     int threads = pool_threads(p);

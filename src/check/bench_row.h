@@ -7,7 +7,7 @@
 #ifndef BENCH_ROW_H
 #define BENCH_ROW_H
 #include "check/bench_probe.h"
-#include "check/bench_table.h"
+#include "check/sheet.h"
 
 enum { ROW_SIZES = 4, ROW_LARGEST = 1 << 16 };
 typedef struct row_kind row_kind;
@@ -20,7 +20,7 @@ typedef struct bench_row {
 } bench_row;
 laco_status row_parse(bench_row *out, const char *text, const kernels *k, laco_error *err);
 /* Fills one row of a table that it starts. */
-laco_status row_measure(const bench_row *r, meter *m, pool *p, table *t, laco_error *err);
+laco_status row_measure(const bench_row *r, meter *m, pool *p, sheet *t, laco_error *err);
 /* Runs it so often and measures nothing: for tools that count instructions, in row_repeated alone. */
 laco_status row_repeat(const bench_row *r, const kernels *k, pool *p, int64_t times, laco_error *err);
 #endif
