@@ -7,6 +7,14 @@
    file, one above `limit` bytes after expansion: one sentence with the path. */
 laco_status file_read(const char *path, size_t limit, char **bytes, size_t *n, laco_error *err);
 
+/* The same a piece at a time, gzip expanded as it comes. */
+typedef struct file_stream file_stream;
+laco_status file_stream_open(file_stream **out, const char *path, laco_error *err);
+/* At least one byte and at most room, what is there now; *got 0: the end. */
+laco_status file_stream_read(file_stream *s, char *to, size_t room, size_t *got, laco_error *err);
+size_t file_stream_size(const file_stream *s); /* bytes that it will give; 0: not known */
+void file_stream_close(file_stream *s);        /* NULL is fine */
+
 typedef struct file_writer file_writer;
 laco_status file_create(file_writer **out, const char *path, laco_error *err);
 laco_status file_write(file_writer *w, const void *bytes, size_t n, laco_error *err);

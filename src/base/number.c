@@ -4,17 +4,125 @@
 #include <math.h>
 #include <stdio.h>
 
-bool number_parse(const char *s, double *x)
+/* What a text spells: (-1)^minus * digits * 10^exponent. */
+typedef struct decimal {
+    uint64_t digits;
+    int exponent;
+    bool minus, rounded; /* rounded: there are more digits than fit */
+} decimal;
+enum { DECIMAL_EXPONENT = 100000, DECIMAL_SHORT = 512 };
+
+static bool number_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Digits from s on; returns their end. Those that do not fit into 64 bits are left out. */
+static const char *number_digits(decimal *d, const char *s, const char *end, bool fraction)
 {
-    size_t n = strlen(s);
-    if (n == 0 || strspn(s, "0123456789+-.eE") != n) return false;
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (!plain) return false;
-    char *end;
-    *x = strtod_l(s, &end, plain);
-    freelocale(plain);
-    return end == s + n && isfinite(*x);
+    for (; s < end && number_digit(*s); s++) {
+        if (d->digits >= UINT64_MAX / 10 - 1) {
+            d->rounded = true;
+            continue;
+        }
+        d->digits = d->digits * 10 + (uint64_t)(*s - '0');
+        d->exponent -= fraction;
+    }
+    return s;
 }
+static const char *number_exponent(decimal *d, const char *s, const char *end)
+{
+    int e = 0;
+    bool minus = s < end && *s == '-';
+    if (s < end && (*s == '-' || *s == '+')) s++;
+    if (s == end) return NULL;
+    for (; s < end && number_digit(*s); s++)
+        if (e < DECIMAL_EXPONENT) e = e * 10 + (*s - '0');
+    d->exponent += minus ? -e : e;
+    return s;
+}
+static bool number_scan(decimal *d, const char *s, size_t n, char point)
+{
+    const char *end = s + n;
+    if (s < end && (*s == '-' || *s == '+')) d->minus = *s++ == '-';
+    const char *whole = s;
+    s = number_digits(d, s, end, false);
+    bool digits = s > whole;
+    if (s < end && *s == point) {
+        const char *fraction = s + 1;
+        s = number_digits(d, fraction, end, true);
+        digits |= s > fraction;
+    }
+    if (!digits) return false;
+    if (s < end && (*s == 'e' || *s == 'E')) s = number_exponent(d, s + 1, end);
+    return s == end;
+}
+
+/* digits * 10^exponent, rounded once, when the power fits into 64 bits. Of a quotient of 128 by 64 bits at least 63 are
+   known, and whether there are more: more than a double keeps. */
+static bool number_exact(const decimal *d, double *x)
+{
+    typedef unsigned __int128 wide;
+    enum { LARGEST = 19, WORD = 64 };
+    static const uint64_t power[LARGEST + 1] = { 1u,
+                                                 10u,
+                                                 100u,
+                                                 1000u,
+                                                 10000u,
+                                                 100000u,
+                                                 1000000u,
+                                                 10000000u,
+                                                 100000000u,
+                                                 1000000000u,
+                                                 10000000000u,
+                                                 100000000000u,
+                                                 1000000000000u,
+                                                 10000000000000u,
+                                                 100000000000000u,
+                                                 1000000000000000u,
+                                                 10000000000000000u,
+                                                 100000000000000000u,
+                                                 1000000000000000000u,
+                                                 10000000000000000000u };
+    int e = d->exponent;
+    if (d->rounded || e < -LARGEST || e > LARGEST) return false;
+    if (!d->digits || !e)
+        *x = (double)d->digits;
+    else if (d->digits <= 1ull << 53 && abs(e) <= 15) /* both are exact: one operation rounds once */
+        *x = e < 0 ? (double)d->digits / (double)power[-e] : (double)d->digits * (double)power[e];
+    else if (e > 0)
+        *x = (double)((wide)d->digits * power[e]);
+    else {
+        int shift = WORD + __builtin_clzll(d->digits);
+        wide top = (wide)d->digits << shift, quotient = top / power[-e];
+        *x = ldexp((double)(quotient | (quotient * power[-e] != top)), -shift);
+    }
+    if (d->minus) *x = -*x;
+    return true;
+}
+
+/* The C library's conversion, for the rare others. */
+static bool number_hard(const char *s, size_t n, char point, double *x)
+{
+    char near[DECIMAL_SHORT], *far = n < sizeof near ? NULL : mem_text(s, n), *text = far ? far : near;
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    bool ok = plain && (far || n < sizeof near);
+    if (ok) {
+        if (!far) memcpy(near, s, n), near[n] = 0;
+        char *comma = strchr(text, point);
+        if (comma) *comma = '.';
+        *x = strtod_l(text, NULL, plain);
+    }
+    if (plain) freelocale(plain);
+    mem_free(far);
+    return ok && isfinite(*x);
+}
+
+bool number_read(const char *s, size_t n, bool comma, double *x)
+{
+    decimal d = { 0 };
+    char point = comma ? ',' : '.';
+    return number_scan(&d, s, n, point) && (number_exact(&d, x) || number_hard(s, n, point, x));
+}
+
+bool number_parse(const char *s, double *x) { return number_read(s, strlen(s), false, x); }
 
 /* Whatever stands between the digits as decimal point, of one byte or more, becomes '.'. */
 static void number_point(char *text)
