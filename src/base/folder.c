@@ -65,28 +65,89 @@ void folder_names_free(char **names, size_t n)
     for (size_t i = 0; names && i < n; i++) mem_free(names[i]);
     mem_free(names);
 }
+/* A growing list of names. */
+typedef struct name_list {
+    char **names;
+    size_t n, cap;
+} name_list;
+static bool add_name(name_list *l, char *name)
+{
+    if (name && l->n == l->cap) {
+        char **more = mem_resize(l->names, l->cap * sizeof *more, (2 * l->cap + 16) * sizeof *more);
+        if (!more) return mem_free(name), false;
+        l->names = more, l->cap = 2 * l->cap + 16;
+    }
+    if (name) l->names[l->n++] = name;
+    return name != NULL;
+}
+static laco_status give_names(name_list *l, laco_status st, char ***names, size_t *n)
+{
+    *names = NULL, *n = 0;
+    if (st) return folder_names_free(l->names, l->n), st;
+    if (l->n) qsort(l->names, l->n, sizeof *l->names, by_name);
+    *names = l->names, *n = l->n;
+    return LACO_OK;
+}
+static laco_status folder_open(DIR **d, const char *path, laco_error *err)
+{
+    *d = opendir(path);
+    return *d ? LACO_OK : fail(err, LACO_EIO, -1, "the folder %s cannot be read: %m", path);
+}
 laco_status folder_names(const char *path, const char *begin, const char *end, char ***names, size_t *n,
                          laco_error *err)
 {
-    DIR *d = opendir(path);
-    size_t cap = 0;
-    bool whole = true;
-    *names = NULL, *n = 0;
-    if (!d) return fail(err, LACO_EIO, -1, "the folder %s cannot be read: %m", path);
-    for (struct dirent *e; whole && (e = readdir(d));) {
-        if (!fits(e->d_name, begin, end)) continue;
-        if (*n == cap) {
-            char **more = mem_resize(*names, cap * sizeof **names, (2 * cap + 16) * sizeof **names);
-            if (!(whole = more != NULL)) break;
-            *names = more, cap = 2 * cap + 16;
-        }
-        whole = ((*names)[*n] = mem_text(e->d_name, strlen(e->d_name))) != NULL;
-        *n += whole;
+    DIR *d;
+    name_list l = { 0 };
+    laco_status st = folder_open(&d, path, err);
+    for (struct dirent *e; !st && (e = readdir(d));)
+        if (fits(e->d_name, begin, end) && !add_name(&l, mem_text(e->d_name, strlen(e->d_name))))
+            st = fail_memory(err, l.cap * sizeof *l.names);
+    if (d) closedir(d);
+    return give_names(&l, st, names, n);
+}
+
+bool folder_is(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+enum { DEEPEST = 64 };
+static laco_status walk(name_list *l, const char *root, const char *below, int depth, laco_error *err);
+/* One entry of a folder; below is "" or ends in a slash. */
+static laco_status walk_entry(name_list *l, const char *root, const char *below, const char *name, int depth,
+                              laco_error *err)
+{
+    struct stat st;
+    buf from = { 0 }, whole = { 0 };
+    buf_printf(&from, "%s%s", below, name), buf_printf(&whole, "%s/%s", root, from.data ? from.data : "");
+    laco_status status = from.failed || whole.failed ? fail_memory(err, strlen(name)) : LACO_OK;
+    if (!status && !lstat(whole.data, &st) && S_ISDIR(st.st_mode)) {
+        buf_text(&from, "/");
+        status = from.failed ? fail_memory(err, strlen(name)) : walk(l, root, from.data, depth + 1, err);
+    } else if (!status && !stat(whole.data, &st) && S_ISREG(st.st_mode) && !add_name(l, mem_text(from.data, from.len)))
+        status = fail_memory(err, l->cap * sizeof *l->names);
+    buf_free(&from), buf_free(&whole);
+    return status;
+}
+static laco_status walk(name_list *l, const char *root, const char *below, int depth, laco_error *err)
+{
+    DIR *d;
+    char *path = folder_path(root, below);
+    if (!path) return fail_memory(err, strlen(root));
+    laco_status st = depth > DEEPEST ? fail(err, LACO_EIO, -1, "%s: more than %d folders in one another", root, DEEPEST)
+                                     : folder_open(&d, path, err);
+    if (depth <= DEEPEST && !st) {
+        for (struct dirent *e; !st && (e = readdir(d));)
+            if (e->d_name[0] != '.') st = walk_entry(l, root, below, e->d_name, depth, err);
+        closedir(d);
     }
-    closedir(d);
-    if (!whole) return folder_names_free(*names, *n), *names = NULL, fail_memory(err, cap * sizeof **names);
-    if (*n) qsort(*names, *n, sizeof **names, by_name);
-    return LACO_OK;
+    mem_free(path);
+    return st;
+}
+laco_status folder_files(const char *path, char ***names, size_t *n, laco_error *err)
+{
+    name_list l = { 0 };
+    return give_names(&l, walk(&l, path, "", 0, err), names, n);
 }
 
 laco_status folder_lock_try(folder_lock **out, const char *path, bool *held, laco_error *err)

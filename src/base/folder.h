@@ -14,6 +14,10 @@ void folder_unlock(folder_lock *l); /* NULL is fine */
 laco_status folder_names(const char *path, const char *begin, const char *end, char ***names, size_t *n,
                          laco_error *err);
 void folder_names_free(char **names, size_t n);
+/* All files in it and in the folders below it, as "folder/name" from there, in order of bytes. What begins with a dot,
+   and links to folders, are left out. */
+laco_status folder_files(const char *path, char ***names, size_t *n, laco_error *err);
+bool folder_is(const char *path);
 char *folder_path(const char *folder, const char *name); /* "folder/name"; NULL: no memory */
 bool folder_has(const char *folder, const char *name);
 void folder_remove(const char *folder, const char *name);

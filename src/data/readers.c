@@ -3,22 +3,27 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "data/array.h"
+#include <strings.h>
 
 static const size_t read_limit = (size_t)1 << 36;
 
-static bool name_ends(const char *path, size_t n, const char *end)
+static bool name_is(const char *path, const char *const *ends)
 {
-    size_t e = strlen(end);
-    return n >= e && !strncmp(path + n - e, end, e);
+    size_t n = strlen(path), e;
+    if (n > 3 && !strcmp(path + n - 3, ".gz")) n -= 3;
+    for (; *ends; ends++)
+        if (n >= (e = strlen(*ends)) && !strncasecmp(path + n - e, *ends, e)) return true;
+    return false;
+}
+bool series_of_sound(const char *path)
+{
+    static const char *const ends[] = { ".tar", ".tgz", NULL };
+    return folder_is(path) || name_is(path, sound_endings) || name_is(path, ends);
 }
 bool series_known(const char *path)
 {
-    static const char *const ends[] = { ".ts", ".npy", "idx1-ubyte", "idx3-ubyte" };
-    size_t n = strlen(path);
-    if (name_ends(path, n, ".gz")) n -= 3;
-    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
-        if (name_ends(path, n, ends[k])) return true;
-    return false;
+    static const char *const ends[] = { ".ts", ".npy", "idx1-ubyte", "idx3-ubyte", NULL };
+    return name_is(path, ends) || series_of_sound(path);
 }
 
 /* Images of MNIST have their labels beside them: train-images-idx3-ubyte, train-labels-idx1-ubyte. NULL: none there. */

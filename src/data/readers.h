@@ -2,15 +2,31 @@
 #ifndef READERS_H
 #define READERS_H
 #include "data/series.h"
+#include "data/sound.h"
 
+struct pool;
 typedef struct series_options {
-    const char *labels; /* of .npy and idx: the file of the labels or targets; NULL: none, or found beside idx */
+    /* Of .npy and idx the file of the labels or targets, NULL: none, or found beside idx. Of sounds a table with a row
+       for a sound: its columns are the file and what is named below. */
+    const char *labels;
+    const char *label, *group, *target; /* columns of the table; NULL: "label" and "group" where they are; no target */
+    /* What the names of sounds say, such as "{label}_{group}_*.wav"; with / also the folders. NULL: without a table the
+       folder that a sound is in is its label. */
+    const char *pattern;
+    sound_settings *sound; /* asked for, and the rate as it turned out; NULL: as sound.h says */
+    struct pool *pool;     /* sounds are read side by side; NULL: one after the other */
+    bool skip_bad;         /* sounds that cannot be read are left out, not an error */
+    void (*bad)(void *ctx, const char *file, const char *why); /* with skip_bad; or NULL */
+    void *ctx;
 } series_options;
 
-/* Any of the forms below; .gz of each. The name or the bytes say which. */
+/* Any of the forms below, .gz of each, or sounds: a folder of them with all its folders, a .tar or .tar.gz of them, or
+   one. The name or the bytes say which. */
 laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err);
-/* Would series_read know the form? By the name alone: .ts, .npy, idx..-ubyte, each also with .gz. */
+/* Would series_read know the form? By the name alone: .ts, .npy, idx..-ubyte, .tar, sounds, each also with .gz, or a
+   folder. */
 bool series_known(const char *path);
+bool series_of_sound(const char *path); /* by the name, or a folder */
 
 /* The same from memory. .ts of the UEA & UCR archives: lines of # and @ first, then after @data a case a line,
    channel:channel:label, the values of a channel between commas, ? where one is missing. */

@@ -17,6 +17,8 @@ typedef struct series_set {
     char **step_label; /* [start[count]] class of every step, or NULL; entries are shared, not owned: see label_text */
     char **label_text; /* the distinct step labels, owned, ends in NULL; or NULL */
     char *file;        /* where it is from, for messages */
+    int64_t rate;      /* of sound: samples per second; 0: these are no sounds */
+    double seconds;    /* of sound, all together */
 } series_set;
 void series_free(series_set *s); /* its contents; {0} is fine */
 
