@@ -26,6 +26,8 @@ typedef struct pass {
     int64_t first_row, first_step, steps; /* steps: of the whole window; 0: there is no more than this part */
     double token_scale;                   /* what the loss of a row counts in the whole: 1 / rows for a mean */
     const int32_t *classes; /* [R] of a softmax loss: -1: the row does not count; NULL: all may */
+    const float *target;    /* [R][targets] the numbers that another loss asks for, for layers that look; NULL: unknown */
+    int64_t targets;
 } pass;
 /* A tape is what forward leaves behind for backward: buffers, and numbers about the batch. It lies in parts of a layer's
    own memory; a network with several tapes exchanges the contents of these parts. */

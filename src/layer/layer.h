@@ -18,7 +18,7 @@ typedef struct layer_spec {
     double rate;   /* dropout, embed */
     bool variational; /* dropout: a mask for all steps of a sequence */
     int pool;         /* pool: POOL_LAST, … */
-    int64_t size;     /* pool: width of the hidden layer of attention; 0: of the input */
+    int64_t size;     /* pool: width of the hidden layer of attention; 0: of the input; nade: units */
     bool by_last;     /* pool: the last output weighs the steps */
     int64_t ahead;    /* pool: numbers of its input that were made forwards; the rest was made against time */
     bool read_in_part; /* by a softmax loss, which needs no row whose class is -1 (pass.classes) */

@@ -292,6 +292,8 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         s->kind = "window", st = take_size(r, "window", &s->steps);
     else if (!strcmp(name.word, "crf"))
         s->kind = "crf";
+    else if (!strcmp(name.word, "nade"))
+        s->kind = "nade", st = take_size(r, "nade", &s->size);
     else if (!strcmp(name.word, "dropout"))
         st = read_dropout(r, s);
     else if (!strcmp(name.word, "pool"))
@@ -447,7 +449,8 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
         } else if (!strcmp(s->kind, "crf")) {
             buf_text(out, "crf");
         } else {
-            buf_printf(out, "%s %lld", s->kind, (long long)(!strcmp(s->kind, "window") ? s->steps : s->out));
+            const bool window = !strcmp(s->kind, "window"), nade = !strcmp(s->kind, "nade");
+            buf_printf(out, "%s %lld", s->kind, (long long)(window ? s->steps : nade ? s->size : s->out));
             if (s->rate > 0) buf_text(out, " dropout"), print_real(out, s->rate);
         }
     }

@@ -58,6 +58,7 @@ void walk_forward(net_walk *w, int64_t part)
     for (int64_t t = 0; t <= r->T; t++) w->off[t] = b->off[w->first + t] - b->off[w->first];
     r->off = w->off, r->R = w->off[r->T];
     if (part == 0) r->B = b->B;
+    if (w->part.target) w->part.target += b->off[w->first] * w->part.targets;
     w->part.first_row += b->off[w->first], w->part.first_step += w->first;
     w->part.steps = max64(w->p->steps, w->p->first_step + b->T);
     int64_t one = n->symbols ? (int64_t)sizeof(int32_t) : w->ldx * n->k->real_size;

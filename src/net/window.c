@@ -238,6 +238,7 @@ static void cut(struct net_window *w, const pass *p, int64_t segments)
         *s = *p;
         s->b = (ragged){ T, p->b.B, off[T], p->b.active + t, off };
         s->classes = p->classes ? p->classes + row : NULL;
+        s->target = p->target ? p->target + row * p->targets : NULL;
         s->first_row += row, s->first_step += t, s->steps = max64(p->steps, p->first_step + p->b.T);
         off += T + 1;
     }

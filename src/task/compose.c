@@ -86,7 +86,11 @@ static void shorthand(const compose_run *r, buf *out)
         buf_printf(out, "%s %lld; ", options_text(r->o, "cell"), (long long)(hidden ? hidden : 128));
     }
     if (drop > 0) buf_printf(out, "dropout %g; ", drop);
-    buf_text(out, "dense");
+    int64_t chain = options_int(r->o, "chain");
+    if (!strcmp(options_text(r->o, "head"), "nade"))
+        buf_printf(out, "dense %lld; nade %lld", (long long)(ROLL_KEYS + chain), (long long)chain);
+    else
+        buf_text(out, "dense");
 }
 static laco_status make_network(compose_run *r, laco_error *err)
 {

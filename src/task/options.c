@@ -126,6 +126,10 @@ static const laco_option option_rows[] = {
     { "hidden", "train.compose", NETWORK, 'i', "128", 0, 65536, NULL, "units",
       "Units of each recurrent layer. 0: the default." },
     { "layers", "train.compose", NETWORK, 'i', "1", 0, 64, NULL, "layers", "Recurrent layers. 0: the default." },
+    { "head", "train.compose", NETWORK, 'e', "bernoulli", 0, 0, "bernoulli|nade", NULL,
+      "bernoulli: a probability for every key, independent of the others. nade: a chain over the keys from low to high, "
+      "each given those below it." },
+    { "chain", "train.compose", NETWORK, 'i', "128", 1, 65536, NULL, "units", "Units of the chain of --head nade." },
     { "dropout", "train.compose", NETWORK, 'f', "0", 0, 0.95, NULL, NULL,
       "Share of the numbers behind each recurrent layer that is set to zero at random while training." },
     { "model", "train", NETWORK, 's', NULL, 0, 0, NULL, NULL,

@@ -210,7 +210,9 @@ static pass next_window(trainer *t, bool train)
                    .train = train,
                    .update = (uint64_t)t->c.windows,
                    .seed = t->s.seed,
-                   .classes = t->counted < t->r.R ? t->target : NULL };
+                   .classes = t->counted < t->r.R ? t->target : NULL,
+                   .target = t->y,
+                   .targets = t->targets };
 }
 /* Windows that overlap: the states where the next one begins, with the weights of this one. */
 static void walk_ahead(trainer *t, const pass *p, const void *x)
