@@ -7,6 +7,8 @@ const example examples[] = {
     { "train lm", "laco train lm --data book.txt --out m.safetensors --unit word --minutes 10" },
     { "train lm", "laco train lm --data book.txt --out m.safetensors --cell gru --hidden 512" },
     { "train lm", "laco train lm --data book.txt --out m.safetensors --checkpoint run --every 5m" },
+    { "train classify", "laco train classify --data reviews.csv --text review --label stars --out m.safetensors" },
+    { "train classify", "laco train classify --data TRAIN.ts --test TEST.ts --pool attention --out m.safetensors" },
     { "train compose", "laco train compose --data chorales.json --out c.safetensors --dropout 0.5" },
     { "search", "laco search rates.space --data book.txt --trials 20" },
     { "search", "laco search rates.space --data book.txt --trials 27 --rungs 3 --epochs 9" },

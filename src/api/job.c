@@ -53,6 +53,7 @@ static task_fn run_resume, run_search;
 static const command_row commands[] = {
     { "train lm", lm_train },
     { "train synthetic", synthetic_train },
+    { "train classify", classify_train },
     { "train compose", compose_train },
     { "resume", run_resume },
     { "search", run_search },

@@ -54,7 +54,7 @@ laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_
 {
     f->j = j, f->task = task, f->ctx = ctx, f->m = m, f->tokens = max64(1, tokens);
     bool full_batch = m->net->k->optim->row(f->s.optimizer)->full_batch;
-    double windows = ceil((double)f->tokens / ((double)f->s.batch * (double)f->s.steps)),
+    double windows = f->windows ? (double)f->windows : ceil((double)f->tokens / ((double)f->s.batch * (double)f->s.steps)),
            updates = (double)f->epochs * ceil(windows / (double)f->s.accumulate);
     if (!options_given(f->o, "warmup")) /* a short run; rprop, whose first steps are of the size of the rate */
         f->s.schedule.warmup = full_batch ? 0 : (int64_t)fmin((double)f->s.schedule.warmup, floor(updates / 10));

@@ -57,6 +57,7 @@ typedef struct fit_figures {
 typedef struct fit {
     /* set by fit_settings; a task may lower steps and batch to what its data can fill */
     train_settings s;
+    int64_t windows; /* of an epoch, set by a task that knows; 0: as many as its tokens fill */
     int64_t epochs, patience_to_average;
     /* set by fit_open */
     task_job *j;

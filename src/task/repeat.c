@@ -16,9 +16,15 @@ void mean_deviation(const double *x, int64_t n, double *mean, double *deviation)
 
 /* ---- seeds and folds ---- */
 static int64_t folds_of(const options *o) { return options_int(o, "fold") ? 1 : max64(1, options_int(o, "folds")); }
+/* One of the groups of --group is left out in turn: how many there are the first run tells. */
+static bool by_group(const options *o)
+{
+    return options_type(o, "fold") && options_text(o, "group") && !options_int(o, "fold");
+}
 bool repeat_wanted(const task_job *j)
 {
-    return !strncmp(j->command, "train ", 6) && (options_int(j->o, "repeat") > 1 || folds_of(j->o) > 1);
+    return !strncmp(j->command, "train ", 6) &&
+           (options_int(j->o, "repeat") > 1 || folds_of(j->o) > 1 || by_group(j->o));
 }
 laco_status task_fold(const options *o, int64_t count, const char *things, int64_t *fold, laco_error *err)
 {
@@ -52,6 +58,7 @@ void part_watch_init(part_watch *w, task_job *whole, double began_at)
 /* ---- one run ---- */
 typedef struct outcome {
     int64_t seed, fold; /* fold: from 1 on; 0: none */
+    char part[64];      /* the name of the group that was left out */
     double score;
     buf text; /* the result of the task */
     json_doc *result;
@@ -60,6 +67,7 @@ typedef struct repeated {
     task_fn *run;
     task_job *j;
     int64_t folds, n, done, best; /* runs; done; which of them has the model of --out, -1: none */
+    bool by_group;
     outcome *of;
     buf out; /* where a run leaves its model */
     part_watch watch;
@@ -141,7 +149,7 @@ static laco_status folder_of(const repeated *r, int64_t i, char **folder, bool *
     if (!st) *goes_on = folder_has(*folder, "run.json");
     return st;
 }
-static laco_status do_run(const repeated *r, outcome *run, int64_t i, laco_error *err)
+static laco_status do_run(const repeated *r, outcome *run, int64_t i, int64_t *groups, laco_error *err)
 {
     task_job one = *r->j;
     options *o = NULL;
@@ -151,11 +159,12 @@ static laco_status do_run(const repeated *r, outcome *run, int64_t i, laco_error
     if (!st) st = options_of(r, i, folder, &o, err);
     if (!st && goes_on) st = check_same(o, folder, err);
     one.o = o, one.result = &run->text, one.watch = &r->watch.watch, one.resume = goes_on ? folder : NULL;
-    one.score = NAN, one.data_hash = 0, one.shown = 0;
+    one.score = NAN, one.data_hash = 0, one.shown = 0, one.groups = 0, one.part[0] = 0;
     if (!st) st = r->run(&one, err);
     if (!st && run->text.failed) st = fail_memory(err, run->text.len);
     if (!st) st = json_parse(&run->result, run->text.data, run->text.len, err);
-    run->score = one.score;
+    run->score = one.score, *groups = one.groups;
+    memcpy(run->part, one.part, sizeof run->part);
     options_free(o), mem_free(folder);
     return st;
 }
@@ -268,6 +277,7 @@ static void result_json(const repeated *r, const figure *f, int n)
         json_begin(&o, '{');
         json_key(&o, "seed"), json_int(&o, r->of[i].seed);
         if (r->of[i].fold) json_key(&o, "fold"), json_int(&o, r->of[i].fold);
+        if (r->of[i].part[0]) json_key(&o, "group"), json_text(&o, r->of[i].part);
         json_key(&o, "score"), json_number(&o, r->of[i].score);
         json_key(&o, "result"), json_raw(&o, r->of[i].text.data, r->of[i].text.len);
         json_end(&o, '}');
@@ -292,19 +302,34 @@ static laco_status finish(repeated *r, laco_error *err)
 static void note_run(const repeated *r, int64_t i)
 {
     const outcome *run = &r->of[i];
-    char fold[32] = "";
-    if (run->fold) snprintf(fold, sizeof fold, "  fold %lld", (long long)run->fold);
+    char fold[96] = "";
+    if (run->part[0])
+        snprintf(fold, sizeof fold, "  group %s", run->part);
+    else if (run->fold)
+        snprintf(fold, sizeof fold, "  fold %lld", (long long)run->fold);
     task_note(r->j, "run %lld/%lld  seed %lld%s  score %.4f%s", (long long)i + 1, (long long)r->n, (long long)run->seed,
               fold, run->score, r->best == i ? "  best" : "");
+}
+/* A run for every group and seed. */
+static laco_status plan_groups(repeated *r, int64_t groups, laco_error *err)
+{
+    int64_t n = max64(1, groups) * options_int(r->j->o, "repeat");
+    outcome *of = mem_resize(r->of, (size_t)r->n * sizeof *of, (size_t)n * sizeof *of);
+    if (!of) return fail_memory(err, (size_t)n * sizeof *of);
+    r->of = of, r->n = n, r->folds = max64(1, groups);
+    return LACO_OK;
 }
 /* A run that was stopped counts only where there is no other. */
 static laco_status next_run(repeated *r, int64_t first_seed, laco_error *err)
 {
     int64_t i = r->done;
     outcome *run = &r->of[i];
-    run->seed = first_seed + i / r->folds, run->fold = r->folds > 1 ? i % r->folds + 1 : options_int(r->j->o, "fold");
+    int64_t groups = 0;
+    run->seed = first_seed + i / r->folds;
+    run->fold = r->folds > 1 || r->by_group ? i % r->folds + 1 : options_int(r->j->o, "fold");
     r->watch.before = (double)i / (double)r->n, r->watch.share = 1 / (double)r->n;
-    laco_status st = do_run(r, run, i, err);
+    laco_status st = do_run(r, run, i, &groups, err);
+    if (!st && r->by_group && !i) st = plan_groups(r, groups, err), run = r->of;
     if ((!st || st == LACO_ESTOPPED) && *r->j->stop && i) return file_remove(r->out.data), LACO_OK;
     if (!st) st = keep_better(r, i, err);
     if (st) return st;
@@ -316,7 +341,7 @@ laco_status repeat_run(task_fn *run, task_job *j, laco_error *err)
 {
     const char *out = options_text(j->o, "out");
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
-    repeated r = { .run = run, .j = j, .folds = folds_of(j->o), .best = -1 };
+    repeated r = { .run = run, .j = j, .folds = folds_of(j->o), .best = -1, .by_group = by_group(j->o) };
     r.n = r.folds * options_int(j->o, "repeat"), r.of = mem_new((size_t)r.n, sizeof *r.of);
     buf_printf(&r.out, "%s.run", out);
     laco_status st = task_refuse_overwriting(j, "out", err);

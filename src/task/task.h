@@ -17,6 +17,8 @@ typedef struct task_job {
     uint64_t data_hash;     /* of the bytes that task_read has given so far */
     double score;           /* of the run: the figure that chose its best model, the smaller the better */
     double shown;           /* when progress was last shown */
+    int64_t groups;         /* set by a run that leaves out one of --group: how many there are */
+    char part[64];          /* … the name of the one that it left out */
 } task_job;
 typedef laco_status task_fn(task_job *j, laco_error *err);
 
@@ -33,5 +35,5 @@ laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_
 const char *task_count(int64_t n, char to[32]);
 
 /* The rows of task functions; src/api/job.c names the commands. */
-task_fn lm_train, synthetic_train, compose_train, predict_run, eval_run, explain_run, sample_run, score_run, model_info, run_stream, run_selftest, run_bench, diagnose, compare_gradients;
+task_fn lm_train, synthetic_train, compose_train, classify_train, predict_run, eval_run, explain_run, sample_run, score_run, model_info, run_stream, run_selftest, run_bench, diagnose, compare_gradients;
 #endif

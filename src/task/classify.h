@@ -1,0 +1,195 @@
+/* laco train classify and what uses its models: sequences in, one answer for each (many-to-one): a class, labels of
+   which several may hold, or a number, which may also be asked for at every step.
+
+   classify_read.c    examples from tables, files of lines and sets of series
+   classify_front.c   what the network reads of them: symbols, or numbers that are scaled; kept in the model
+   classify_split.c   which of them are for training, validation, test; the classes
+   classify_run.c     the network over examples: probabilities or numbers, after the last step or after every one
+   classify_mix.c     naive Bayes beside the network
+   classify_train.c   training    classify_report.c  figures beside baselines
+   classify_use.c     predict, eval, explain */
+#ifndef CLASSIFY_H
+#define CLASSIFY_H
+#include "data/intern.h"
+#include "data/series.h"
+#include "data/table.h"
+#include "data/text.h"
+#include "data/words.h"
+#include "format/model.h"
+#include "base/json.h"
+#include "task/bayes.h"
+#include "task/task.h"
+#include "train/trainer.h"
+
+/* ---- examples ---- */
+enum { PART_TRAIN, PART_VALID, PART_TEST, PARTS, PART_NONE = PARTS }; /* NONE: left out */
+typedef struct example {
+    int64_t start, length; /* positions */
+    int64_t text, bytes;   /* of its line in `text`, the line break included */
+    int64_t line;          /* of the file it is from, from 1; or its number there */
+    double number;         /* to answer; NaN: not known */
+    int32_t label, group;  /* of the names; -1: not known */
+    int32_t right;         /* class; -1: not known */
+    uint8_t part;
+} example;
+typedef struct examples {
+    example *row;
+    int64_t count, room;
+    intern *label, *group;
+    /* text: a line for each */
+    buf text;
+    /* numbers: [positions][features] as they were read, then [positions][inputs] as the network reads them */
+    float *x, *y; /* y: [positions] the number to answer at every step, or NULL */
+    int32_t *ids; /* symbols */
+    int64_t positions, features;
+} examples;
+
+/* ---- the front ---- */
+typedef enum answer_kind { ANSWER_CLASS, ANSWER_LABELS, ANSWER_NUMBER } answer_kind;
+enum { COL_TEXT, COL_LABEL, COL_TARGET, COL_ID, COL_TIME, COL_GROUP, COLS };
+/* All that a model keeps to read new data as it read the old. */
+typedef struct front {
+    answer_kind answer;
+    bool numbers; /* series; else text */
+    char *column[COLS];
+    char separator[8]; /* of several labels */
+    /* of a table */
+    bool no_header, decimal_comma;
+    /* text */
+    text_unit unit;
+    bool spell; /* rare words are spelled */
+    line_options line;
+    int64_t max_length;
+    vocab *v;
+    /* numbers */
+    int64_t features, inputs;
+    char **feature; /* [features] names, or NULL */
+    double *mean, *scale;
+    bool *flag;     /* [features] one more input says where it is missing */
+    int32_t *order; /* [length] permuted steps, or NULL */
+    int64_t length;
+    /* answers */
+    int32_t classes;
+    char **class; /* [classes] sorted names */
+    bool every, remaining;
+    double cap;             /* of what remains; infinity: none */
+    double y_mean, y_scale; /* the network answers (number - y_mean) / y_scale */
+} front;
+extern const char *const front_columns[COLS];
+laco_status front_options(front *f, const options *o, laco_error *err);
+void front_free(front *f);
+/* From the training part; afterwards front_apply works on any examples. */
+laco_status front_learn(front *f, const examples *e, const options *o, const task_job *j, laco_error *err);
+laco_status front_apply(const front *f, examples *e, const task_job *j, laco_error *err);
+laco_status front_save(const front *f, laco_model *m, laco_error *err); /* metadata front, classes, vocabulary */
+laco_status front_load(front *f, const laco_model *m, const char *path, laco_error *err);
+int32_t front_class(const front *f, const char *name); /* -1: unknown */
+int64_t front_outputs(const front *f);
+
+/* ---- reading ---- */
+void examples_free(examples *e);
+laco_status examples_new(examples *e, laco_error *err);
+void examples_clear(examples *e); /* of a chunk, before the next */
+/* All of a file, or of one file for each class ("pos=a.txt,neg=b.txt"); labels: a file with an answer for each, or NULL.
+   The features of a table are set in f by the first file that is read. */
+laco_status examples_read(examples *e, front *f, const char *path, const char *labels, int part, task_job *j,
+                          laco_error *err);
+/* The records of a table whose columns were found in it. */
+typedef struct text_columns {
+    int column[COLS]; /* -1: there is none */
+} text_columns;
+laco_status examples_columns(text_columns *c, const front *f, const table *t, laco_error *err);
+laco_status examples_add_table(examples *e, const front *f, const text_columns *c, const table *t, int part,
+                               laco_error *err);
+table_options front_table_options(const front *f, const options *o, const char *path);
+
+/* ---- parts and classes ---- */
+/* --folds, --group and --split; then the classes of the training part, and which are right. */
+laco_status examples_split(examples *e, front *f, task_job *j, laco_error *err);
+/* right and labels against the classes of the front; *unseen: examples whose label is none of them. */
+laco_status examples_classes(examples *e, const front *f, int64_t *unseen, laco_error *err);
+/* [count][classes] 1 or 0, -1 where not known, of several labels. */
+laco_status examples_labels(float **out, const examples *e, const front *f, laco_error *err);
+
+/* ---- the network over examples ---- */
+typedef struct runner {
+    net *n;
+    int64_t batch, steps, ldx, reserved;
+    float *x;
+    int32_t *ids;
+    int64_t *active, *off;
+} runner;
+/* batch sequences at once, in windows of `steps`; a network that reads backwards takes sequences whole. */
+void runner_init(runner *r, net *n, int64_t batch, int64_t steps);
+void runner_free(runner *r);
+/* y [outputs]: what the network says about an example (its number) after a step, counted from 0. */
+typedef void runner_take(void *ctx, int64_t number, int64_t step, const float *y);
+/* Of the examples of a part (-1: of all) after every step or after the last one alone. Loads the weights first. */
+laco_status runner_run(runner *r, const examples *e, int part, bool every, const volatile int *stop, runner_take *take,
+                       void *ctx, laco_error *err);
+/* Answers: probabilities of classes or labels, or the number itself. */
+void front_answer(const front *f, const float *y, double *p);
+/* Answers of all examples of some parts. */
+typedef struct verdicts {
+    int64_t width; /* numbers of an answer */
+    bool every;    /* p is [positions] numbers, else [count][width] */
+    double *p;
+} verdicts;
+laco_status verdicts_new(verdicts *v, const examples *e, const front *f, laco_error *err);
+laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const front *f, int part, const volatile int *stop,
+                         laco_error *err);
+
+/* ---- naive Bayes beside the network ---- log p = a log p of the network + b log p of naive Bayes, normalised; a and b
+   are those of the least loss on the validation part */
+typedef struct mixture {
+    bayes *b;
+    double network, bayes; /* a and b */
+    bool on;
+} mixture;
+/* Counts the training part; the weights then, from the validation part. */
+laco_status mixture_count(mixture *m, const examples *e, const front *f, laco_error *err);
+laco_status mixture_learn(mixture *m, const examples *e, const front *f, const verdicts *network, laco_error *err);
+laco_status bayes_verdicts(verdicts *v, bayes *b, const examples *e, int part, laco_error *err);
+/* The answers of the network become those of both. */
+laco_status mixture_apply(const mixture *m, verdicts *v, const examples *e, int part, laco_error *err);
+laco_status mixture_save(const mixture *m, laco_model *to, laco_error *err);
+laco_status mixture_load(mixture *m, const front *f, const laco_model *from, laco_error *err); /* off where it has none */
+
+/* ---- figures ---- */
+enum { FIGURE_ROWS = 6 };
+typedef struct figure_row {
+    const char *key, *title; /* in JSON, in a table; key NULL: the end */
+    bool higher;             /* is better */
+    bool share;              /* shown in per cent */
+} figure_row;
+typedef struct figures {
+    int64_t n;
+    double loss;
+    double value[FIGURE_ROWS]; /* by figure_rows */
+} figures;
+const figure_row *figure_rows(const front *f);
+/* Of a part; confusion [classes][classes] or NULL. */
+laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const front *f, int part,
+                       laco_error *err);
+void figures_say(const front *f, const figures *s, char *to, size_t n);
+void figures_json(json_out *o, const front *f, const figures *s); /* members */
+/* What stands beside a network, and the network: rows of a table. */
+enum { MODELS = 8 };
+typedef struct model_row {
+    const char *name;
+    bool hard; /* it says a class and no probability */
+    figures of[PARTS];
+} model_row;
+typedef struct report {
+    model_row row[MODELS];
+    int rows;
+    int64_t *confusion; /* [classes][classes] of the last part there is, or NULL */
+} report;
+laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const front *f,
+                       laco_error *err);
+laco_status report_baselines(report *r, const examples *e, const front *f, const mixture *m, const task_job *j,
+                             laco_error *err);
+void report_note(const report *r, const front *f, const task_job *j);
+void report_json(const report *r, const front *f, json_out *o); /* members valid, test, baselines, confusion */
+void report_free(report *r);
+#endif
