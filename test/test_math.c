@@ -180,7 +180,7 @@ static void run_loss(loss_arrays *a, int r, const loss_case *c, int threads, boo
         if (ignored && i % 3 == 1) a->target[i] = -1;
     }
     a->rows = (softmax_rows){ a->weight,  bias ? a->bias : NULL,  a->h,  ld, c->R,       a->target, 0.25,
-                              a->dweight, bias ? a->dbias : NULL, a->dh, ld, a->log_prob, smoothing,
+                              a->dweight, bias ? a->dbias : NULL, a->dh, ld, false, a->log_prob, smoothing,
                               ignored ? a->class_weight : NULL };
     if (real[r]->loss->softmax_new(&s, c->V, c->H, pools[threads], &err)) fail_msg("%s", err.msg);
     assert_true(real[r]->loss->softmax_bytes(s) > 0);

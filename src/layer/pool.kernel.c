@@ -338,7 +338,10 @@ static void pass_task(void *ctx, int64_t i, int thread)
     const sweep *s = ctx;
     (void)thread;
     for (int64_t r = i * ROWS_PER_TASK; r < min64(s->b.R, (i + 1) * ROWS_PER_TASK); r++)
-        memcpy(dx_of(s, r), dy_of(s, r), (size_t)s->q->n * sizeof(real));
+        if (is_read(s, r))
+            memcpy(dx_of(s, r), dy_of(s, r), (size_t)s->q->n * sizeof(real));
+        else
+            memset(dx_of(s, r), 0, (size_t)s->q->n * sizeof(real));
 }
 static void pooling_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                              int64_t lddx)

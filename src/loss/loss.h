@@ -18,6 +18,7 @@ typedef struct softmax_rows {
     double scale;               /* of the gradient: 1 / what the loss is divided by */
     void *dweight, *dbias, *dh; /* added to, added to, set; all NULL: no gradient */
     int64_t lddh;
+    bool partly;      /* dh of rows that do not count is left as it is, not set to 0 */
     double *log_prob; /* [R] log p(target) or NULL */
     double smoothing; /* of the gradient, not of the loss that is returned: 0 to below 1, the share of all symbols */
     const double *class_weight; /* [V] of the loss and the gradient of a row, by its target; NULL: 1 */

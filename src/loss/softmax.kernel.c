@@ -218,7 +218,7 @@ static double N(softmax_run)(softmax *s, const softmax_rows *rows)
 {
     double loss = 0;
     s->rows = rows;
-    if (rows->dh) pool_run(s->pool, ceil_div(rows->R, CLEARED), clear_task, s);
+    if (rows->dh && !rows->partly) pool_run(s->pool, ceil_div(rows->R, CLEARED), clear_task, s);
     for (int64_t r = 0; r < rows->R;) {
         r = next_chunk(s, r);
         if (!s->m) break;

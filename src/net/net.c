@@ -237,6 +237,7 @@ double net_softmax_rows(net *n, const pass *p, softmax_rows rows)
     if (p->train) {
         rows.dweight = real_at(n, n->g, weight), rows.dbias = s->bias ? real_at(n, n->g, bias) : NULL;
         rows.dh = last ? n->d_rows[last % 2] : NULL, rows.lddh = n->ld_d;
+        rows.partly = p->classes && last && !strcmp(n->d.layer[last - 1].kind, "pool"); /* which does not read them */
     }
     return n->k->loss->softmax_run(n->head, &rows);
 }
