@@ -4,6 +4,7 @@
 #define LAYER_H
 #include "cell/recur.h"
 
+struct layer;
 typedef struct layer_spec {
     const char *kind;
     int64_t in, out;
@@ -14,7 +15,9 @@ typedef struct layer_spec {
     double activation_reg, temporal_reg; /* penalties on what the cell makes */
     int act;       /* dense */
     bool bias;     /* dense */
-    int64_t steps; /* window */
+    int64_t steps; /* window, smooth: of the past; restore: ahead */
+    int64_t season[2], series; /* smooth: steps of its seasons, 0 or 1: none; how many series have parameters */
+    struct layer *first;       /* restore: the layer smooth, which is made before it */
     double rate;   /* dropout, embed */
     bool variational; /* dropout: a mask for all steps of a sequence */
     int pool;         /* pool: POOL_LAST, … */

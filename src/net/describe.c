@@ -96,6 +96,8 @@ static const describe_word words[] = {
       NUMBER(activation_reg, 0, 1e6, false) },
     { "cell", "temporal-reg", "B: adds B times the mean square of what the output changes by in a step",
       NUMBER(temporal_reg, 0, 1e6, false) },
+    { "smooth", "series", "S: how many series there are, each with parameters of its own", NO_NUMBER },
+    { "smooth", "window", "W: steps of the past that the network reads; without it, a season", NO_NUMBER },
     { "pool", "last", "the latest step; behind a bidirectional layer that and, against time, the first", NO_NUMBER },
     { "pool", "mean", "the mean of each number", NO_NUMBER },
     { "pool", "max", "the largest of each number", NO_NUMBER },
@@ -275,6 +277,17 @@ static laco_status read_pool(reader *r, layer_spec *s)
     s->by_last = true;
     return next_word(r);
 }
+/* smooth M [M2] [series S] [window W] */
+static laco_status read_smooth(reader *r, layer_spec *s)
+{
+    laco_status st = take_size(r, "smooth", &s->season[0]);
+    s->kind = "smooth", s->series = 1;
+    if (!st && is_number(r->word)) st = take_size(r, "smooth", &s->season[1]);
+    if (!st && !strcmp(r->word, "series") && !(st = next_word(r))) st = take_size(r, "series", &s->series);
+    if (!st && !strcmp(r->word, "window") && !(st = next_word(r))) st = take_size(r, "window", &s->steps);
+    if (!s->steps) s->steps = s->season[0];
+    return st;
+}
 static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *tied)
 {
     const char *known[64];
@@ -298,6 +311,10 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         st = read_dropout(r, s);
     else if (!strcmp(name.word, "pool"))
         st = read_pool(r, s);
+    else if (!strcmp(name.word, "smooth"))
+        st = read_smooth(r, s);
+    else if (!strcmp(name.word, "restore"))
+        s->kind = "restore", st = take_size(r, "restore", &s->steps);
     else if (!strcmp(name.word, "dense"))
         st = read_dense(r, s, tied);
     else {
@@ -338,12 +355,17 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
         s->in = width, s->index = i, s->symbols = symbols && i == 0;
         s->ahead = strcmp(s->kind, "pool") ? 0 : ahead, s->read_in_part = i + 2 == d->layers;
         if (!strcmp(s->kind, "dense") && !s->out) {
-            bool before_chain = i + 2 == d->layers && !strcmp(d->layer[i + 1].kind, "crf");
-            if ((i + 1 < d->layers && !before_chain) || !outputs)
+            bool before_end = i + 2 == d->layers && (!strcmp(d->layer[i + 1].kind, "crf") ||
+                                                     !strcmp(d->layer[i + 1].kind, "restore"));
+            if ((i + 1 < d->layers && !before_end) || !outputs)
                 return fail(err, LACO_EINVAL, -1,
                             "network description: dense layer %d needs a size, as in \"dense 10\"", i + 1);
             s->out = outputs;
         }
+        if (!strcmp(s->kind, "restore") && (!i || i + 1 < d->layers || strcmp(d->layer[0].kind, "smooth")))
+            return fail(err, LACO_EINVAL, -1,
+                        "network description: restore puts back what smooth took out: it ends a network that begins "
+                        "with smooth");
         laco_status st = kernels_layer(k, s->kind)->describe(s, t, &n, err);
         if (st) return st;
         if (s->symbols) embed = s->out;
@@ -448,9 +470,13 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             if (s->by_last) buf_text(out, " by-last");
         } else if (!strcmp(s->kind, "crf")) {
             buf_text(out, "crf");
+        } else if (!strcmp(s->kind, "smooth")) {
+            buf_printf(out, "smooth %lld", (long long)s->season[0]);
+            if (s->season[1] > 1) buf_printf(out, " %lld", (long long)s->season[1]);
+            buf_printf(out, " series %lld window %lld", (long long)s->series, (long long)s->steps);
         } else {
-            const bool window = !strcmp(s->kind, "window"), nade = !strcmp(s->kind, "nade");
-            buf_printf(out, "%s %lld", s->kind, (long long)(window ? s->steps : nade ? s->size : s->out));
+            const bool nade = !strcmp(s->kind, "nade");
+            buf_printf(out, "%s %lld", s->kind, (long long)(s->steps ? s->steps : nade ? s->size : s->out));
             if (s->rate > 0) buf_text(out, " dropout"), print_real(out, s->rate);
         }
     }

@@ -7,8 +7,10 @@
           [weight-drop P] [activation-reg A] [temporal-reg B] [bidirectional] [reverse] [residual] [learned-state]
           [bias-none|bias-one|bias-two]
    pool last|mean|max       pool attention|feature-attention|time-feature-attention [N] [by-last]
+   smooth M [M2] [series S] [window W]      restore H
    crf, the last layer of a network that chooses classes for whole sequences
-   A dense layer without N has as many outputs as the task needs; only the last, or the one before crf, may leave it out. */
+   A dense layer without N has as many outputs as the task needs; only the last, or the one before crf or
+   restore, may leave it out. */
 #ifndef DESCRIBE_H
 #define DESCRIBE_H
 #include "net/kernels.h"

@@ -55,7 +55,8 @@ static uint64_t fingerprint(const net *n)
         const layer_spec *s = &n->d.layer[i];
         const int64_t size[] = { s->in,         s->out,   s->symbols,  s->cell.hidden, s->cell.project,
                                  s->cell.words, s->steps, s->residual, s->act,         s->learned_state,
-                                 s->pool,       s->size,  s->by_last,  s->ahead };
+                                 s->pool,       s->size,  s->by_last,  s->ahead,
+                                 s->season[0],  s->season[1], s->series };
         h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
         if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
         h = hashed(h, s->cell.zoneout, sizeof s->cell.zoneout);
@@ -74,7 +75,10 @@ laco_status net_new(net **out, const net_description *d, int64_t inputs, const k
     laco_status st = list_tensors(n, err);
     if (!st && (!(n->w = mem_new((size_t)n->params, (size_t)k->real_size))))
         st = fail_memory(err, (size_t)n->params * (size_t)k->real_size);
-    for (int i = 0; !st && i < d->layers; i++) st = n->kind[i]->make(&n->layer[i], &n->d.layer[i], p, err);
+    for (int i = 0; !st && i < d->layers; i++) {
+        n->d.layer[i].first = n->layer[0];
+        st = n->kind[i]->make(&n->layer[i], &n->d.layer[i], p, err);
+    }
     if (st) return net_free(n), st;
     for (int i = 0; i < d->layers; i++)
         n->state_row[i] = n->kind[i]->state_stride(n->layer[i]) * k->real_size,
