@@ -2,7 +2,7 @@
    which several may hold, or a number, which may also be asked for at every step.
 
    classify_read.c    examples from tables, files of lines and sets of series
-   classify_front.c   what the network reads of them: symbols, or numbers that are scaled; kept in the model
+   classify_reading.c   what the network reads of them: symbols, or numbers that are scaled; kept in the model
    classify_split.c   which of them are for training, validation, test; the classes
    classify_run.c     the network over examples: probabilities or numbers, after the last step or after every one
    classify_mix.c     naive Bayes beside the network
@@ -44,11 +44,11 @@ typedef struct examples {
     int64_t positions, features;
 } examples;
 
-/* ---- the front ---- */
+/* ---- how examples are read ---- */
 typedef enum answer_kind { ANSWER_CLASS, ANSWER_LABELS, ANSWER_NUMBER } answer_kind;
 enum { COL_TEXT, COL_LABEL, COL_TARGET, COL_ID, COL_TIME, COL_GROUP, COLS };
 /* All that a model keeps to read new data as it read the old. */
-typedef struct front {
+typedef struct reading {
     answer_kind answer;
     bool numbers; /* series; else text */
     char *column[COLS];
@@ -74,17 +74,17 @@ typedef struct front {
     bool every, remaining;
     double cap;             /* of what remains; infinity: none */
     double y_mean, y_scale; /* the network answers (number - y_mean) / y_scale */
-} front;
-extern const char *const front_columns[COLS];
-laco_status front_options(front *f, const options *o, laco_error *err);
-void front_free(front *f);
-/* From the training part; afterwards front_apply works on any examples. */
-laco_status front_learn(front *f, const examples *e, const options *o, const task_job *j, laco_error *err);
-laco_status front_apply(const front *f, examples *e, const task_job *j, laco_error *err);
-laco_status front_save(const front *f, laco_model *m, laco_error *err); /* metadata front, classes, vocabulary */
-laco_status front_load(front *f, const laco_model *m, const char *path, laco_error *err);
-int32_t front_class(const front *f, const char *name); /* -1: unknown */
-int64_t front_outputs(const front *f);
+} reading;
+extern const char *const reading_columns[COLS];
+laco_status reading_options(reading *f, const options *o, laco_error *err);
+void reading_free(reading *f);
+/* From the training part; afterwards reading_apply works on any examples. */
+laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err);
+laco_status reading_apply(const reading *f, examples *e, const task_job *j, laco_error *err);
+laco_status reading_save(const reading *f, laco_model *m, laco_error *err); /* metadata front, classes, vocabulary */
+laco_status reading_load(reading *f, const laco_model *m, const char *path, laco_error *err);
+int32_t reading_class(const reading *f, const char *name); /* -1: unknown */
+int64_t reading_outputs(const reading *f);
 
 /* ---- reading ---- */
 void examples_free(examples *e);
@@ -92,24 +92,24 @@ laco_status examples_new(examples *e, laco_error *err);
 void examples_clear(examples *e); /* of a chunk, before the next */
 /* All of a file, or of one file for each class ("pos=a.txt,neg=b.txt"); labels: a file with an answer for each, or NULL.
    The features of a table are set in f by the first file that is read. */
-laco_status examples_read(examples *e, front *f, const char *path, const char *labels, int part, task_job *j,
+laco_status examples_read(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
                           laco_error *err);
 /* The records of a table whose columns were found in it. */
 typedef struct text_columns {
     int column[COLS]; /* -1: there is none */
 } text_columns;
-laco_status examples_columns(text_columns *c, const front *f, const table *t, laco_error *err);
-laco_status examples_add_table(examples *e, const front *f, const text_columns *c, const table *t, int part,
+laco_status examples_columns(text_columns *c, const reading *f, const table *t, laco_error *err);
+laco_status examples_add_table(examples *e, const reading *f, const text_columns *c, const table *t, int part,
                                laco_error *err);
-table_options front_table_options(const front *f, const options *o, const char *path);
+table_options reading_table_options(const reading *f, const options *o, const char *path);
 
 /* ---- parts and classes ---- */
 /* --folds, --group and --split; then the classes of the training part, and which are right. */
-laco_status examples_split(examples *e, front *f, task_job *j, laco_error *err);
-/* right and labels against the classes of the front; *unseen: examples whose label is none of them. */
-laco_status examples_classes(examples *e, const front *f, int64_t *unseen, laco_error *err);
+laco_status examples_split(examples *e, reading *f, task_job *j, laco_error *err);
+/* right and labels against the classes of the model; *unseen: examples whose label is none of them. */
+laco_status examples_classes(examples *e, const reading *f, int64_t *unseen, laco_error *err);
 /* [count][classes] 1 or 0, -1 where not known, of several labels. */
-laco_status examples_labels(float **out, const examples *e, const front *f, laco_error *err);
+laco_status examples_labels(float **out, const examples *e, const reading *f, laco_error *err);
 
 /* ---- the network over examples ---- */
 typedef struct runner {
@@ -128,15 +128,15 @@ typedef void runner_take(void *ctx, int64_t number, int64_t step, const float *y
 laco_status runner_run(runner *r, const examples *e, int part, bool every, const volatile int *stop, runner_take *take,
                        void *ctx, laco_error *err);
 /* Answers: probabilities of classes or labels, or the number itself. */
-void front_answer(const front *f, const float *y, double *p);
+void reading_answer(const reading *f, const float *y, double *p);
 /* Answers of all examples of some parts. */
 typedef struct verdicts {
     int64_t width; /* numbers of an answer */
     bool every;    /* p is [positions] numbers, else [count][width] */
     double *p;
 } verdicts;
-laco_status verdicts_new(verdicts *v, const examples *e, const front *f, laco_error *err);
-laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const front *f, int part, const volatile int *stop,
+laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, laco_error *err);
+laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
                          laco_error *err);
 
 /* ---- naive Bayes beside the network ---- log p = a log p of the network + b log p of naive Bayes, normalised; a and b
@@ -147,13 +147,13 @@ typedef struct mixture {
     bool on;
 } mixture;
 /* Counts the training part; the weights then, from the validation part. */
-laco_status mixture_count(mixture *m, const examples *e, const front *f, laco_error *err);
-laco_status mixture_learn(mixture *m, const examples *e, const front *f, const verdicts *network, laco_error *err);
+laco_status mixture_count(mixture *m, const examples *e, const reading *f, laco_error *err);
+laco_status mixture_learn(mixture *m, const examples *e, const reading *f, const verdicts *network, laco_error *err);
 laco_status bayes_verdicts(verdicts *v, bayes *b, const examples *e, int part, laco_error *err);
 /* The answers of the network become those of both. */
 laco_status mixture_apply(const mixture *m, verdicts *v, const examples *e, int part, laco_error *err);
 laco_status mixture_save(const mixture *m, laco_model *to, laco_error *err);
-laco_status mixture_load(mixture *m, const front *f, const laco_model *from, laco_error *err); /* off where it has none */
+laco_status mixture_load(mixture *m, const reading *f, const laco_model *from, laco_error *err); /* off where it has none */
 
 /* ---- figures ---- */
 enum { FIGURE_ROWS = 6 };
@@ -167,12 +167,12 @@ typedef struct figures {
     double loss;
     double value[FIGURE_ROWS]; /* by figure_rows */
 } figures;
-const figure_row *figure_rows(const front *f);
+const figure_row *figure_rows(const reading *f);
 /* Of a part; confusion [classes][classes] or NULL. */
-laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const front *f, int part,
+laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f, int part,
                        laco_error *err);
-void figures_say(const front *f, const figures *s, char *to, size_t n);
-void figures_json(json_out *o, const front *f, const figures *s); /* members */
+void figures_say(const reading *f, const figures *s, char *to, size_t n);
+void figures_json(json_out *o, const reading *f, const figures *s); /* members */
 /* What stands beside a network, and the network: rows of a table. */
 enum { MODELS = 8 };
 typedef struct model_row {
@@ -185,11 +185,11 @@ typedef struct report {
     int rows;
     int64_t *confusion; /* [classes][classes] of the last part there is, or NULL */
 } report;
-laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const front *f,
+laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const reading *f,
                        laco_error *err);
-laco_status report_baselines(report *r, const examples *e, const front *f, const mixture *m, const task_job *j,
+laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, const task_job *j,
                              laco_error *err);
-void report_note(const report *r, const front *f, const task_job *j);
-void report_json(const report *r, const front *f, json_out *o); /* members valid, test, baselines, confusion */
+void report_note(const report *r, const reading *f, const task_job *j);
+void report_json(const report *r, const reading *f, json_out *o); /* members valid, test, baselines, confusion */
 void report_free(report *r);
 #endif

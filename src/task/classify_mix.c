@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static gram_kind grams_for(const examples *e, const front *f)
+static gram_kind grams_for(const examples *e, const reading *f)
 {
     int64_t length = -1;
     if (f->unit == UNIT_WORD) return GRAMS_WORDS;
@@ -98,7 +98,7 @@ static laco_status gather(mix_data *d, const examples *e, const verdicts *networ
     }
     return LACO_OK;
 }
-laco_status mixture_count(mixture *m, const examples *e, const front *f, laco_error *err)
+laco_status mixture_count(mixture *m, const examples *e, const reading *f, laco_error *err)
 {
     laco_status st = bayes_new(&m->b, grams_for(e, f), f->classes, err);
     for (int64_t i = 0; !st && i < e->count; i++)
@@ -106,7 +106,7 @@ laco_status mixture_count(mixture *m, const examples *e, const front *f, laco_er
             st = bayes_count(m->b, line_of(e, i), (size_t)e->row[i].bytes, e->row[i].right, err);
     return st ? st : bayes_ready(m->b, err);
 }
-laco_status mixture_learn(mixture *m, const examples *e, const front *f, const verdicts *network, laco_error *err)
+laco_status mixture_learn(mixture *m, const examples *e, const reading *f, const verdicts *network, laco_error *err)
 {
     mix_data d = { 0 };
     verdicts counted = { 0 };
@@ -159,7 +159,7 @@ laco_status mixture_save(const mixture *m, laco_model *to, laco_error *err)
     buf_free(&text);
     return st;
 }
-laco_status mixture_load(mixture *m, const front *f, const laco_model *from, laco_error *err)
+laco_status mixture_load(mixture *m, const reading *f, const laco_model *from, laco_error *err)
 {
     const char *text = model_get(from, "bayes");
     json_doc *d = NULL;

@@ -48,7 +48,7 @@ static laco_status add_name(intern *names, cell c, int32_t *number, laco_error *
     return !c.at || cell_missing(c) ? LACO_OK : intern_add(names, c.at, c.n, number, err);
 }
 /* Blanks around the number of a cell are no harm. */
-static laco_status take_number(const front *f, const table *t, int64_t row, int column, double *out, laco_error *err)
+static laco_status take_number(const reading *f, const table *t, int64_t row, int column, double *out, laco_error *err)
 {
     cell c = table_cell(t, row, column);
     *out = NAN;
@@ -60,7 +60,7 @@ static laco_status take_number(const front *f, const table *t, int64_t row, int 
 }
 
 /* ---- texts ---- */
-static laco_status add_text(examples *e, const front *f, cell text, const char *file, int64_t line, laco_error *err)
+static laco_status add_text(examples *e, const reading *f, cell text, const char *file, int64_t line, laco_error *err)
 {
     example *r = &e->row[e->count];
     *r = (example){ .line = line, .text = (int64_t)e->text.len, .number = NAN, .label = -1, .group = -1, .right = -1 };
@@ -73,7 +73,7 @@ static laco_status add_text(examples *e, const front *f, cell text, const char *
     r->bytes = (int64_t)e->text.len - r->text;
     return st;
 }
-laco_status examples_columns(text_columns *c, const front *f, const table *t, laco_error *err)
+laco_status examples_columns(text_columns *c, const reading *f, const table *t, laco_error *err)
 {
     laco_status st = LACO_OK;
     for (int i = 0; !st && i < COLS; i++) {
@@ -82,7 +82,7 @@ laco_status examples_columns(text_columns *c, const front *f, const table *t, la
     }
     return st;
 }
-laco_status examples_add_table(examples *e, const front *f, const text_columns *c, const table *t, int part,
+laco_status examples_add_table(examples *e, const reading *f, const text_columns *c, const table *t, int part,
                                laco_error *err)
 {
     int64_t n = table_rows(t);
@@ -99,7 +99,7 @@ laco_status examples_add_table(examples *e, const front *f, const text_columns *
     return st;
 }
 /* Tables by their ending; whatever else is called .txt, .data and so on is a table with columns too. */
-table_options front_table_options(const front *f, const options *o, const char *path)
+table_options reading_table_options(const reading *f, const options *o, const char *path)
 {
     static const char *const guessed[] = { ".jsonl", ".json", ".ndjson", ".tsv", ".csv", NULL };
     table_options t = { .no_header = f->no_header, .decimal_comma = f->decimal_comma, .format = TABLE_CSV };
@@ -113,7 +113,7 @@ table_options front_table_options(const front *f, const options *o, const char *
     t.skip_bad = options_flag(o, "skip-bad");
     return t;
 }
-static laco_status read_texts(examples *e, front *f, table_reader *r, int part, laco_error *err)
+static laco_status read_texts(examples *e, reading *f, table_reader *r, int part, laco_error *err)
 {
     text_columns c;
     table *t = NULL;
@@ -126,7 +126,7 @@ static laco_status read_texts(examples *e, front *f, table_reader *r, int part, 
 }
 
 /* ---- a file of lines for each class ---- */
-static laco_status read_lines(examples *e, front *f, const char *path, const char *class, size_t n, int part,
+static laco_status read_lines(examples *e, reading *f, const char *path, const char *class, size_t n, int part,
                               laco_error *err)
 {
     table_reader *r = NULL;
@@ -145,7 +145,7 @@ static laco_status read_lines(examples *e, front *f, const char *path, const cha
     return st;
 }
 /* "pos=a.txt,neg=b.txt" */
-static laco_status read_class_files(examples *e, front *f, const char *list, int part, laco_error *err)
+static laco_status read_class_files(examples *e, reading *f, const char *list, int part, laco_error *err)
 {
     laco_status st = LACO_OK;
     while (!st && *list) {
@@ -179,7 +179,7 @@ static bool has_a_use(const text_columns *c, int column)
     return false;
 }
 /* Every column of numbers without another use is a feature. */
-static laco_status choose_features(front *f, const text_columns *c, const table *t, laco_error *err)
+static laco_status choose_features(reading *f, const text_columns *c, const table *t, laco_error *err)
 {
     if (!(f->feature = mem_new((size_t)table_columns(t), sizeof *f->feature)))
         return fail_memory(err, (size_t)table_columns(t) * sizeof *f->feature);
@@ -192,7 +192,7 @@ static laco_status choose_features(front *f, const text_columns *c, const table 
         return fail(err, LACO_EINVAL, -1, "%s has no column of numbers beside those that options name", table_file(t));
     return LACO_OK;
 }
-static laco_status find_steps(const front *f, const text_columns *c, const table *t, intern *ids, step *s,
+static laco_status find_steps(const reading *f, const text_columns *c, const table *t, intern *ids, step *s,
                               laco_error *err)
 {
     laco_status st = LACO_OK;
@@ -211,7 +211,7 @@ static laco_status find_steps(const front *f, const text_columns *c, const table
     }
     return st;
 }
-static laco_status check_same(int32_t *had, int32_t has, const front *f, int column, const table *t, int64_t row,
+static laco_status check_same(int32_t *had, int32_t has, const reading *f, int column, const table *t, int64_t row,
                               laco_error *err)
 {
     long long line = (long long)table_line(t, row);
@@ -223,7 +223,7 @@ static laco_status check_same(int32_t *had, int32_t has, const front *f, int col
     return LACO_OK;
 }
 /* Steps of one series as an example behind the others. */
-static laco_status add_series(examples *e, const front *f, const text_columns *c, const int *column, const table *t,
+static laco_status add_series(examples *e, const reading *f, const text_columns *c, const int *column, const table *t,
                               const step *s, int64_t n, int part, laco_error *err)
 {
     laco_status st = make_room(e, 1, err);
@@ -250,7 +250,7 @@ static laco_status add_series(examples *e, const front *f, const text_columns *c
     if (!st) e->positions += n, e->count++;
     return st;
 }
-static laco_status more_steps(examples *e, const front *f, int64_t n, laco_error *err)
+static laco_status more_steps(examples *e, const reading *f, int64_t n, laco_error *err)
 {
     size_t before = (size_t)e->positions, all = before + (size_t)n, F = (size_t)f->features;
     float *x = mem_resize(e->x, before * F * sizeof *x, all * F * sizeof *x), *y = NULL;
@@ -258,7 +258,7 @@ static laco_status more_steps(examples *e, const front *f, int64_t n, laco_error
     if (f->answer == ANSWER_NUMBER && (y = mem_resize(e->y, before * sizeof *y, all * sizeof *y))) e->y = y;
     return x && (y || f->answer != ANSWER_NUMBER) ? LACO_OK : fail_memory(err, all * F * sizeof *x);
 }
-static laco_status add_steps(examples *e, front *f, const text_columns *c, const table *t, int part, laco_error *err)
+static laco_status add_steps(examples *e, reading *f, const text_columns *c, const table *t, int part, laco_error *err)
 {
     int64_t n = table_rows(t);
     step *s = mem_new((size_t)n, sizeof *s);
@@ -275,7 +275,7 @@ static laco_status add_steps(examples *e, front *f, const text_columns *c, const
     intern_free(ids), mem_free(s), mem_free(column);
     return st;
 }
-static laco_status read_steps(examples *e, front *f, table *t, int part, laco_error *err)
+static laco_status read_steps(examples *e, reading *f, table *t, int part, laco_error *err)
 {
     text_columns c;
     laco_status st = examples_columns(&c, f, t, err);
@@ -284,7 +284,7 @@ static laco_status read_steps(examples *e, front *f, table *t, int part, laco_er
 }
 
 /* ---- sets of series ---- */
-static laco_status add_set(examples *e, front *f, series_set *s, int part, laco_error *err)
+static laco_status add_set(examples *e, reading *f, series_set *s, int part, laco_error *err)
 {
     int64_t n = s->start[s->count], from = e->positions;
     if (e->count && s->features != e->features)
@@ -312,7 +312,7 @@ static laco_status add_set(examples *e, front *f, series_set *s, int part, laco_
 
 /* ---- all of it ---- */
 /* An answer for each example from a file of its own, a line each: of numbers that of the last step. */
-static laco_status read_labels(examples *e, const front *f, int64_t from, const char *path, laco_error *err)
+static laco_status read_labels(examples *e, const reading *f, int64_t from, const char *path, laco_error *err)
 {
     table *t;
     laco_status st = table_read(&t, path, &(table_options){ .format = TABLE_TEXT }, err);
@@ -347,22 +347,27 @@ static void hash_examples(const examples *e, int64_t from, int64_t positions, ta
         j->data_hash = hash_bytes(j->data_hash, &r->number, sizeof r->number);
     }
 }
-static laco_status read_table(examples *e, front *f, const char *path, int part, task_job *j, laco_error *err)
+static laco_status read_table(examples *e, reading *f, const char *path, int part, task_job *j, laco_error *err)
 {
     static const int in_memory[PARTS] = { TEXT_DATA, TEXT_VALID, TEXT_TEST };
     int which = in_memory[part];
-    table_options o = front_table_options(f, j->o, path);
+    table_options o = reading_table_options(f, j->o, path);
+    const char *bytes = j->text[which];
+    size_t n = j->length[which];
     table_reader *r = NULL;
     table *t = NULL;
-    laco_status st = j->text[which] ? table_open_bytes(&r, j->text[which], j->length[which], path, &o, err)
-                                    : table_open(&r, path, &o, err);
-    if (!st && !f->numbers) st = read_texts(e, f, r, part, err);
-    if (!st && f->numbers) st = table_next(r, INT64_MAX, false, &t, err);
-    if (!st && t) st = read_steps(e, f, t, part, err);
+    laco_status st;
+    if (f->numbers) {
+        st = bytes ? table_parse(&t, bytes, n, path, &o, err) : table_read(&t, path, &o, err);
+        if (!st) st = read_steps(e, f, t, part, err);
+    } else {
+        st = bytes ? table_open_bytes(&r, bytes, n, path, &o, err) : table_open(&r, path, &o, err);
+        if (!st) st = read_texts(e, f, r, part, err);
+    }
     table_free(t), table_close(r);
     return st;
 }
-static laco_status read_set(examples *e, front *f, const char *path, const char *labels, int part, laco_error *err)
+static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, laco_error *err)
 {
     series_set s = { 0 };
     laco_status st = series_read(&s, path, &(series_options){ .labels = labels }, err);
@@ -370,7 +375,7 @@ static laco_status read_set(examples *e, front *f, const char *path, const char 
     series_free(&s);
     return st;
 }
-laco_status examples_read(examples *e, front *f, const char *path, const char *labels, int part, task_job *j,
+laco_status examples_read(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
                           laco_error *err)
 {
     int64_t from = e->count, positions = e->positions;

@@ -20,8 +20,8 @@ static const figure_row rows_of[][FIGURE_ROWS] = {
                         { "r2", "R2", true, false },
                         { "late", "late score", false, false } },
 };
-const figure_row *figure_rows(const front *f) { return rows_of[f->answer]; }
-static const char *loss_name(const front *f) { return f->answer == ANSWER_NUMBER ? "squared error" : "log loss"; }
+const figure_row *figure_rows(const reading *f) { return rows_of[f->answer]; }
+static const char *loss_name(const reading *f) { return f->answer == ANSWER_NUMBER ? "squared error" : "log loss"; }
 
 /* ---- of a part ---- */
 /* The numbers of a part that are known, beside the answers. */
@@ -40,7 +40,7 @@ static laco_status pairs_of(double **y, double **t, int64_t *n, const verdicts *
     }
     return LACO_OK;
 }
-static laco_status number_figures_of(figures *out, const verdicts *v, const examples *e, const front *f, int part,
+static laco_status number_figures_of(figures *out, const verdicts *v, const examples *e, const reading *f, int part,
                                      laco_error *err)
 {
     double *y, *t;
@@ -55,7 +55,7 @@ static laco_status number_figures_of(figures *out, const verdicts *v, const exam
 }
 /* The rows of a part side by side: probabilities, and what is right. */
 static laco_status class_figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e,
-                                    const front *f, int part, laco_error *err)
+                                    const reading *f, int part, laco_error *err)
 {
     int64_t K = v->width, n = 0;
     double *p = mem_new((size_t)(e->count * K), sizeof *p);
@@ -82,7 +82,7 @@ static laco_status class_figures_of(figures *out, int64_t *confusion, const verd
     mem_free(p), mem_free(right), mem_free(known), mem_free(label);
     return st;
 }
-laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const front *f, int part,
+laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f, int part,
                        laco_error *err)
 {
     *out = (figures){ 0 };
@@ -100,13 +100,13 @@ static void say_value(const figure_row *row, double x, char *to, size_t n)
     else
         snprintf(to, n, fabs(x) < 10 ? "%.4f" : fabs(x) < 1e6 ? "%.2f" : "%.3g", x);
 }
-void figures_say(const front *f, const figures *s, char *to, size_t n)
+void figures_say(const reading *f, const figures *s, char *to, size_t n)
 {
     char value[32];
     say_value(figure_rows(f), s->value[0], value, sizeof value);
     snprintf(to, n, "%.4f %s %s", s->loss, figure_rows(f)->title, value);
 }
-void figures_json(json_out *o, const front *f, const figures *s)
+void figures_json(json_out *o, const reading *f, const figures *s)
 {
     json_key(o, "loss"), json_number(o, s->loss);
     for (int i = 0; figure_rows(f)[i].key && i < FIGURE_ROWS; i++)
@@ -122,7 +122,7 @@ static bool has_part(const examples *e, int part)
     return false;
 }
 void report_free(report *r) { mem_free(r->confusion), *r = (report){ 0 }; }
-laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const front *f,
+laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const reading *f,
                        laco_error *err)
 {
     model_row *m = &r->row[r->rows++];
@@ -136,7 +136,7 @@ laco_status report_add(report *r, const char *name, bool hard, const verdicts *v
     return st;
 }
 /* Always the same: how often a class or label is right in training, or the mean. */
-static laco_status add_constant(report *r, const examples *e, const front *f, verdicts *v, laco_error *err)
+static laco_status add_constant(report *r, const examples *e, const reading *f, verdicts *v, laco_error *err)
 {
     float *known = NULL;
     double *always = mem_new((size_t)v->width, sizeof *always), n = 0;
@@ -171,7 +171,7 @@ static void free_statistics(statistics *s)
     mem_free(s->x), mem_free(s->y), mem_free(s->class), mem_free(s->w), mem_free(s->rows), summary_free(&s->scale);
 }
 /* Training rows that have an answer: counted, or with s->x put in place. */
-static int64_t training_rows(statistics *s, const examples *e, const front *f, int64_t outputs, bool put)
+static int64_t training_rows(statistics *s, const examples *e, const reading *f, int64_t outputs, bool put)
 {
     int64_t n = 0, seen = 0;
     for (int64_t i = 0; i < e->count; i++) {
@@ -190,9 +190,9 @@ static int64_t training_rows(statistics *s, const examples *e, const front *f, i
     }
     return n;
 }
-static laco_status learn_statistics(statistics *s, const examples *e, const front *f, laco_error *err)
+static laco_status learn_statistics(statistics *s, const examples *e, const reading *f, laco_error *err)
 {
-    int64_t outputs = front_outputs(f), longest = 1;
+    int64_t outputs = reading_outputs(f), longest = 1;
     for (int64_t i = 0; i < e->count; i++) longest = max64(longest, e->row[i].length);
     s->D = summary_size(f->inputs), s->stride = 1;
     s->stride = ceil_div(max64(1, training_rows(s, e, f, outputs, false)), MOST_ROWS);
@@ -213,7 +213,7 @@ static int64_t greatest(const double *y, int64_t n)
         if (y[k] > y[best]) best = k;
     return best;
 }
-static void answer_by_statistics(statistics *s, verdicts *v, const examples *e, const front *f, bool nearest)
+static void answer_by_statistics(statistics *s, verdicts *v, const examples *e, const reading *f, bool nearest)
 {
     for (int64_t i = 0; i < e->count; i++) {
         const example *r = &e->row[i];
@@ -233,7 +233,7 @@ static void answer_by_statistics(statistics *s, verdicts *v, const examples *e, 
         }
     }
 }
-static laco_status add_statistics(report *r, const examples *e, const front *f, verdicts *v, const task_job *j,
+static laco_status add_statistics(report *r, const examples *e, const reading *f, verdicts *v, const task_job *j,
                                   laco_error *err)
 {
     statistics s = { 0 };
@@ -252,7 +252,7 @@ static laco_status add_statistics(report *r, const examples *e, const front *f, 
     free_statistics(&s);
     return st;
 }
-laco_status report_baselines(report *r, const examples *e, const front *f, const mixture *m, const task_job *j,
+laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, const task_job *j,
                              laco_error *err)
 {
     verdicts v;
@@ -266,17 +266,17 @@ laco_status report_baselines(report *r, const examples *e, const front *f, const
 }
 
 /* ---- the report ---- */
-static void note_part(const report *r, const front *f, const task_job *j, int part)
+static void note_part(const report *r, const reading *f, const task_job *j, int part)
 {
     static const char *const names[] = { "", "validation", "test" };
     const figure_row *q = figure_rows(f);
     char line[256], value[32];
-    int n = snprintf(line, sizeof line, "  %-32s", names[part]);
+    int n = snprintf(line, sizeof line, "  %-34s", names[part]);
     for (int i = 0; i < FIGURE_ROWS && q[i].key; i++) n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", q[i].title);
     task_note(j, "%s%s", line, loss_name(f));
     for (int k = 0; k < r->rows; k++) {
         const figures *s = &r->row[k].of[part];
-        n = snprintf(line, sizeof line, "  %-32s", r->row[k].name);
+        n = snprintf(line, sizeof line, "  %-34s", r->row[k].name);
         for (int i = 0; i < FIGURE_ROWS && q[i].key; i++) {
             say_value(&q[i], r->row[k].hard && !q[i].share ? NAN : s->value[i], value, sizeof value);
             n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", value);
@@ -286,7 +286,7 @@ static void note_part(const report *r, const front *f, const task_job *j, int pa
     }
 }
 enum { SHOWN_CLASSES = 12 };
-static void note_confusion(const report *r, const front *f, const task_job *j)
+static void note_confusion(const report *r, const reading *f, const task_job *j)
 {
     char line[256];
     int n = snprintf(line, sizeof line, "  %-16s", "right, and said");
@@ -300,7 +300,7 @@ static void note_confusion(const report *r, const front *f, const task_job *j)
         task_note(j, "%s", line);
     }
 }
-void report_note(const report *r, const front *f, const task_job *j)
+void report_note(const report *r, const reading *f, const task_job *j)
 {
     const model_row *last = &r->row[r->rows - 1];
     for (int part = PART_VALID; part < PARTS; part++)
@@ -309,7 +309,7 @@ void report_note(const report *r, const front *f, const task_job *j)
 }
 static const char *const part_keys[] = { "train", "valid", "test" };
 /* The figures of the model, and beside them the first figure of each of the others. */
-static void part_json(const report *r, const front *f, json_out *o, int part)
+static void part_json(const report *r, const reading *f, json_out *o, int part)
 {
     const model_row *last = &r->row[r->rows - 1];
     json_key(o, part_keys[part]), json_begin(o, '{');
@@ -321,7 +321,7 @@ static void part_json(const report *r, const front *f, json_out *o, int part)
     }
     json_end(o, '}');
 }
-void report_json(const report *r, const front *f, json_out *o)
+void report_json(const report *r, const reading *f, json_out *o)
 {
     const model_row *last = &r->row[r->rows - 1];
     for (int part = PART_VALID; part < PARTS; part++)

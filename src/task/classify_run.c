@@ -102,23 +102,23 @@ laco_status runner_run(runner *r, const examples *e, int part, bool every, const
 }
 
 /* ---- answers of all examples ---- */
-laco_status verdicts_new(verdicts *v, const examples *e, const front *f, laco_error *err)
+laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, laco_error *err)
 {
-    *v = (verdicts){ .width = front_outputs(f), .every = f->every };
+    *v = (verdicts){ .width = reading_outputs(f), .every = f->every };
     size_t n = (size_t)(v->every ? e->positions : e->count * v->width);
     return (v->p = mem_new(n, sizeof *v->p)) ? LACO_OK : fail_memory(err, n * sizeof *v->p);
 }
 typedef struct collector {
     verdicts *v;
     const examples *e;
-    const front *f;
+    const reading *f;
 } collector;
 static void collect(void *ctx, int64_t number, int64_t step, const float *y)
 {
     const collector *c = ctx;
-    front_answer(c->f, y, c->v->p + (c->v->every ? c->e->row[number].start + step : number * c->v->width));
+    reading_answer(c->f, y, c->v->p + (c->v->every ? c->e->row[number].start + step : number * c->v->width));
 }
-laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const front *f, int part, const volatile int *stop,
+laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
                          laco_error *err)
 {
     collector c = { v, e, f };

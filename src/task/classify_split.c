@@ -23,7 +23,7 @@ static laco_status take_fold(examples *e, const task_job *j, laco_error *err)
         if (e->row[i].part == PART_TRAIN && k++ % folds == fold) e->row[i].part = PART_TEST;
     return st;
 }
-static laco_status take_group(examples *e, const front *f, task_job *j, laco_error *err)
+static laco_status take_group(examples *e, const reading *f, task_job *j, laco_error *err)
 {
     int32_t n = intern_count(e->group);
     int64_t fold = max64(1, options_int(j->o, "fold"));
@@ -61,7 +61,7 @@ static int by_class(const void *a, const void *b)
     if (x->at != y->at) return x->at < y->at ? -1 : 1;
     return x->i < y->i ? -1 : x->i > y->i;
 }
-static laco_status split_off(examples *e, const front *f, const task_job *j, laco_error *err)
+static laco_status split_off(examples *e, const reading *f, const task_job *j, laco_error *err)
 {
     double share = options_real(j->o, "split");
     uint64_t seed = (uint64_t)options_int(j->o, "seed");
@@ -99,7 +99,7 @@ static bool next_label(const char **at, const char *separator, const char **labe
     *label = s, *n = (size_t)(end - s);
     return true;
 }
-static laco_status collect(intern *to, const examples *e, const front *f, laco_error *err)
+static laco_status collect(intern *to, const examples *e, const reading *f, laco_error *err)
 {
     laco_status st = LACO_OK;
     int32_t number;
@@ -113,7 +113,7 @@ static laco_status collect(intern *to, const examples *e, const front *f, laco_e
     }
     return st;
 }
-static laco_status learn_classes(front *f, const examples *e, laco_error *err)
+static laco_status learn_classes(reading *f, const examples *e, laco_error *err)
 {
     intern *names;
     laco_status st = intern_new(&names, err);
@@ -132,11 +132,11 @@ static laco_status learn_classes(front *f, const examples *e, laco_error *err)
     intern_free(names);
     return st;
 }
-laco_status examples_classes(examples *e, const front *f, int64_t *unseen, laco_error *err)
+laco_status examples_classes(examples *e, const reading *f, int64_t *unseen, laco_error *err)
 {
     int32_t n = intern_count(e->label), *class = mem_new((size_t)max64(1, n), sizeof *class);
     if (!class) return fail_memory(err, (size_t)n * sizeof *class);
-    for (int32_t k = 0; k < n; k++) class[k] = front_class(f, intern_text(e->label, k));
+    for (int32_t k = 0; k < n; k++) class[k] = reading_class(f, intern_text(e->label, k));
     *unseen = 0;
     for (int64_t i = 0; i < e->count; i++) {
         example *r = &e->row[i];
@@ -146,7 +146,7 @@ laco_status examples_classes(examples *e, const front *f, int64_t *unseen, laco_
     mem_free(class);
     return LACO_OK;
 }
-laco_status examples_labels(float **out, const examples *e, const front *f, laco_error *err)
+laco_status examples_labels(float **out, const examples *e, const reading *f, laco_error *err)
 {
     float *y = *out = mem_new((size_t)e->count, (size_t)f->classes * sizeof *y);
     buf name = { 0 };
@@ -157,7 +157,7 @@ laco_status examples_labels(float **out, const examples *e, const front *f, laco
         for (int32_t k = 0; !text && k < f->classes; k++) y[k] = -1;
         while (next_label(&text, f->separator, &label, &n)) {
             name.len = 0, buf_add(&name, label, n);
-            int32_t k = n ? front_class(f, name.data) : -1;
+            int32_t k = n ? reading_class(f, name.data) : -1;
             if (k >= 0) y[k] = 1;
         }
     }
@@ -166,7 +166,7 @@ laco_status examples_labels(float **out, const examples *e, const front *f, laco
 }
 
 /* ---- all of it ---- */
-static bool has_answer(const examples *e, const front *f, const example *r)
+static bool has_answer(const examples *e, const reading *f, const example *r)
 {
     if (f->answer != ANSWER_NUMBER) return r->label >= 0;
     for (int64_t t = 0; f->every && t < r->length; t++)
@@ -183,7 +183,7 @@ static bool changes(const examples *e)
         }
     return false;
 }
-static void note_classes(const examples *e, const front *f, const task_job *j)
+static void note_classes(const examples *e, const reading *f, const task_job *j)
 {
     int64_t once = 0, *count = mem_new((size_t)max64(1, f->classes), sizeof *count);
     int32_t which = 0;
@@ -197,7 +197,7 @@ static void note_classes(const examples *e, const front *f, const task_job *j)
                   (long long)once, f->class[which]);
     mem_free(count);
 }
-static laco_status check_parts(const examples *e, const front *f, const task_job *j, laco_error *err)
+static laco_status check_parts(const examples *e, const reading *f, const task_job *j, laco_error *err)
 {
     int64_t n[PARTS + 1] = { 0 };
     char a[32], b[32], c[32], classes[48] = "";
@@ -211,7 +211,7 @@ static laco_status check_parts(const examples *e, const front *f, const task_job
     if (n[PART_NONE]) task_note(j, "left out  %s examples without an answer", task_count(n[PART_NONE], a));
     return LACO_OK;
 }
-laco_status examples_split(examples *e, front *f, task_job *j, laco_error *err)
+laco_status examples_split(examples *e, reading *f, task_job *j, laco_error *err)
 {
     bool valid = false;
     int64_t unseen = 0;

@@ -13,7 +13,7 @@ typedef struct class_run {
     task_job *j;
     const options *o;
     examples e;
-    front f;
+    reading f;
     laco_model *m;
     fit fit;
     runner runner;
@@ -50,8 +50,8 @@ static laco_status read_all(class_run *r, laco_error *err)
     laco_status st = examples_new(&r->e, err);
     for (int part = 0; !st && part < PARTS; part++) st = read_part(r, parts[part].data, parts[part].labels, part, err);
     if (!st) st = examples_split(&r->e, &r->f, r->j, err);
-    if (!st) st = front_learn(&r->f, &r->e, r->o, r->j, err);
-    if (!st) st = front_apply(&r->f, &r->e, r->j, err);
+    if (!st) st = reading_learn(&r->f, &r->e, r->o, r->j, err);
+    if (!st) st = reading_apply(&r->f, &r->e, r->j, err);
     if (!st && r->f.answer == ANSWER_LABELS) st = examples_labels(&r->label, &r->e, &r->f, err);
     return st;
 }
@@ -118,11 +118,11 @@ static laco_status make_network(class_run *r, laco_error *err)
     else
         shorthand(r, &text);
     laco_status st = text.failed ? fail_memory(err, text.len)
-                                 : model_new(&r->m, text.data, inputs, front_outputs(&r->f),
+                                 : model_new(&r->m, text.data, inputs, reading_outputs(&r->f),
                                              (int)options_int(r->o, "threads"), err);
     buf_free(&text);
     if (!st) st = check_network(r, err);
-    if (!st) st = front_save(&r->f, r->m, err);
+    if (!st) st = reading_save(&r->f, r->m, err);
     if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
     if (!st) st = net_weights(r->m->net, kind, err);
     uint64_t seed = (uint64_t)options_int(r->o, "seed");
@@ -146,7 +146,7 @@ static void say_where(void *ctx, int64_t position, char *to, size_t size)
 }
 static laco_status batch_room(class_run *r, int64_t positions, laco_error *err)
 {
-    size_t n = (size_t)positions, outputs = (size_t)front_outputs(&r->f);
+    size_t n = (size_t)positions, outputs = (size_t)reading_outputs(&r->f);
     if (positions <= r->room) return LACO_OK;
     mem_free(r->ids), mem_free(r->x), mem_free(r->classes), mem_free(r->y);
     r->ids = mem_new(r->f.numbers ? 0 : n, sizeof *r->ids);
@@ -159,7 +159,7 @@ static laco_status batch_room(class_run *r, int64_t positions, laco_error *err)
 static void put_answers(class_run *r, const text_row *from, int64_t at)
 {
     const example *x = &r->e.row[from->quiet];
-    int64_t outputs = front_outputs(&r->f);
+    int64_t outputs = reading_outputs(&r->f);
     for (int64_t t = 0; t < from->length; t++) {
         bool last = t + 1 == from->length;
         float *y = r->y + (at + t) * outputs;
@@ -279,7 +279,7 @@ static laco_status prepare(class_run *r, laco_error *err)
     laco_status st = task_refuse_overwriting(r->j, "out", err);
     if (!st) st = task_refuse_overwriting(r->j, "log", err);
     if (!st) st = file_check_writable(out, err);
-    if (!st) st = front_options(&r->f, r->o, err);
+    if (!st) st = reading_options(&r->f, r->o, err);
     if (!st) st = read_all(r, err);
     if (!st) st = list_rows(r, err);
     if (!st) note_data(r), st = make_network(r, err);
@@ -333,7 +333,7 @@ static void free_run(class_run *r)
     void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     runner_free(&r->runner), laco_model_free(r->m), report_free(&r->report);
-    bayes_free(r->mix.b), front_free(&r->f), examples_free(&r->e);
+    bayes_free(r->mix.b), reading_free(&r->f), examples_free(&r->e);
 }
 laco_status classify_train(task_job *j, laco_error *err)
 {

@@ -6,19 +6,19 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const front_columns[COLS] = { "text", "label", "target", "id", "time", "group" };
+const char *const reading_columns[COLS] = { "text", "label", "target", "id", "time", "group" };
 
 static laco_status keep_text(char **to, const char *text, laco_error *err)
 {
     if (text && !(*to = mem_text(text, strlen(text)))) return fail_memory(err, strlen(text));
     return LACO_OK;
 }
-laco_status front_options(front *f, const options *o, laco_error *err)
+laco_status reading_options(reading *f, const options *o, laco_error *err)
 {
     const char *unit = options_text(o, "unit"), *separator = options_text(o, "multi-label"),
                *data = options_text(o, "data");
     laco_status st = LACO_OK;
-    for (int i = 0; !st && i < COLS; i++) st = keep_text(&f->column[i], options_text(o, front_columns[i]), err);
+    for (int i = 0; !st && i < COLS; i++) st = keep_text(&f->column[i], options_text(o, reading_columns[i]), err);
     f->no_header = options_flag(o, "no-header"), f->decimal_comma = options_flag(o, "decimal-comma");
     f->spell = !strcmp(unit, "both"), f->max_length = options_int(o, "max-length");
     if (!st) st = text_unit_named(&f->unit, f->spell ? "word" : unit, err);
@@ -38,17 +38,17 @@ laco_status front_options(front *f, const options *o, laco_error *err)
         return fail(err, LACO_EINVAL, -1, "--text reads texts, --id series of numbers: give one of them");
     return LACO_OK;
 }
-void front_free(front *f)
+void reading_free(reading *f)
 {
     for (int i = 0; i < COLS; i++) mem_free(f->column[i]);
     for (int64_t i = 0; f->feature && i < f->features; i++) mem_free(f->feature[i]);
     for (int32_t i = 0; f->class && i < f->classes; i++) mem_free(f->class[i]);
     mem_free(f->feature), mem_free(f->class), mem_free(f->mean), mem_free(f->scale), mem_free(f->flag);
     mem_free(f->order), vocab_free(f->v);
-    *f = (front){ 0 };
+    *f = (reading){ 0 };
 }
-int64_t front_outputs(const front *f) { return f->answer == ANSWER_NUMBER ? 1 : f->classes; }
-int32_t front_class(const front *f, const char *name)
+int64_t reading_outputs(const reading *f) { return f->answer == ANSWER_NUMBER ? 1 : f->classes; }
+int32_t reading_class(const reading *f, const char *name)
 {
     int32_t low = 0, high = f->classes;
     while (low < high) {
@@ -62,7 +62,7 @@ int32_t front_class(const front *f, const char *name)
     }
     return -1;
 }
-void front_answer(const front *f, const float *y, double *p)
+void reading_answer(const reading *f, const float *y, double *p)
 {
     if (f->answer == ANSWER_NUMBER) {
         *p = *y * f->y_scale + f->y_mean;
@@ -114,7 +114,7 @@ static laco_status spell_rare(buf *to, const vocab *v, const char *text, size_t 
     if (!st) mem_free(ids);
     return st ? st : to->failed ? fail_memory(err, to->len) : LACO_OK;
 }
-static laco_status learn_text(front *f, const examples *e, const options *o, laco_error *err)
+static laco_status learn_text(reading *f, const examples *e, const options *o, laco_error *err)
 {
     vocab_options vo = { .unit = f->unit,
                          .min_count = options_int(o, "min-count"),
@@ -135,7 +135,7 @@ static laco_status learn_text(front *f, const examples *e, const options *o, lac
 }
 
 /* ---- learning: numbers ---- */
-static laco_status learn_numbers(front *f, const examples *e, const task_job *j, laco_error *err)
+static laco_status learn_numbers(reading *f, const examples *e, const task_job *j, laco_error *err)
 {
     size_t F = (size_t)e->features;
     int64_t *seen = mem_new(F, sizeof *seen), steps = 0;
@@ -173,7 +173,7 @@ static laco_status learn_numbers(front *f, const examples *e, const task_job *j,
     return LACO_OK;
 }
 /* The order of steps that --permute draws: of sequences of one length. */
-static laco_status learn_order(front *f, const examples *e, const options *o, laco_error *err)
+static laco_status learn_order(reading *f, const examples *e, const options *o, laco_error *err)
 {
     int64_t seed = options_int(o, "permute"), T = e->count ? e->row[0].length : 0;
     if (!seed) return LACO_OK;
@@ -194,7 +194,7 @@ static laco_status learn_order(front *f, const examples *e, const options *o, la
 
 /* ---- learning: answers that are numbers ---- */
 static double *numbers_mean(double x, double *sums) { return sums[0]++, sums[1] += x, sums[2] += x * x, sums; }
-static laco_status learn_scale(front *f, const examples *e, laco_error *err)
+static laco_status learn_scale(reading *f, const examples *e, laco_error *err)
 {
     double s[3] = { 0 }, first = NAN; /* around the first, so that nothing is lost */
     for (int64_t i = 0; i < e->count; i++) {
@@ -210,7 +210,7 @@ static laco_status learn_scale(front *f, const examples *e, laco_error *err)
     f->y_mean = first + mean, f->y_scale = variance > 0 ? sqrt(variance) : 1;
     return LACO_OK;
 }
-laco_status front_learn(front *f, const examples *e, const options *o, const task_job *j, laco_error *err)
+laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err)
 {
     laco_status st = f->numbers ? learn_numbers(f, e, j, err) : learn_text(f, e, o, err);
     if (!st && f->numbers) st = learn_order(f, e, o, err);
@@ -220,7 +220,7 @@ laco_status front_learn(front *f, const examples *e, const options *o, const tas
 
 /* ---- reading as learnt ---- */
 /* The symbols of all lines; a line that is too long is cut, but for its end where words have one. */
-static laco_status apply_text(const front *f, examples *e, laco_error *err)
+static laco_status apply_text(const reading *f, examples *e, laco_error *err)
 {
     buf spelled = { 0 };
     const char *text = e->text.data ? e->text.data : "";
@@ -243,7 +243,7 @@ static laco_status apply_text(const front *f, examples *e, laco_error *err)
     e->positions = to;
     return st;
 }
-static void apply_row(const front *f, const float *raw, float *x, int64_t *missing)
+static void apply_row(const reading *f, const float *raw, float *x, int64_t *missing)
 {
     int64_t flag = f->features;
     for (int64_t c = 0; c < f->features; c++) {
@@ -253,7 +253,7 @@ static void apply_row(const front *f, const float *raw, float *x, int64_t *missi
         if (f->flag[c]) x[flag++] = !there;
     }
 }
-static laco_status apply_numbers(const front *f, examples *e, const task_job *j, laco_error *err)
+static laco_status apply_numbers(const reading *f, examples *e, const task_job *j, laco_error *err)
 {
     float *x = mem_new((size_t)e->positions, (size_t)f->inputs * sizeof *x);
     int64_t missing = 0;
@@ -277,13 +277,13 @@ static laco_status apply_numbers(const front *f, examples *e, const task_job *j,
     mem_free(e->x), e->x = x;
     return LACO_OK;
 }
-laco_status front_apply(const front *f, examples *e, const task_job *j, laco_error *err)
+laco_status reading_apply(const reading *f, examples *e, const task_job *j, laco_error *err)
 {
     return f->numbers ? apply_numbers(f, e, j, err) : apply_text(f, e, err);
 }
 
 /* ---- in a model ---- */
-static void numbers_json(const front *f, json_out *o)
+static void numbers_json(const reading *f, json_out *o)
 {
     json_key(o, "features"), json_begin(o, '[');
     for (int64_t i = 0; i < f->features; i++) {
@@ -301,14 +301,14 @@ static void numbers_json(const front *f, json_out *o)
     json_end(o, ']');
 }
 static const char *const answers[] = { "class", "labels", "number" };
-static void front_json(const front *f, json_out *o)
+static void reading_json(const reading *f, json_out *o)
 {
     json_begin(o, '{');
     json_key(o, "reads"), json_text(o, f->numbers ? "numbers" : "text");
     json_key(o, "answer"), json_text(o, answers[f->answer]);
     json_key(o, "columns"), json_begin(o, '{');
     for (int i = 0; i < COLS; i++)
-        if (f->column[i]) json_key(o, front_columns[i]), json_text(o, f->column[i]);
+        if (f->column[i]) json_key(o, reading_columns[i]), json_text(o, f->column[i]);
     json_end(o, '}');
     if (f->no_header) json_key(o, "no_header"), json_bool(o, true);
     if (f->decimal_comma) json_key(o, "decimal_comma"), json_bool(o, true);
@@ -329,11 +329,11 @@ static void front_json(const front *f, json_out *o)
     }
     json_end(o, '}');
 }
-laco_status front_save(const front *f, laco_model *m, laco_error *err)
+laco_status reading_save(const reading *f, laco_model *m, laco_error *err)
 {
     buf text = { 0 }, names = { 0 }, voc = { 0 };
     json_out o = { .to = &text }, c = { .to = &names };
-    front_json(f, &o);
+    reading_json(f, &o);
     json_begin(&c, '[');
     for (int32_t i = 0; i < f->classes; i++) json_text(&c, f->class[i]);
     json_end(&c, ']');
@@ -361,7 +361,7 @@ static const char *text_of(const json *o, const char *key)
     const json *v = json_get(o, key);
     return v && v->kind == JSON_STRING ? v->text : "";
 }
-static laco_status load_numbers(front *f, const json *v, laco_error *err)
+static laco_status load_numbers(reading *f, const json *v, laco_error *err)
 {
     const json *list = json_get(v, "features"), *order = json_get(v, "order");
     if (!list || list->kind != JSON_ARRAY || !list->len) return fail(err, LACO_EFORMAT, -1, "it names no features");
@@ -388,7 +388,7 @@ static laco_status load_numbers(front *f, const json *v, laco_error *err)
     }
     return LACO_OK;
 }
-static laco_status load_text(front *f, const json *v, const laco_model *m, laco_error *err)
+static laco_status load_text(reading *f, const json *v, const laco_model *m, laco_error *err)
 {
     const char *unit = text_of(v, "unit"), *voc = model_get(m, "vocabulary");
     f->spell = !strcmp(unit, "both"), f->max_length = (int64_t)number_of(v, "max_length", 0);
@@ -401,7 +401,7 @@ static laco_status load_text(front *f, const json *v, const laco_model *m, laco_
                   (long long)m->net->inputs);
     return st;
 }
-static laco_status load_classes(front *f, const laco_model *m, laco_error *err)
+static laco_status load_classes(reading *f, const laco_model *m, laco_error *err)
 {
     const char *text = model_get(m, "classes");
     json_doc *d = NULL;
@@ -424,15 +424,15 @@ static laco_status load_classes(front *f, const laco_model *m, laco_error *err)
     json_free(d);
     return st;
 }
-static laco_status load_front(front *f, const json *v, const laco_model *m, laco_error *err)
+static laco_status load_reading(reading *f, const json *v, const laco_model *m, laco_error *err)
 {
     const char *answer = text_of(v, "answer");
     laco_status st = LACO_OK;
     f->numbers = !strcmp(text_of(v, "reads"), "numbers");
     while (f->answer < ANSWER_NUMBER && strcmp(answers[f->answer], answer)) f->answer++;
     for (int i = 0; !st && i < COLS; i++)
-        if (json_get(json_get(v, "columns"), front_columns[i]))
-            st = keep_text(&f->column[i], text_of(json_get(v, "columns"), front_columns[i]), err);
+        if (json_get(json_get(v, "columns"), reading_columns[i]))
+            st = keep_text(&f->column[i], text_of(json_get(v, "columns"), reading_columns[i]), err);
     f->no_header = says(v, "no_header"), f->decimal_comma = says(v, "decimal_comma");
     f->every = says(v, "every"), f->remaining = says(v, "remaining"), f->cap = number_of(v, "cap", INFINITY);
     f->y_mean = number_of(v, "mean", 0), f->y_scale = number_of(v, "deviation", 1);
@@ -441,20 +441,20 @@ static laco_status load_front(front *f, const json *v, const laco_model *m, laco
     if (!st) st = f->numbers ? load_numbers(f, v, err) : load_text(f, v, m, err);
     if (!st && f->numbers && (m->net->symbols || m->net->inputs != f->inputs))
         st = fail(err, LACO_EFORMAT, -1, "its network does not read its %lld inputs", (long long)f->inputs);
-    if (!st && m->net->outputs != front_outputs(f))
+    if (!st && m->net->outputs != reading_outputs(f))
         st = fail(err, LACO_EFORMAT, -1, "its network has %lld outputs", (long long)m->net->outputs);
     return st;
 }
-laco_status front_load(front *f, const laco_model *m, const char *path, laco_error *err)
+laco_status reading_load(reading *f, const laco_model *m, const char *path, laco_error *err)
 {
     const char *text = model_get(m, "front");
     json_doc *d = NULL;
     laco_error why = { 0 };
-    *f = (front){ 0 };
+    *f = (reading){ 0 };
     if (!text) return fail(err, LACO_EFORMAT, -1, "%s was not made by laco train classify", path);
     laco_status st = json_parse(&d, text, strlen(text), &why);
-    if (!st) st = load_front(f, json_root(d), m, &why);
+    if (!st) st = load_reading(f, json_root(d), m, &why);
     json_free(d);
-    if (st) front_free(f), fail(err, st, -1, "%s: %s", path, why.msg);
+    if (st) reading_free(f), fail(err, st, -1, "%s: %s", path, why.msg);
     return st;
 }
