@@ -25,6 +25,7 @@ typedef struct pass {
     uint64_t seed;   /* of the run */
     int64_t first_row, first_step, steps; /* steps: of the whole window; 0: there is no more than this part */
     double token_scale;                   /* what the loss of a row counts in the whole: 1 / rows for a mean */
+    const struct lexicon *lexicon;        /* what stands behind symbols (layer/lexicon.h); NULL: nothing */
     const int32_t *classes; /* [R] of a softmax loss: -1: the row does not count; NULL: all may */
     const float *target;    /* [R][targets] the numbers that another loss asks for, for layers that look; NULL: unknown */
     int64_t targets;

@@ -3,6 +3,7 @@
 #ifndef LAYER_H
 #define LAYER_H
 #include "cell/recur.h"
+#include "layer/lexicon.h"
 
 struct layer;
 typedef struct layer_spec {
@@ -21,7 +22,10 @@ typedef struct layer_spec {
     double rate;   /* dropout, embed */
     bool variational; /* dropout: a mask for all steps of a sequence */
     int pool;         /* pool: POOL_LAST, … */
-    int64_t size;     /* pool: width of the hidden layer of attention; 0: of the input; nade: units */
+    int64_t size;     /* pool: width of the hidden layer of attention; 0: of the input; nade: units; tokens: of a word */
+    /* tokens: width of a character and how many there are, 0: none (the cell reads them); the same of features */
+    int64_t chars, alphabet, feature_size[MOST_FEATURES], feature_count[MOST_FEATURES];
+    int features;
     bool by_last;     /* pool: the last output weighs the steps */
     int64_t ahead;    /* pool: numbers of its input that were made forwards; the rest was made against time */
     bool read_in_part; /* by a softmax loss, which needs no row whose class is -1 (pass.classes) */

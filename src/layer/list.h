@@ -1,5 +1,6 @@
 /* The layers: a row here and a file of the same name. */
 LAYER(embed)
+LAYER(tokens)
 LAYER(window)
 LAYER(recurrent)
 LAYER(dense)

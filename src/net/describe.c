@@ -165,6 +165,12 @@ static bool take_flag(reader *r, layer_spec *s)
         if (!strcmp(r->word, words[i].word)) return set_flag(s, i), true;
     return false;
 }
+static const cell_info *find_cell(const reader *r)
+{
+    for (int i = 0; r->k->recur->cell(i); i++)
+        if (!strcmp(r->k->recur->cell(i)->name, r->word)) return r->k->recur->cell(i);
+    return NULL;
+}
 static laco_status set_cell_word(reader *r, const cell_info *c, layer_spec *s, const char *word, size_t n, bool *known)
 {
     for (const cell_word *w = c->words; w && w->word; w++) {
@@ -245,6 +251,38 @@ static laco_status read_dense(reader *r, layer_spec *s, bool *tied)
     }
     return st;
 }
+/* "SIZE of COUNT"; without COUNT 0: who knows the data fills it in. */
+static laco_status take_table(reader *r, const char *what, int64_t *size, int64_t *count)
+{
+    laco_status st = next_word(r);
+    if (!st) st = take_size(r, what, size);
+    if (st || strcmp(r->word, "of")) return st;
+    return (st = next_word(r)) ? st : take_size(r, "of", count);
+}
+static laco_status read_tokens(reader *r, layer_spec *s)
+{
+    static const char *const known[] = { "chars", "feature", NULL };
+    s->kind = "tokens";
+    laco_status st = take_size(r, "tokens", &s->size);
+    while (!st && *r->word) {
+        if (!strcmp(r->word, "feature") && s->features < MOST_FEATURES) {
+            int k = s->features++;
+            st = take_table(r, "feature", &s->feature_size[k], &s->feature_count[k]);
+        } else if (!strcmp(r->word, "chars") && !s->chars) {
+            if ((st = take_table(r, "chars", &s->chars, &s->alphabet))) break;
+            const cell_info *c = find_cell(r);
+            if (!c)
+                return fail(r->err, LACO_EINVAL, where(r),
+                            "network description: chars needs a cell that reads them, as in \"chars 16 lstm 32\" "
+                            "(byte %lld)",
+                            (long long)where(r));
+            s->cell.cell = c->name, s->cell.biases = c->biases;
+            if (!(st = next_word(r))) st = take_size(r, c->name, &s->cell.hidden);
+        } else
+            st = unknown_word(r, "tokens", known);
+    }
+    return st;
+}
 static laco_status read_rate(reader *r, layer_spec *s) { return take_real(r, "dropout", 0, MOST_DROPPED, &s->rate); }
 static laco_status read_embed(reader *r, layer_spec *s)
 {
@@ -301,6 +339,8 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
     if ((st = next_word(r))) return st;
     if (!strcmp(name.word, "embed"))
         st = read_embed(r, s);
+    else if (!strcmp(name.word, "tokens"))
+        st = read_tokens(r, s);
     else if (!strcmp(name.word, "window"))
         s->kind = "window", st = take_size(r, "window", &s->steps);
     else if (!strcmp(name.word, "crf"))
@@ -318,9 +358,7 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
     else if (!strcmp(name.word, "dense"))
         st = read_dense(r, s, tied);
     else {
-        const cell_info *c = NULL;
-        for (int i = 0; r->k->recur->cell(i); i++)
-            if (!strcmp(r->k->recur->cell(i)->name, name.word)) c = r->k->recur->cell(i);
+        const cell_info *c = find_cell(&name);
         if (!c) {
             const char *near = nearest_name(name.word, known);
             return fail(r->err, LACO_EINVAL, where(&name),
@@ -338,7 +376,8 @@ static const int64_t MAX_WIDTH = (int64_t)1 << 30; /* so that no product of size
 static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outputs, const kernels *k, laco_error *err)
 {
     int64_t width = inputs, embed = 0, ahead = inputs; /* ahead: of the width, what was made forwards */
-    bool symbols = d->layers && !strcmp(d->layer[0].kind, "embed");
+    bool table = d->layers && !strcmp(d->layer[0].kind, "embed"),
+         symbols = table || (d->layers && !strcmp(d->layer[0].kind, "tokens"));
     if (outputs < 0 || outputs > MAX_WIDTH)
         return fail(err, LACO_EINVAL, -1, "network description: %lld outputs; up to %lld are possible",
                     (long long)outputs, (long long)MAX_WIDTH);
@@ -368,7 +407,7 @@ static laco_status check_sizes(net_description *d, int64_t inputs, int64_t outpu
                         "with smooth");
         laco_status st = kernels_layer(k, s->kind)->describe(s, t, &n, err);
         if (st) return st;
-        if (s->symbols) embed = s->out;
+        if (s->symbols && table) embed = s->out;
         width = s->out;
         if (strcmp(s->kind, "dropout")) ahead = s->bidirectional ? width / 2 : s->cell.reverse ? 0 : width;
     }
@@ -446,6 +485,15 @@ static bool same_cell(const layer_spec *a, const layer_spec *b)
            a->bidirectional == b->bidirectional && a->cell.reverse == b->cell.reverse && a->residual == b->residual &&
            a->learned_state == b->learned_state && a->cell.biases == b->cell.biases;
 }
+static void print_tokens(const layer_spec *s, buf *out)
+{
+    buf_printf(out, "tokens %lld", (long long)s->size);
+    if (s->chars)
+        buf_printf(out, " chars %lld of %lld %s %lld", (long long)s->chars, (long long)s->alphabet, s->cell.cell,
+                   (long long)s->cell.hidden);
+    for (int i = 0; i < s->features; i++)
+        buf_printf(out, " feature %lld of %lld", (long long)s->feature_size[i], (long long)s->feature_count[i]);
+}
 void describe_print(const net_description *d, const kernels *k, buf *out)
 {
     for (int i = 0; i < d->layers; i++) {
@@ -468,6 +516,8 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             buf_printf(out, "pool %s", pool_names[s->pool]);
             if (s->size) buf_printf(out, " %lld", (long long)s->size);
             if (s->by_last) buf_text(out, " by-last");
+        } else if (!strcmp(s->kind, "tokens")) {
+            print_tokens(s, out);
         } else if (!strcmp(s->kind, "crf")) {
             buf_text(out, "crf");
         } else if (!strcmp(s->kind, "smooth")) {

@@ -1,7 +1,8 @@
 /* Initial weights, by name. A number is a function of (seed, its place), so it does not depend on the threads, on the
    real type, or on the order of drawing.
 
-   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as PyTorch
+   uniform     every weight and bias from +-1/sqrt(n): n = units (recurrent), inputs (dense), outputs (embed): as PyTorch;
+               tables and cells of tokens alike
    glorot      matrices from +-sqrt(6 / (in + out)) for each gate, biases 0 (Glorot & Bengio 2010)
    orthogonal  recurrent matrices orthogonal for each gate (Saxe et al. 2014), the rest as glorot
    identity    recurrent matrices the identity (Le et al. 2015, for relu), the rest as glorot
@@ -96,8 +97,9 @@ static void fill_chrono(net *n, uint64_t seed, int64_t forget, int64_t units, in
     }
 }
 
-static double uniform_bound(const layer_spec *s)
+static double uniform_bound(const layer_spec *s, int64_t cols)
 {
+    if (!strcmp(s->kind, "tokens")) return 1 / sqrt((double)(cols > 1 ? cols : s->cell.hidden));
     int64_t n = !strcmp(s->kind, "recurrent") ? s->cell.hidden : !strcmp(s->kind, "embed") ? s->out : s->in;
     return 1 / sqrt((double)n);
 }
@@ -110,7 +112,7 @@ static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *
     if (t->role == INIT_ONE || t->role == INIT_ZERO)
         fill_value(n, t->offset, t->size, t->role == INIT_ONE);
     else if (uniform || (!matrix && t->role != INIT_BIAS))
-        fill_uniform(n, seed, t->offset, t->size, uniform_bound(s));
+        fill_uniform(n, seed, t->offset, t->size, uniform_bound(s, cols));
     else if (t->role == INIT_BIAS)
         fill_value(n, t->offset, t->size, 0);
     for (int g = 0; !uniform && matrix && g < t->gates; g++) {

@@ -209,6 +209,7 @@ static pass next_window(trainer *t, bool train)
     return (pass){ .b = t->r,
                    .train = train,
                    .update = (uint64_t)t->c.windows,
+                   .lexicon = t->b.lexicon,
                    .seed = t->s.seed,
                    .classes = t->counted < t->r.R ? t->target : NULL,
                    .target = t->y,

@@ -24,6 +24,7 @@ typedef struct train_batch {
     const float *x;         /* [positions][inputs] */
     const int32_t *classes; /* [positions] with softmax; -1: the step does not count; NULL: the next symbol */
     const float *y;         /* [positions][targets] with the other losses; NaN: does not count */
+    const struct lexicon *lexicon; /* of ids that are types (layer/lexicon.h), or NULL */
     const float *unit;      /* [positions] of targets that are counts: what their mean is counted in; NULL: 1 */
     const text_row *row;    /* [B] longest first */
     int64_t B;
