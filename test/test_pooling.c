@@ -217,7 +217,8 @@ static double learn(net *n, int r, const window_plan *plan, bool told)
     if (plan && net_reserve_window(n, plan, &err)) fail_msg("%s", err.msg);
     assert_int_equal(net_load_loss(n, LOSS_SOFTMAX, true, NULL), LACO_OK);
     memset(n->g, 0, (size_t)(n->params * n->k->real_size));
-    for (int k = 0; k < 2; k++) memset(n->d_rows[k], 255, (size_t)(data.b.R * n->ld_d * n->k->real_size)); /* NaN */
+    for (int64_t i = 0; i < data.b.R * n->d.layer[0].out; i++) /* what is not set must not be read */
+        for (int k = 0; k < 2; k++) put(r, n->d_rows[k], i / n->d.layer[0].out * n->ld_d + i % n->d.layer[0].out, NAN);
     net_reset(n);
     return net_learn(n, &p, inputs(r), 16, &loss);
 }

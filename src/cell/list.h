@@ -2,6 +2,7 @@
 #include "cell/elman.h"
 #include "cell/jordan.h"
 #include "cell/lstm.h"
+#include "cell/lstm_at.h"
 #include "cell/gru.h"
 #include "cell/gru_before.h"
 #include "cell/mgu.h"

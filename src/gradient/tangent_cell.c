@@ -7,10 +7,16 @@ const char *const cell_word_names[WORDS] = {
     "linear-input", "linear-output", "gate-recurrence", "norm",      "norm-gates",
 };
 const char *const cell_tensor_names[TENSORS] = {
-    "weight_ih",    "weight_hh",     "bias_ih",    "bias_hh",         "weight_hr",
-    "bias_hr",      "recurrent",     "peephole",   "weight_peephole", "weight_gate_recurrent",
-    "ln_ih.weight", "ln_hh.weight",  "ln_ih.bias", "ln_hh.bias",      "ln_c.weight",
-    "ln_c.bias",    "initial_state",
+    "weight_ih",        "weight_hh",
+    "bias_ih",          "bias_hh",
+    "weight_hr",        "bias_hr",
+    "recurrent",        "peephole",
+    "weight_peephole",  "weight_gate_recurrent",
+    "ln_ih.weight",     "ln_hh.weight",
+    "ln_ih.bias",       "ln_hh.bias",
+    "ln_c.weight",      "ln_c.bias",
+    "weight_attention", "weight_attention_score",
+    "initial_state",
 };
 
 /* ---- what cells share ---- */
@@ -187,12 +193,29 @@ static void lstm_step(const cell_view *c, const dual *x, const dual *s, dual *sn
     output(c, ACT_LINEAR, sn);
 }
 
+/* Biases: blocks a, g, o; the other tensors have g, o. */
+static void lstm_at_step(const cell_view *c, const dual *x, const dual *s, dual *sn)
+{
+    const int64_t H = c->H;
+    const dual *old = s + H;
+    inputs(c, x, 2, c->a), recurrent(c, 0, s, c->a), recurrent(c, 1, s, c->a);
+    memset(c->b, 0, (size_t)(2 * H) * sizeof *c->b);
+    add_matrix_product(c->b, H, c->w[ATTENTION], old, H);
+    for (int64_t i = 0; i < H; i++) c->b[i] = squashed(c, c->b[i]);
+    add_matrix_product(c->b + H, H, c->w[ATTENTION_SCORE], c->b, H);
+    for (int64_t i = 0; i < H; i++) {
+        dual a = gate(c, c->b[H + i] + bias(c, i)), g = squashed(c, c->a[i] + bias(c, H + i));
+        sn[H + i] = g + dual_times(a, old[i] - g);
+        sn[i] = dual_times(gate(c, c->a[H + i] + bias(c, 2 * H + i)), dual_tanh(sn[H + i]));
+    }
+}
+
 static const struct {
     const char *name;
     void (*step)(const cell_view *c, const dual *x, const dual *s, dual *sn);
-} cells[] = { { "elman", elman_step }, { "jordan", elman_step }, { "indrnn", indrnn_step },
-              { "gru", gru_step },     { "mgu", mgu_step },      { "gru-before", gru_before_step },
-              { "lstm", lstm_step } };
+} cells[] = { { "elman", elman_step }, { "jordan", elman_step },   { "indrnn", indrnn_step },
+              { "gru", gru_step },     { "mgu", mgu_step },        { "gru-before", gru_before_step },
+              { "lstm", lstm_step },   { "lstm-at", lstm_at_step } };
 
 laco_status cell_view_ready(cell_view *c, const char *cell, laco_error *err)
 {
@@ -202,6 +225,7 @@ laco_status cell_view_ready(cell_view *c, const char *cell, laco_error *err)
         return fail(err, LACO_EUNSUPPORTED, -1, "exact Gauss-Newton products are not written for the cell %s yet",
                     cell);
     c->states = c->P;
+    if (c->step == lstm_at_step) c->states += c->H;
     if (c->step == lstm_step) c->states += c->H * (1 + (c->word[WORD_GATE_REC] ? rows_of(c).present : 0));
     return LACO_OK;
 }

@@ -43,6 +43,8 @@ enum {
     NORM_BIAS_STATE,
     GAIN_CELL,
     NORM_BIAS_CELL,
+    ATTENTION,
+    ATTENTION_SCORE,
     INITIAL,
     TENSORS
 };
