@@ -23,9 +23,11 @@ LIBS    = -lm $(OPTIONAL_LIBS)
 # optional libraries: found by pkg-config, listed by `laco version`
 PKG      = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 OPTIONAL_CFLAGS := $(if $(CROSS),,$(if $(call PKG,zlib),-DHAVE_ZLIB $(shell pkg-config --cflags zlib)) \
-                   $(if $(call PKG,libutf8proc),-DHAVE_UTF8PROC $(shell pkg-config --cflags libutf8proc)))
+                   $(if $(call PKG,libutf8proc),-DHAVE_UTF8PROC $(shell pkg-config --cflags libutf8proc)) \
+                   $(if $(call PKG,sndfile),-DHAVE_SNDFILE $(shell pkg-config --cflags sndfile)))
 OPTIONAL_LIBS   := $(if $(CROSS),,$(if $(call PKG,zlib),$(shell pkg-config --libs zlib)) \
-                   $(if $(call PKG,libutf8proc),$(shell pkg-config --libs libutf8proc)))
+                   $(if $(call PKG,libutf8proc),$(shell pkg-config --libs libutf8proc)) \
+                   $(if $(call PKG,sndfile),$(shell pkg-config --libs sndfile)))
 
 MACHINE := $(shell $(CC) -dumpmachine)
 ISAS    := $(if $(findstring x86_64,$(MACHINE)),portable avx2 avx512,$(if $(findstring aarch64,$(MACHINE)),neon,portable))

@@ -187,6 +187,11 @@ const char *laco_describe(const char *kind, const char *name)
 #else
 #define UTF8PROC_STATE "absent; install libutf8proc-dev and build again for the lower case of all scripts"
 #endif
+#ifdef HAVE_SNDFILE
+#define SNDFILE_STATE "found"
+#else
+#define SNDFILE_STATE "absent; install libsndfile1-dev and build again to read sound"
+#endif
 enum { INFO_TEXT = 512 };
 static _Atomic(char *) build_info; /* as lists */
 
@@ -198,8 +203,8 @@ const char *laco_build_info(void)
     char *text = mem_new(INFO_TEXT, 1);
     if (!text) return "";
     const char *isa = kernels_choose(&k, REAL_FLOAT, NULL) ? "none" : k->isa; /* LACO_ISA may name what is not built */
-    snprintf(text, INFO_TEXT, "isa: %s (built: %s)\nzlib: %s\nutf8proc: %s\n", isa, kernels_built(), ZLIB_STATE,
-             UTF8PROC_STATE);
+    snprintf(text, INFO_TEXT, "isa: %s (built: %s)\nzlib: %s\nutf8proc: %s\nsndfile: %s\n", isa, kernels_built(), ZLIB_STATE,
+             UTF8PROC_STATE, SNDFILE_STATE);
     if (atomic_compare_exchange_strong(&build_info, &there, text)) return text;
     mem_free(text);
     return there;
