@@ -6,13 +6,19 @@
 #include <string.h>
 
 static const struct {
-    const char *option, *label;
-} positions[] = { { "model-file", "MODEL" }, { "what", "WHAT" }, { "folder", "DIR" }, { "space", "SPACE" } };
+    const char *option, *label, *command; /* of this command alone; NULL: of all */
+} positions[] = { { "model-file", "MODEL", NULL },
+                  { "what", "WHAT", NULL },
+                  { "folder", "DIR", NULL },
+                  { "space", "SPACE", NULL },
+                  { "data", "FILE", "data" } };
 
 const char *args_position(const laco_option *row)
 {
     for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++)
-        if (strcmp(row->name, positions[i].option) == 0) return positions[i].label;
+        if (strcmp(row->name, positions[i].option) == 0 &&
+            (!positions[i].command || strcmp(row->command, positions[i].command) == 0))
+            return positions[i].label;
     return NULL;
 }
 

@@ -26,6 +26,7 @@ const example examples[] = {
     { "score", "laco score book.safetensors --data sentences.txt" },
     { "stream", "laco stream filter.safetensors --format s16 --rate 48000 <in.raw >out.raw" },
     { "info", "laco info book.safetensors" },
+    { "data", "laco data reviews.csv --label stars --test held-out.csv" },
     { "selftest", "laco selftest" },
     { "bench", "laco bench gemm --threads 1" },
     { "diagnose", "laco diagnose book.safetensors --data book.txt --out page.html" },

@@ -73,7 +73,7 @@ LACO_API const char *const *laco_names(const char *kind);
 LACO_API const char *laco_describe(const char *kind, const char *name); /* one line about it, or NULL */
 
 /* ---- jobs ---- what a command of the command line does, as one object: "train lm", "sample", "eval", "score",
-   "stream", "info", "selftest", "bench", "diagnose", "compare-gradients" */
+   "stream", "info", "data", "selftest", "bench", "diagnose", "compare-gradients" */
 typedef struct laco_job laco_job;
 typedef struct laco_progress {
     const char *phase;              /* "train", "validate", "read", "baseline" … */

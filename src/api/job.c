@@ -64,6 +64,7 @@ static const command_row commands[] = {
     { "score", score_run },
     { "stream", run_stream },
     { "info", model_info },
+    { "data", data_look },
     { "selftest", run_selftest },
     { "bench", run_bench },
     { "diagnose", diagnose },

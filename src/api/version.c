@@ -104,6 +104,7 @@ static bool command_row(int i, named *out)
         { "sample", "Writes text or music with a model." },
         { "score", "Gives every line of a text its probability under a model." },
         { "stream", "Steps a network through numbers or text as they come." },
+        { "data", "Shows what is understood of a file: columns, types, lengths, and what would mislead." },
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },
         { "selftest", "Compares this build with stored results and with itself in double precision." },
         { "bench", "Measures the speed of this machine and of this library on it." },

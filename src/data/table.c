@@ -71,7 +71,7 @@ laco_status table_finish(table *t, const columns *c, laco_error *err)
 void table_free(table *t)
 {
     if (!t) return;
-    mem_free(t->file), mem_free(t->text), mem_free(t->row), mem_free(t->cell), mem_free(t->name), mem_free(t);
+    mem_free(t->file), mem_free(t->block), mem_free(t->row), mem_free(t->cell), mem_free(t->name), mem_free(t);
 }
 
 /* ---- looking ---- */

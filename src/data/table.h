@@ -50,7 +50,8 @@ bool cell_is(cell c, const char *text);
 void table_free(table *t);
 
 typedef struct table_reader table_reader;
-/* path "-" is standard input; .gz is expanded as it is read. Or bytes from memory: path is then their name. */
+/* path "-" is standard input; .gz is expanded as it is read. Or bytes from memory, which stay the caller's until the
+   reader is closed: path is then their name. */
 laco_status table_open(table_reader **out, const char *path, const table_options *o, laco_error *err);
 laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, const char *path, const table_options *o,
                              laco_error *err);
@@ -59,8 +60,9 @@ laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, co
 laco_status table_next(table_reader *r, int64_t records, bool ready, table **out, laco_error *err);
 int64_t table_skipped(const table_reader *r);
 void table_close(table_reader *r);
-/* All of it. */
+/* All of it. table_own takes the bytes, which come from mem_new, over, also when it fails. */
 laco_status table_read(table **out, const char *path, const table_options *o, laco_error *err);
+laco_status table_own(table **out, char *bytes, size_t n, const char *path, const table_options *o, laco_error *err);
 laco_status table_parse(table **out, const char *bytes, size_t n, const char *path, const table_options *o,
                         laco_error *err);
 #endif

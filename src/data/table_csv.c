@@ -7,14 +7,14 @@
 #include "data/table_parts.h"
 #include <stdio.h>
 
-enum { TSV_QUOTED = 1 << 16 }; /* a quoted cell of TSV is not longer */
+enum { BLOCK = 64, TSV_QUOTED = 1 << 16 }; /* a quoted cell of TSV is not longer */
 
 /* ---- where cells end ---- one bit for each of 64 bytes, found 16 at a time */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
 /* Bytes that are 0 or 255 to one bit each. */
 static inline uint64_t bits_of(uint64_t bytes) { return (bytes & 0x8040201008040201u) * 0x0101010101010101u >> 56; }
-static inline uint64_t ends_of(const char *from, char a, char b)
+static inline uint64_t ends_in(const char *from, char a, char b)
 {
     uint64_t bits = 0, half[2];
     for (int k = 0; k < 4; k++) {
@@ -26,18 +26,22 @@ static inline uint64_t ends_of(const char *from, char a, char b)
     }
     return bits;
 }
+static void look_at(parser *p, const char *s, const char *end)
+{
+    char a = p->delimiter, b = a == ' ' ? '\t' : a, rest[BLOCK];
+    p->block = s;
+    if (end - s < BLOCK) s = memcpy(memset(rest, 0, BLOCK), s, (size_t)(end - s));
+    p->ends = ends_in(s, a, b);
+}
 /* The first delimiter or line break at s or behind it; end: none. */
 static inline const char *cell_end(parser *p, const char *s, const char *end)
 {
     while (s < end) {
         size_t off = (size_t)((uintptr_t)s - (uintptr_t)p->block);
-        if (off >= 64) {
-            p->block = s, off = 0;
-            p->ends = ends_of(s, p->delimiter, p->delimiter == ' ' ? '\t' : p->delimiter);
-        }
+        if (off >= BLOCK) look_at(p, s, end), off = 0;
         uint64_t left = p->ends >> off;
-        if (left) return s + __builtin_ctzll(left) < end ? s + __builtin_ctzll(left) : end;
-        s = p->block + 64;
+        if (left) return s + __builtin_ctzll(left);
+        s = p->block + BLOCK;
     }
     return end;
 }

@@ -32,18 +32,17 @@ static bool take(json_line *l, char c)
 /* ---- strings ---- */
 static uint64_t zero_bytes(uint64_t w) { return (w - ONES) & ~w & 0x80 * ONES; }
 /* The first byte at s or behind it that a string does not simply hold: a quote, a backslash or a control character.
-   Eight at a time; what lies behind the end may be read. */
+   Eight at a time. */
 static const char *string_stop(const char *s, const char *end)
 {
-    for (; s < end; s += 8) {
+    for (; end - s >= 8; s += 8) {
         uint64_t w;
         memcpy(&w, s, sizeof w);
         uint64_t stop = zero_bytes(w ^ '"' * ONES) | zero_bytes(w ^ '\\' * ONES) | zero_bytes(w & 0xE0 * ONES);
-        if (!stop) continue;
-        s += __builtin_ctzll(stop) / 8;
-        break;
+        if (stop) return s + __builtin_ctzll(stop) / 8;
     }
-    return s < end ? s : end;
+    while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s >= 32) s++;
+    return s;
 }
 static bool hex4(const char *s, const char *end, uint32_t *code)
 {
@@ -194,7 +193,7 @@ static bool value_cell(json_line *l, table *t, const char *start, span *out)
     if (!string) n = (size_t)(l->at - from), escaped = *from == 't' || *from == 'f';
     t->escaped |= escaped;
     *out = (span){ (uint32_t)(from - start), (uint32_t)n | (escaped ? SPAN_ESCAPED : 0) };
-    if (*from == 'n' && !string) *out = (span){ (uint32_t)SPAN_NULL, 0 };
+    if (!string && *from == 'n') *out = (span){ (uint32_t)SPAN_NULL, 0 };
     return true;
 }
 /* Member i of a record: most often its key is that of column i. -1: the line is wrong; -2: no memory. */

@@ -11,7 +11,6 @@ enum {
     RECORD_LIMIT = 64 << 20, /* bytes */
     COLUMN_LIMIT = 1 << 20,
     SPAN_ESCAPED = 1 << 30, /* in n, until the table is finished: the text is not yet what it spells */
-    TEXT_SLACK = 64,        /* bytes behind every text that may be read, so that scanning need not look */
 };
 typedef struct span {
     uint32_t at, n;
@@ -37,6 +36,7 @@ typedef struct table_row {
 } table_row;
 struct table {
     char *file, *text;
+    char *block;    /* of memory, where the text lies */
     table_row *row; /* [rows + 1], the last for its cell alone */
     span *cell;
     int64_t rows, row_room, cells, cell_room;

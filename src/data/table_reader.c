@@ -2,7 +2,8 @@
 
    The window holds text that was read: from `begin`, the first record that no table has yet, over `at`, up to where
    records are understood, to `end`. It moves to the front when more is read, so that it stays as long as a chunk and a
-   record. A table takes a copy of its records' text; that of a whole file takes the window itself. */
+   record. Text from memory is one window and stays where it is. A table takes a copy of its records' text; that of a
+   whole file takes the window itself. */
 #include "base/file.h"
 #include "data/table_parts.h"
 #include "data/utf8.h"
@@ -20,6 +21,7 @@ struct table_reader {
     size_t left;
     parser p;
     char *text;
+    bool lent; /* the text is the caller's */
     size_t begin, at, end, room;
     int64_t line, skipped; /* line: of the record at `at` */
     bool last;             /* the source is at its end */
@@ -32,16 +34,6 @@ static laco_status read_file(void *ctx, char *to, size_t room, size_t *got, laco
     table_reader *r = ctx;
     return file_stream_read(r->file, to, room, got, err);
 }
-static laco_status read_bytes(void *ctx, char *to, size_t room, size_t *got, laco_error *err)
-{
-    table_reader *r = ctx;
-    (void)err;
-    *got = room < r->left ? room : r->left;
-    if (*got) memcpy(to, r->bytes, *got);
-    r->bytes += *got, r->left -= *got;
-    return LACO_OK;
-}
-
 /* ---- the window ---- */
 /* Room for so many bytes more: what tables have already goes first. */
 static laco_status make_room(table_reader *r, size_t n, laco_error *err)
@@ -51,8 +43,8 @@ static laco_status make_room(table_reader *r, size_t n, laco_error *err)
         memmove(r->text, r->text + r->begin, r->end - r->begin);
         r->at -= r->begin, r->end -= r->begin, r->begin = 0;
     }
-    if (r->room >= r->end + n + TEXT_SLACK) return LACO_OK;
-    size_t room = r->end + n + TEXT_SLACK;
+    if (r->room >= r->end + n) return LACO_OK;
+    size_t room = r->end + n;
     if (room < 2 * r->room) room = 2 * r->room;
     char *text = mem_resize(r->text, r->room, room);
     if (!text) return fail_memory(err, room);
@@ -63,7 +55,7 @@ static laco_status read_more(table_reader *r, laco_error *err)
 {
     size_t got;
     laco_status st = make_room(r, READ_LEAST, err);
-    if (!st) st = r->read(r->source, r->text + r->end, r->room - r->end - TEXT_SLACK, &got, err);
+    if (!st) st = r->read(r->source, r->text + r->end, r->room - r->end, &got, err);
     if (st) return st;
     r->end += got, r->last = got == 0;
     return LACO_OK;
@@ -198,13 +190,13 @@ static laco_status new_table(table **out, const table_reader *r, laco_error *err
 static laco_status give_text(table_reader *r, table *t, bool whole, laco_error *err)
 {
     size_t n = r->at - r->begin;
-    if (whole && !r->begin)
-        t->text = r->text, r->text = NULL, r->room = r->at = r->end = 0;
-    else if (!(t->text = mem_new(n + TEXT_SLACK, 1)))
-        return fail_memory(err, n);
-    else
+    if (whole)
+        t->block = r->text, t->text = t->block + r->begin, r->text = NULL;
+    else if ((t->block = t->text = mem_new(n, 1)))
         memcpy(t->text, r->text + r->begin, n);
-    r->begin = r->at, r->p.block = NULL;
+    else
+        return fail_memory(err, n);
+    r->begin = r->at;
     return table_finish(t, &r->p.columns, err);
 }
 static laco_status fill(table_reader *r, table *t, int64_t records, bool ready, size_t most, laco_error *err)
@@ -245,7 +237,7 @@ static laco_status read_head(table_reader *r, laco_error *err)
     bool known = r->o.format && (r->o.format != TABLE_CSV || r->o.delimiter);
     laco_status st = LACO_OK;
     int lines = 0;
-    while (!st && !r->last && r->end < (known ? 3 : HEAD_MOST) && lines < (known ? 1 : 2)) {
+    while (!st && !r->last && r->end < (known ? 3u : HEAD_MOST) && lines < (known ? 1 : 2)) {
         size_t had = r->end;
         st = read_more(r, err);
         for (const char *s = r->text + had, *end = r->text + r->end; !st && s < end; s++) lines += *s == '\n';
@@ -300,7 +292,7 @@ static laco_status read_header(table_reader *r, laco_error *err)
     laco_status st = new_table(&t, r, err);
     if (!st) st = first_record(r, t, err);
     size_t from = r->begin, n = r->at - from;
-    if (!st && !(t->text = mem_new(n + TEXT_SLACK, 1))) st = fail_memory(err, n);
+    if (!st && !(t->block = t->text = mem_new(n, 1))) st = fail_memory(err, n);
     if (!st) memcpy(t->text, r->text + from, n), st = table_finish(t, &r->p.columns, err);
     if (!st) r->o.no_header = r->o.no_header || !is_header(t), st = name_columns(r, t, err);
     if (!st && r->o.no_header) r->at = from + t->row[0].at, r->line = t->row[0].line;
@@ -324,6 +316,7 @@ static laco_status begin(table_reader *r, laco_error *err)
 static laco_status new_reader(table_reader **out, const char *name, const table_options *o, laco_error *err)
 {
     table_reader *r = *out = mem_new(1, sizeof *r);
+    if (!strcmp(name, "-")) name = "standard input";
     if (!r || !(r->name = mem_text(name, strlen(name)))) return fail_memory(err, sizeof *r);
     if (o) r->o = *o;
     r->line = 1;
@@ -339,16 +332,8 @@ static laco_status opened(table_reader **out, table_reader *r, laco_status st, l
 laco_status table_open(table_reader **out, const char *path, const table_options *o, laco_error *err)
 {
     table_reader *r;
-    laco_status st = new_reader(&r, strcmp(path, "-") ? path : "standard input", o, err);
-    if (!st) r->read = read_file, r->source = r, st = file_stream_open(&r->file, path, err);
-    return opened(out, r, st, err);
-}
-laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, const char *path, const table_options *o,
-                             laco_error *err)
-{
-    table_reader *r;
     laco_status st = new_reader(&r, path, o, err);
-    if (!st) r->read = read_bytes, r->source = r, r->bytes = bytes, r->left = n;
+    if (!st) r->read = read_file, r->source = r, st = file_stream_open(&r->file, path, err);
     return opened(out, r, st, err);
 }
 laco_status table_open_source(table_reader **out, table_source *read, void *ctx, const char *name,
@@ -359,35 +344,53 @@ laco_status table_open_source(table_reader **out, table_source *read, void *ctx,
     if (!st) r->read = read, r->source = ctx;
     return opened(out, r, st, err);
 }
+/* Over text that is all there. */
+static laco_status open_text(table_reader **out, char *text, size_t n, bool lent, const char *name,
+                             const table_options *o, laco_error *err)
+{
+    table_reader *r;
+    laco_status st = new_reader(&r, name, o, err);
+    if (r)
+        r->text = text, r->end = n, r->last = true, r->lent = lent;
+    else if (!lent)
+        mem_free(text);
+    return opened(out, r, st, err);
+}
+laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, const char *path, const table_options *o,
+                             laco_error *err)
+{
+    return open_text(out, (char *)bytes, n, true, path, o, err);
+}
 void table_close(table_reader *r)
 {
     if (!r) return;
     file_stream_close(r->file), columns_free(&r->p.columns);
-    mem_free(r->name), mem_free(r->text), mem_free(r);
+    if (!r->lent) mem_free(r->text);
+    mem_free(r->name), mem_free(r);
 }
 
 /* ---- all of it ---- */
-static laco_status take_all(table **out, table_reader *r, laco_error *err)
+laco_status table_own(table **out, char *bytes, size_t n, const char *path, const table_options *o, laco_error *err)
 {
-    laco_status st = take(r, INT64_MAX, false, SIZE_MAX, out, err);
+    table_reader *r;
+    laco_status st = open_text(&r, bytes, n, false, path, o, err);
+    *out = NULL;
+    if (!st) st = take(r, INT64_MAX, false, SIZE_MAX, out, err);
     table_close(r);
     return st;
 }
 laco_status table_read(table **out, const char *path, const table_options *o, laco_error *err)
 {
-    table_reader *r;
-    laco_status st = table_open(&r, path, o, err);
+    char *bytes;
+    size_t n;
+    laco_status st = file_read(path, (size_t)1 << 40, &bytes, &n, err);
     *out = NULL;
-    if (st) return st;
-    size_t size = file_stream_size(r->file);
-    if (size > r->end) st = make_room(r, size - r->end + READ_LEAST, err);
-    return st ? table_close(r), st : take_all(out, r, err);
+    return st ? st : table_own(out, bytes, n, path, o, err);
 }
 laco_status table_parse(table **out, const char *bytes, size_t n, const char *path, const table_options *o,
                         laco_error *err)
 {
-    table_reader *r;
-    laco_status st = table_open_bytes(&r, bytes, n, path, o, err);
+    char *copy = mem_text(bytes, n);
     *out = NULL;
-    return st ? st : take_all(out, r, err);
+    return copy ? table_own(out, copy, n, path, o, err) : fail_memory(err, n);
 }

@@ -18,7 +18,8 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define ANY_JOB "train resume search diagnose predict explain sample eval score stream info selftest bench " COMPARE
+#define TABLES "train.classify train.forecast predict eval explain data" /* commands that may read tables */
+#define ANY_JOB "train resume search diagnose predict explain sample eval score stream info data selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
@@ -43,6 +44,13 @@ static const laco_option option_rows[] = {
     { "data", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Piano rolls, a JSON file, plain or .gz: {\"train\": ..., \"valid\": ..., \"test\": ...}, each a list of sequences of "
       "steps of MIDI notes." },
+    { "data", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "What to look at: CSV, TSV, JSON lines or text, plain or .gz; - is standard input." },
+    { "test", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Data that a model is to be tested on: warns of what is in both." },
+    { "label", "data", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "The column that is to be answered: counts its values, and warns of columns that give the answer away." },
+    { "id", "data", DATA, 's', NULL, 0, 0, NULL, NULL, "The column that says which series a row belongs to." },
     { "data", "predict", DATA, 'p', "-", 0, 0, NULL, NULL,
       "What to answer, in the format that the model was trained on, plain or .gz; - is standard input." },
     { "data", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
@@ -79,6 +87,17 @@ static const laco_option option_rows[] = {
     { "format", "stream", DATA, 'e', "text", 0, 0, "text|f32|s16", NULL,
       "How numbers are written, in and out: a line of text for a step, or raw and little-endian, floats or integers of "
       "16 bits." },
+    { "format", TABLES, DATA, 'e', "auto", 0, 0, "auto|csv|tsv|jsonl|text", NULL,
+      "Of tables. auto: by the end of the name, else by the first lines." },
+    { "delimiter", TABLES, DATA, 's', NULL, 0, 0, NULL, NULL,
+      "What stands between the cells of CSV: one sign, or tab or blank (any number of blanks is one). Without it, the "
+      "one that cuts the first lines alike." },
+    { "decimal-comma", TABLES, DATA, 'b', NULL, 0, 0, NULL, NULL, "1,5 is one and a half." },
+    { "no-header", TABLES, DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "The first record of CSV is data, and columns are named 1, 2, and so on. Also without it where that record is "
+      "nothing but numbers." },
+    { "skip-bad", TABLES, DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Leaves out records that cannot be read, instead of ending with an error, and writes them to this file." },
     { "streams", "stream", DATA, 'i', "1", 1, 65536, NULL, "streams",
       "Independent streams, whose numbers lie side by side in every step." },
     { "restore", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL, "Goes on from this file of --save." },
@@ -441,7 +460,7 @@ static const laco_option option_rows[] = {
       "The same seed gives the same result, for any number of threads." },
     { "threads", "train resume diagnose predict explain sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume search diagnose explain eval score info selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume search diagnose explain eval score info data selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
     { "json", "predict", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
