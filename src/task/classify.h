@@ -10,6 +10,7 @@
    classify_use.c     predict, eval, explain */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
+#include "data/front.h"
 #include "data/intern.h"
 #include "data/series.h"
 #include "data/table.h"
@@ -28,20 +29,21 @@ typedef struct example {
     int64_t text, bytes;   /* of its line in `text`, the line break included */
     int64_t line;          /* of the file it is from, from 1; or its number there */
     double number;         /* to answer; NaN: not known */
-    int32_t label, group;  /* of the names; -1: not known */
+    int32_t label, group, name; /* of the names; -1: not known */
     int32_t right;         /* class; -1: not known */
     uint8_t part;
 } example;
 typedef struct examples {
     example *row;
     int64_t count, room;
-    intern *label, *group;
+    intern *label, *group, *name;
     /* text: a line for each */
     buf text;
     /* numbers: [positions][features] as they were read, then [positions][inputs] as the network reads them */
     float *x, *y; /* y: [positions] the number to answer at every step, or NULL */
     int32_t *ids; /* symbols */
-    int64_t positions, features;
+    int64_t positions, features, rate; /* rate: of sound, samples per second; 0: it is none */
+    bool unanswered; /* the columns of answers need not be there */
 } examples;
 
 /* ---- how examples are read ---- */
@@ -62,15 +64,14 @@ typedef struct reading {
     int64_t max_length;
     vocab *v;
     /* numbers */
-    int64_t features, inputs;
-    char **feature; /* [features] names, or NULL */
-    double *mean, *scale;
-    bool *flag;     /* [features] one more input says where it is missing */
-    int32_t *order; /* [length] permuted steps, or NULL */
-    int64_t length;
+    front front;
+    char *pattern;    /* what the names of sounds say */
+    char **feature;   /* [features] columns of the table, or NULL */
+    int64_t features;
     /* answers */
     int32_t classes;
-    char **class; /* [classes] sorted names */
+    char **class;  /* [classes] sorted names */
+    double *prior; /* [classes] how often each is right in training */
     bool every, remaining;
     double cap;             /* of what remains; infinity: none */
     double y_mean, y_scale; /* the network answers (number - y_mean) / y_scale */
@@ -80,11 +81,12 @@ laco_status reading_options(reading *f, const options *o, laco_error *err);
 void reading_free(reading *f);
 /* From the training part; afterwards reading_apply works on any examples. */
 laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err);
-laco_status reading_apply(const reading *f, examples *e, const task_job *j, laco_error *err);
+laco_status reading_apply(const reading *f, examples *e, laco_error *err);
 laco_status reading_save(const reading *f, laco_model *m, laco_error *err); /* metadata front, classes, vocabulary */
 laco_status reading_load(reading *f, const laco_model *m, const char *path, laco_error *err);
 int32_t reading_class(const reading *f, const char *name); /* -1: unknown */
 int64_t reading_outputs(const reading *f);
+int64_t reading_inputs(const reading *f); /* numbers of a step; 0 of text */
 
 /* ---- reading ---- */
 void examples_free(examples *e);
@@ -98,7 +100,8 @@ laco_status examples_read(examples *e, reading *f, const char *path, const char 
 typedef struct text_columns {
     int column[COLS]; /* -1: there is none */
 } text_columns;
-laco_status examples_columns(text_columns *c, const reading *f, const table *t, laco_error *err);
+/* The text alone, which may be the only column whatever its name. */
+laco_status examples_text_column(text_columns *c, const reading *f, const table *t, laco_error *err);
 laco_status examples_add_table(examples *e, const reading *f, const text_columns *c, const table *t, int part,
                                laco_error *err);
 table_options reading_table_options(const reading *f, const options *o, const char *path);
@@ -120,6 +123,7 @@ typedef struct runner {
     int64_t *active, *off;
 } runner;
 /* batch sequences at once, in windows of `steps`; a network that reads backwards takes sequences whole. */
+bool runner_backwards(const net *n); /* a layer reads from the end */
 void runner_init(runner *r, net *n, int64_t batch, int64_t steps);
 void runner_free(runner *r);
 /* y [outputs]: what the network says about an example (its number) after a step, counted from 0. */
@@ -132,10 +136,10 @@ void reading_answer(const reading *f, const float *y, double *p);
 /* Answers of all examples of some parts. */
 typedef struct verdicts {
     int64_t width; /* numbers of an answer */
-    bool every;    /* p is [positions] numbers, else [count][width] */
+    bool every;    /* p is [positions][width], else [count][width] */
     double *p;
 } verdicts;
-laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, laco_error *err);
+laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, bool every, laco_error *err);
 laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
                          laco_error *err);
 
@@ -187,9 +191,11 @@ typedef struct report {
 } report;
 laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const reading *f,
                        laco_error *err);
-laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, const task_job *j,
-                             laco_error *err);
-void report_note(const report *r, const reading *f, const task_job *j);
+/* trained: the examples hold the training part, so that baselines can be learnt from it. */
+laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, bool trained,
+                             const task_job *j, laco_error *err);
+void report_note(const report *r, const reading *f, const task_job *j); /* as remarks */
+void report_out(const report *r, const reading *f, const task_job *j);  /* as the output */
 void report_json(const report *r, const reading *f, json_out *o); /* members valid, test, baselines, confusion */
 void report_free(report *r);
 #endif

@@ -111,7 +111,7 @@ laco_status mixture_learn(mixture *m, const examples *e, const reading *f, const
     mix_data d = { 0 };
     verdicts counted = { 0 };
     double w[2] = { 1, 0 };
-    laco_status st = verdicts_new(&counted, e, f, err);
+    laco_status st = verdicts_new(&counted, e, f, false, err);
     if (!st) st = bayes_verdicts(&counted, m->b, e, PART_VALID, err);
     if (!st) st = gather(&d, e, network, &counted, err);
     if (!st && d.n) {

@@ -10,14 +10,15 @@
 void examples_free(examples *e)
 {
     mem_free(e->row), mem_free(e->x), mem_free(e->y), mem_free(e->ids), buf_free(&e->text);
-    intern_free(e->label), intern_free(e->group);
+    intern_free(e->label), intern_free(e->group), intern_free(e->name);
     *e = (examples){ 0 };
 }
 laco_status examples_new(examples *e, laco_error *err)
 {
     *e = (examples){ 0 };
     laco_status st = intern_new(&e->label, err);
-    return st ? st : intern_new(&e->group, err);
+    if (!st) st = intern_new(&e->group, err);
+    return st ? st : intern_new(&e->name, err);
 }
 void examples_clear(examples *e)
 {
@@ -63,7 +64,8 @@ static laco_status take_number(const reading *f, const table *t, int64_t row, in
 static laco_status add_text(examples *e, const reading *f, cell text, const char *file, int64_t line, laco_error *err)
 {
     example *r = &e->row[e->count];
-    *r = (example){ .line = line, .text = (int64_t)e->text.len, .number = NAN, .label = -1, .group = -1, .right = -1 };
+    *r = (example){ .line = line, .text = (int64_t)e->text.len, .number = NAN };
+    r->label = r->group = r->name = r->right = -1;
     if (!text.at) text = (cell){ "", 0 };
     size_t bad = f->unit == UNIT_BYTE ? text.n : utf8_check(text.at, text.n);
     if (bad < text.n || (f->unit != UNIT_BYTE && memchr(text.at, 0, text.n)))
@@ -73,14 +75,21 @@ static laco_status add_text(examples *e, const reading *f, cell text, const char
     r->bytes = (int64_t)e->text.len - r->text;
     return st;
 }
-laco_status examples_columns(text_columns *c, const reading *f, const table *t, laco_error *err)
+static laco_status find_columns(text_columns *c, const examples *e, const reading *f, const table *t, laco_error *err)
 {
     laco_status st = LACO_OK;
     for (int i = 0; !st && i < COLS; i++) {
+        bool answer = i == COL_LABEL || i == COL_TARGET || i == COL_GROUP;
         c->column[i] = -1;
-        if (f->column[i]) st = table_find(t, f->column[i], &c->column[i], err);
+        if (f->column[i] && !(e->unanswered && answer)) st = table_find(t, f->column[i], &c->column[i], err);
     }
     return st;
+}
+laco_status examples_text_column(text_columns *c, const reading *f, const table *t, laco_error *err)
+{
+    for (int i = 0; i < COLS; i++) c->column[i] = -1;
+    if (table_columns(t) == 1 || !f->column[COL_TEXT]) return c->column[COL_TEXT] = 0, LACO_OK;
+    return table_find(t, f->column[COL_TEXT], &c->column[COL_TEXT], err);
 }
 laco_status examples_add_table(examples *e, const reading *f, const text_columns *c, const table *t, int part,
                                laco_error *err)
@@ -110,6 +119,7 @@ table_options reading_table_options(const reading *f, const options *o, const ch
         if (n >= k && !strncmp(path + n - k, guessed[i], k)) t.format = TABLE_GUESS;
     }
     if (!strcmp(path, "-")) t.format = TABLE_GUESS;
+    if (!f->numbers && !f->column[COL_TEXT]) t.format = TABLE_TEXT;
     t.skip_bad = options_flag(o, "skip-bad");
     return t;
 }
@@ -119,7 +129,7 @@ static laco_status read_texts(examples *e, reading *f, table_reader *r, int part
     table *t = NULL;
     laco_status st = LACO_OK;
     for (bool first = true; !st && !(st = table_next(r, 4096, false, &t, err)) && t; first = false, table_free(t)) {
-        if (first) st = examples_columns(&c, f, t, err);
+        if (first) st = find_columns(&c, e, f, t, err);
         if (!st) st = examples_add_table(e, f, &c, t, part, err);
     }
     return st;
@@ -230,7 +240,8 @@ static laco_status add_series(examples *e, const reading *f, const text_columns 
     if (st) return st;
     example *r = &e->row[e->count];
     *r = (example){ .start = e->positions, .length = n, .line = table_line(t, s->row), .number = NAN };
-    r->label = r->group = r->right = -1, r->part = (uint8_t)part;
+    r->label = r->group = r->name = r->right = -1, r->part = (uint8_t)part;
+    st = add_name(e->name, table_cell(t, s->row, c->column[COL_ID]), &r->name, err);
     for (int64_t i = 0; !st && i < n; i++) {
         int64_t row = s[i].row, at = e->positions + i;
         int32_t label = -1, group = -1;
@@ -278,7 +289,7 @@ static laco_status add_steps(examples *e, reading *f, const text_columns *c, con
 static laco_status read_steps(examples *e, reading *f, table *t, int part, laco_error *err)
 {
     text_columns c;
-    laco_status st = examples_columns(&c, f, t, err);
+    laco_status st = find_columns(&c, e, f, t, err);
     if (!st && !f->feature) st = choose_features(f, &c, t, err);
     return st ? st : add_steps(e, f, &c, t, part, err);
 }
@@ -290,7 +301,7 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
     if (e->count && s->features != e->features)
         return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data before %lld", s->file, (long long)s->features,
                     (long long)e->features);
-    f->features = s->features;
+    f->features = s->features, e->rate = s->rate;
     laco_status st = make_room(e, s->count, err);
     if (!st) st = more_steps(e, f, n, err);
     if (st) return st;
@@ -298,8 +309,10 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
     for (int64_t i = 0; !st && i < s->count; i++) {
         example *r = &e->row[e->count];
         *r = (example){ .start = from + s->start[i], .length = s->start[i + 1] - s->start[i], .line = i + 1 };
-        r->number = s->target ? s->target[i] : NAN, r->right = r->group = r->label = -1, r->part = (uint8_t)part;
-        if (s->label && s->label[i]) st = intern_add(e->label, s->label[i], strlen(s->label[i]), &r->label, err);
+        r->number = s->target ? s->target[i] : NAN, r->part = (uint8_t)part;
+        r->right = r->group = r->label = r->name = -1;
+        if (s->name && s->name[i]) st = intern_add(e->name, s->name[i], strlen(s->name[i]), &r->name, err);
+        if (!st && s->label && s->label[i]) st = intern_add(e->label, s->label[i], strlen(s->label[i]), &r->label, err);
         if (!st && s->group && s->group[i]) st = intern_add(e->group, s->group[i], strlen(s->group[i]), &r->group, err);
         for (int64_t t = 0; e->y && t < r->length; t++)
             e->y[r->start + t] = f->remaining ? (float)fmin(f->cap, (double)(r->length - 1 - t)) : (float)r->number;
@@ -367,19 +380,34 @@ static laco_status read_table(examples *e, reading *f, const char *path, int par
     table_free(t), table_close(r);
     return st;
 }
-static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, laco_error *err)
+static void note_bad(void *ctx, const char *file, const char *why) { task_note(ctx, "skipped   %s: %s", file, why); }
+static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
+                            laco_error *err)
 {
     series_set s = { 0 };
-    laco_status st = series_read(&s, path, &(series_options){ .labels = labels }, err);
+    pool *threads;
+    laco_status st = pool_new(&threads, (int)options_int(j->o, "threads"), err);
+    if (st) return st;
+    const series_options o = { .labels = labels,
+                               .label = f->column[COL_LABEL],
+                               .group = f->column[COL_GROUP],
+                               .target = f->column[COL_TARGET],
+                               .pattern = f->pattern,
+                               .sound = &f->front.sound,
+                               .pool = threads,
+                               .skip_bad = options_flag(j->o, "skip-bad"),
+                               .bad = note_bad,
+                               .ctx = j };
+    st = series_read(&s, path, &o, err);
     if (!st) st = add_set(e, f, &s, part, err);
-    series_free(&s);
+    series_free(&s), pool_free(threads);
     return st;
 }
 laco_status examples_read(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
                           laco_error *err)
 {
     int64_t from = e->count, positions = e->positions;
-    bool array = labels && series_known(labels); /* labels that belong to the reader of arrays */
+    bool own = labels && (series_known(labels) || series_of_sound(path)); /* labels that the reader of the set takes */
     laco_status st;
     if (!f->numbers && !f->column[COL_TEXT])
         st = read_class_files(e, f, path, part, err);
@@ -387,10 +415,10 @@ laco_status examples_read(examples *e, reading *f, const char *path, const char 
         st = read_table(e, f, path, part, j, err);
     else if (!series_known(path))
         st = fail(err, LACO_EINVAL, -1, "%s: what is to be read? --text COLUMN of a table of texts, --id COLUMN of a table "
-                  "of series, or a .ts, .npy or idx file", path);
+                  "of series, or a .ts, .npy or idx file, or sounds", path);
     else
-        st = read_set(e, f, path, array ? labels : NULL, part, err);
-    if (!st && labels && !array) st = read_labels(e, f, from, labels, err);
+        st = read_set(e, f, path, own ? labels : NULL, part, j, err);
+    if (!st && labels && !own) st = read_labels(e, f, from, labels, err);
     if (!st && e->count == from) st = fail(err, LACO_EFORMAT, -1, "%s holds no examples", path);
     if (!st) hash_examples(e, from, positions, j);
     return st;

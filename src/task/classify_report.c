@@ -138,22 +138,11 @@ laco_status report_add(report *r, const char *name, bool hard, const verdicts *v
 /* Always the same: how often a class or label is right in training, or the mean. */
 static laco_status add_constant(report *r, const examples *e, const reading *f, verdicts *v, laco_error *err)
 {
-    float *known = NULL;
-    double *always = mem_new((size_t)v->width, sizeof *always), n = 0;
-    laco_status st = always ? LACO_OK : fail_memory(err, 0);
-    if (!st && f->answer == ANSWER_LABELS) st = examples_labels(&known, e, f, err);
-    for (int64_t i = 0; !st && i < e->count; i++) {
-        if (e->row[i].part != PART_TRAIN) continue;
-        n++;
-        if (f->answer == ANSWER_CLASS) always[e->row[i].right]++;
-        for (int64_t k = 0; known && k < v->width; k++) always[k] += known[i * v->width + k] > 0;
-    }
-    for (int64_t k = 0; !st && k < v->width; k++) always[k] = f->answer == ANSWER_NUMBER ? f->y_mean : always[k] / n;
-    for (int64_t i = 0; !st && i < (v->every ? e->positions : e->count); i++)
+    bool number = f->answer == ANSWER_NUMBER;
+    const double *always = number ? &f->y_mean : f->prior;
+    for (int64_t i = 0; i < (v->every ? e->positions : e->count); i++)
         memcpy(v->p + i * v->width, always, (size_t)v->width * sizeof *always);
-    if (!st) st = report_add(r, f->answer == ANSWER_NUMBER ? "mean" : "frequency of classes", false, v, e, f, err);
-    mem_free(always), mem_free(known);
-    return st;
+    return report_add(r, number ? "mean" : "frequency of classes", false, v, e, f, err);
 }
 
 /* ---- statistics of series ---- */
@@ -177,7 +166,7 @@ static int64_t training_rows(statistics *s, const examples *e, const reading *f,
     for (int64_t i = 0; i < e->count; i++) {
         const example *r = &e->row[i];
         if (r->part != PART_TRAIN) continue;
-        if (put) summary_of(e->x + r->start * f->inputs, r->length, f->inputs, f->every, s->rows);
+        if (put) summary_of(e->x + r->start * reading_inputs(f), r->length, reading_inputs(f), f->every, s->rows);
         for (int64_t t = 0; t < (f->every ? r->length : 1); t++) {
             double y = f->every ? e->y[r->start + t] : r->number;
             if ((f->answer == ANSWER_NUMBER ? isnan(y) : r->right < 0) || seen++ % s->stride) continue;
@@ -194,7 +183,7 @@ static laco_status learn_statistics(statistics *s, const examples *e, const read
 {
     int64_t outputs = reading_outputs(f), longest = 1;
     for (int64_t i = 0; i < e->count; i++) longest = max64(longest, e->row[i].length);
-    s->D = summary_size(f->inputs), s->stride = 1;
+    s->D = summary_size(reading_inputs(f)), s->stride = 1;
     s->stride = ceil_div(max64(1, training_rows(s, e, f, outputs, false)), MOST_ROWS);
     s->n = training_rows(s, e, f, outputs, false);
     s->x = mem_new((size_t)(s->n * s->D), sizeof *s->x), s->y = mem_new((size_t)(s->n * outputs), sizeof *s->y);
@@ -219,7 +208,7 @@ static void answer_by_statistics(statistics *s, verdicts *v, const examples *e, 
         const example *r = &e->row[i];
         int64_t T = f->every ? r->length : 1;
         if (r->part != PART_VALID && r->part != PART_TEST) continue;
-        summary_of(e->x + r->start * f->inputs, r->length, f->inputs, f->every, s->rows);
+        summary_of(e->x + r->start * reading_inputs(f), r->length, reading_inputs(f), f->every, s->rows);
         summary_apply(&s->scale, s->rows, T);
         for (int64_t t = 0; t < T; t++) {
             double *p = v->p + (f->every ? r->start + t : i * v->width);
@@ -239,7 +228,7 @@ static laco_status add_statistics(report *r, const examples *e, const reading *f
     statistics s = { 0 };
     double asked = 0;
     if (!f->numbers || f->answer == ANSWER_LABELS) return LACO_OK;
-    if (summary_size(f->inputs) > MOST_STATISTICS)
+    if (summary_size(reading_inputs(f)) > MOST_STATISTICS)
         return task_note(j, "baselines on statistics of the series are left out: there are too many features"), LACO_OK;
     laco_status st = learn_statistics(&s, e, f, err);
     for (int64_t i = 0; i < e->count; i++) asked += e->row[i].part != PART_TRAIN;
@@ -252,28 +241,31 @@ static laco_status add_statistics(report *r, const examples *e, const reading *f
     free_statistics(&s);
     return st;
 }
-laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, const task_job *j,
-                             laco_error *err)
+laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, bool trained,
+                             const task_job *j, laco_error *err)
 {
     verdicts v;
-    laco_status st = verdicts_new(&v, e, f, err);
+    laco_status st = verdicts_new(&v, e, f, f->every, err);
     if (!st) st = add_constant(r, e, f, &v, err);
     if (!st && m->b) st = bayes_verdicts(&v, m->b, e, -1, err);
     if (!st && m->b) st = report_add(r, bayes_about(m->b), false, &v, e, f, err);
-    if (!st) st = add_statistics(r, e, f, &v, j, err);
+    if (!st && trained) st = add_statistics(r, e, f, &v, j, err);
     mem_free(v.p);
     return st;
 }
 
 /* ---- the report ---- */
-static void note_part(const report *r, const reading *f, const task_job *j, int part)
+typedef void put_line(const task_job *j, const char *line);
+static void note_line(const task_job *j, const char *line) { task_note(j, "%s", line); }
+static void out_line(const task_job *j, const char *line) { task_out(j, line, strlen(line)), task_out(j, "\n", 1); }
+static void put_part(const report *r, const reading *f, const task_job *j, int part, put_line *put)
 {
     static const char *const names[] = { "", "validation", "test" };
     const figure_row *q = figure_rows(f);
     char line[256], value[32];
     int n = snprintf(line, sizeof line, "  %-34s", names[part]);
     for (int i = 0; i < FIGURE_ROWS && q[i].key; i++) n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", q[i].title);
-    task_note(j, "%s%s", line, loss_name(f));
+    snprintf(line + n, sizeof line - (size_t)n, "%s", loss_name(f)), put(j, line);
     for (int k = 0; k < r->rows; k++) {
         const figures *s = &r->row[k].of[part];
         n = snprintf(line, sizeof line, "  %-34s", r->row[k].name);
@@ -282,31 +274,33 @@ static void note_part(const report *r, const reading *f, const task_job *j, int 
             n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", value);
         }
         say_value(&(figure_row){ 0 }, r->row[k].hard ? NAN : s->loss, value, sizeof value);
-        task_note(j, "%s%s", line, value);
+        snprintf(line + n, sizeof line - (size_t)n, "%s", value), put(j, line);
     }
 }
 enum { SHOWN_CLASSES = 12 };
-static void note_confusion(const report *r, const reading *f, const task_job *j)
+static void put_confusion(const report *r, const reading *f, const task_job *j, put_line *put)
 {
     char line[256];
     int n = snprintf(line, sizeof line, "  %-16s", "right, and said");
     if (f->classes > SHOWN_CLASSES) return;
     for (int32_t k = 0; k < f->classes; k++) n += snprintf(line + n, sizeof line - (size_t)n, "%9.8s", f->class[k]);
-    task_note(j, "%s", line);
+    put(j, line);
     for (int32_t k = 0; k < f->classes; k++) {
         n = snprintf(line, sizeof line, "  %-16.15s", f->class[k]);
         for (int32_t i = 0; i < f->classes; i++)
             n += snprintf(line + n, sizeof line - (size_t)n, "%9lld", (long long)r->confusion[k * f->classes + i]);
-        task_note(j, "%s", line);
+        put(j, line);
     }
 }
-void report_note(const report *r, const reading *f, const task_job *j)
+static void put_report(const report *r, const reading *f, const task_job *j, put_line *put)
 {
     const model_row *last = &r->row[r->rows - 1];
     for (int part = PART_VALID; part < PARTS; part++)
-        if (last->of[part].n) note_part(r, f, j, part);
-    if (r->confusion && (last->of[PART_VALID].n || last->of[PART_TEST].n)) note_confusion(r, f, j);
+        if (last->of[part].n) put_part(r, f, j, part, put);
+    if (r->confusion && (last->of[PART_VALID].n || last->of[PART_TEST].n)) put_confusion(r, f, j, put);
 }
+void report_note(const report *r, const reading *f, const task_job *j) { put_report(r, f, j, note_line); }
+void report_out(const report *r, const reading *f, const task_job *j) { put_report(r, f, j, out_line); }
 static const char *const part_keys[] = { "train", "valid", "test" };
 /* The figures of the model, and beside them the first figure of each of the others. */
 static void part_json(const report *r, const reading *f, json_out *o, int part)

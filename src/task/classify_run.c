@@ -5,7 +5,7 @@
 
 enum { WHOLE_STEPS = 1 << 15 };
 
-static bool reads_backwards(const net *n)
+bool runner_backwards(const net *n)
 {
     for (int i = 0; i < n->d.layers; i++)
         if (n->d.layer[i].bidirectional || n->d.layer[i].cell.reverse) return true;
@@ -18,7 +18,7 @@ void runner_free(runner *r)
 }
 void runner_init(runner *r, net *n, int64_t batch, int64_t steps)
 {
-    *r = (runner){ .n = n, .batch = batch, .steps = reads_backwards(n) ? 0 : steps };
+    *r = (runner){ .n = n, .batch = batch, .steps = runner_backwards(n) ? 0 : steps };
     r->ldx = n->symbols ? 1 : ceil_div(n->inputs, 16) * 16;
 }
 /* Memory for a window of so many steps of so many rows. */
@@ -102,10 +102,10 @@ laco_status runner_run(runner *r, const examples *e, int part, bool every, const
 }
 
 /* ---- answers of all examples ---- */
-laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, laco_error *err)
+laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, bool every, laco_error *err)
 {
-    *v = (verdicts){ .width = reading_outputs(f), .every = f->every };
-    size_t n = (size_t)(v->every ? e->positions : e->count * v->width);
+    *v = (verdicts){ .width = reading_outputs(f), .every = every };
+    size_t n = (size_t)((every ? e->positions : e->count) * v->width);
     return (v->p = mem_new(n, sizeof *v->p)) ? LACO_OK : fail_memory(err, n * sizeof *v->p);
 }
 typedef struct collector {
@@ -116,7 +116,7 @@ typedef struct collector {
 static void collect(void *ctx, int64_t number, int64_t step, const float *y)
 {
     const collector *c = ctx;
-    reading_answer(c->f, y, c->v->p + (c->v->every ? c->e->row[number].start + step : number * c->v->width));
+    reading_answer(c->f, y, c->v->p + (c->v->every ? c->e->row[number].start + step : number) * c->v->width);
 }
 laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
                          laco_error *err)

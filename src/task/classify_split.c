@@ -183,6 +183,22 @@ static bool changes(const examples *e)
         }
     return false;
 }
+static laco_status learn_priors(reading *f, const examples *e, laco_error *err)
+{
+    float *known = NULL;
+    double n = 0;
+    if (!(f->prior = mem_new((size_t)f->classes, sizeof *f->prior))) return fail_memory(err, (size_t)f->classes * 8);
+    laco_status st = f->answer == ANSWER_LABELS ? examples_labels(&known, e, f, err) : LACO_OK;
+    for (int64_t i = 0; !st && i < e->count; i++) {
+        if (e->row[i].part != PART_TRAIN) continue;
+        n++;
+        if (e->row[i].right >= 0) f->prior[e->row[i].right]++;
+        for (int32_t k = 0; known && k < f->classes; k++) f->prior[k] += known[i * f->classes + k] > 0;
+    }
+    for (int32_t k = 0; k < f->classes; k++) f->prior[k] /= n;
+    mem_free(known);
+    return st;
+}
 static void note_classes(const examples *e, const reading *f, const task_job *j)
 {
     int64_t once = 0, *count = mem_new((size_t)max64(1, f->classes), sizeof *count);
@@ -231,6 +247,7 @@ laco_status examples_split(examples *e, reading *f, task_job *j, laco_error *err
     if (!st) st = examples_classes(e, f, &unseen, err);
     if (unseen)
         task_note(j, "unseen    %lld examples have a class that training lacks: they are left out", (long long)unseen);
+    if (!st && f->classes) st = learn_priors(f, e, err);
     if (!st) note_classes(e, f, j);
     return st;
 }
