@@ -138,7 +138,7 @@ static const laco_option option_rows[] = {
     { "no-header", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "The first line of the table is a record; columns are 1, 2 and so on." },
     { "decimal-comma", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL, "1,5 in a table is one and a half." },
-    { "skip-bad", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL,
+    { "skip-bad", "train.classify predict eval", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "Leaves out records that cannot be read, and says how many." },
     { "unit", "train.classify", DATA, 'e', "word", 0, 0, "byte|char|word|both", NULL,
       "What one step of a text reads: a byte, a character (UTF-8), a word, or both: a word, and the characters of words "

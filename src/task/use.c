@@ -3,6 +3,7 @@
 
 const use_task use_tasks[] = {
     { .name = "lm", .eval = lm_eval, .sample = lm_sample, .score = lm_score },
+    { .name = "classify", .predict = classify_predict, .eval = classify_eval },
     { .name = NULL },
 };
 
