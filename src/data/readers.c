@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "data/array.h"
+#include "data/sound_set.h"
+#include "data/tar.h"
 #include <strings.h>
 
 static const size_t read_limit = (size_t)1 << 36;
@@ -41,8 +43,8 @@ static char *labels_beside(const char *path)
 }
 static laco_status read_array(series_set *out, bytes_view data, const series_options *o, laco_error *err)
 {
-    char *beside = o && o->labels ? NULL : labels_beside(data.name), *bytes = NULL;
-    const char *path = o && o->labels ? o->labels : beside;
+    char *beside = o->labels ? NULL : labels_beside(data.name), *bytes = NULL;
+    const char *path = o->labels ? o->labels : beside;
     bytes_view labels = { .name = path };
     laco_status st = path ? file_read(path, read_limit, &bytes, &labels.n, err) : LACO_OK;
     labels.at = bytes;
@@ -52,13 +54,20 @@ static laco_status read_array(series_set *out, bytes_view data, const series_opt
 }
 laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err)
 {
+    static const series_options none;
     bytes_view data = { .name = path };
-    char *bytes;
-    *out = (series_set){ 0 };
+    char *bytes = NULL;
+    o = o ? o : &none, *out = (series_set){ 0 };
+    if (folder_is(path)) return sound_set_read(out, data, o, err);
     laco_status st = file_read(path, read_limit, &bytes, &data.n, err);
-    if (st) return st;
     data.at = bytes;
-    st = array_is(data.at, data.n) ? read_array(out, data, o, err) : series_parse_ts(out, data.at, data.n, path, err);
+    if (st) return st;
+    if (array_is(data.at, data.n))
+        st = read_array(out, data, o, err);
+    else if (tar_is(data.at, data.n) || sound_is(data.at, data.n) || series_of_sound(path))
+        st = sound_set_read(out, data, o, err);
+    else
+        st = series_parse_ts(out, data.at, data.n, path, err);
     mem_free(bytes);
     return st;
 }
