@@ -93,8 +93,8 @@ static laco_status fit_rate(const reader *r, int64_t i, recording *x, laco_error
     if (x->rate == r->want.rate) return LACO_OK;
     if (r->want.resample) return sound_resample(x, r->want.rate, err);
     return fail(err, LACO_EFORMAT, i,
-                "%s has %lld samples a second, %s%lld%s; give one rate to all, or let --resample do it", r->s->name[i],
-                (long long)x->rate, r->rate_of ? r->rate_of : "", (long long)r->want.rate,
+                "%s has %lld samples a second, %s%s%lld%s; give one rate to all, or let --resample do it", r->s->name[i],
+                (long long)x->rate, r->rate_of ? r->rate_of : "", r->rate_of ? " " : "", (long long)r->want.rate,
                 r->rate_of ? "" : " are expected");
 }
 static laco_status make_features(const reader *r, const recording *x, outcome *o, laco_error *err)
