@@ -22,7 +22,8 @@ typedef struct class_run {
     report report;
     fit_task task;
     fit_metric metric[FIT_METRICS + 1];
-    float *label; /* [count][classes] of several labels */
+    float *label;   /* [count][classes] of several labels */
+    double *weight; /* [classes] of the loss, or NULL */
     text_row *row, *drawn; /* training examples, in the order of an epoch; `quiet` is the number of the example */
     int64_t rows, epoch, longest, answers;
     /* memory of a batch: its rows and their examples, positions */
@@ -253,6 +254,17 @@ static void test_json(void *ctx, json_out *o)
 }
 
 /* ---- all of it ---- */
+/* --class-weights balanced: so that every class has the same part of the loss. */
+static laco_status weigh_classes(class_run *r, laco_error *err)
+{
+    if (!strcmp(options_text(r->o, "class-weights"), "none")) return LACO_OK;
+    if (r->f.answer != ANSWER_CLASS)
+        return fail(err, LACO_EINVAL, -1, "--class-weights balanced is for one class of several, not for labels or numbers");
+    if (!(r->weight = mem_new((size_t)r->f.classes, sizeof *r->weight))) return fail_memory(err, (size_t)r->f.classes * 8);
+    for (int32_t k = 0; k < r->f.classes; k++) r->weight[k] = 1 / (r->f.prior[k] * r->f.classes);
+    r->fit.s.class_weight = r->weight;
+    return LACO_OK;
+}
 static laco_status open_fit(class_run *r, laco_error *err)
 {
     static const loss_kind losses[] = { LOSS_SOFTMAX, LOSS_BERNOULLI, LOSS_SQUARED };
@@ -268,6 +280,7 @@ static laco_status open_fit(class_run *r, laco_error *err)
         const figure_row *row = &figure_rows(&r->f)[i];
         r->metric[i] = (fit_metric){ row->key, row->title, row->higher };
     }
+    if ((st = weigh_classes(r, err))) return st;
     r->task = task, r->task.metric = r->metric;
     r->fit.windows = ceil_div(r->rows, s->batch) * ceil_div(r->longest, s->steps);
     return fit_open(&r->fit, r->j, &r->task, r, r->m, r->answers, err);
@@ -330,7 +343,7 @@ static laco_status finish(class_run *r, laco_error *err)
 }
 static void free_run(class_run *r)
 {
-    void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p };
+    void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p, r->weight };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     runner_free(&r->runner), laco_model_free(r->m), report_free(&r->report);
     bayes_free(r->mix.b), reading_free(&r->f), examples_free(&r->e);

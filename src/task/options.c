@@ -381,6 +381,8 @@ static const laco_option option_rows[] = {
       "deviation are shown. 0: none." },
     { "fold", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
       "Only this one of --folds, from 1 on. 0: one after the other." },
+    { "class-weights", "train.classify", TRAINING, 'e', "none", 0, 0, "none|balanced", NULL,
+      "balanced: rare classes weigh as much in the loss as frequent ones, all of their examples together." },
     { "with-bayes", "train.classify", TRAINING, 'e', "auto", 0, 0, "auto|no", NULL,
       "Of texts: naive Bayes answers beside the network, with weights fitted on the validation part, where they make it "
       "better there." },
