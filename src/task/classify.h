@@ -10,7 +10,7 @@
    classify_use.c     predict, eval, explain */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
-#include "data/front.h"
+#include "data/prepare.h"
 #include "data/intern.h"
 #include "data/series.h"
 #include "data/table.h"
@@ -19,6 +19,7 @@
 #include "format/model.h"
 #include "base/json.h"
 #include "task/bayes.h"
+#include "task/table_options.h"
 #include "task/task.h"
 #include "train/trainer.h"
 
@@ -42,7 +43,7 @@ typedef struct examples {
     /* numbers: [positions][features] as they were read, then [positions][inputs] as the network reads them */
     float *x, *y; /* y: [positions] the number to answer at every step, or NULL */
     int32_t *ids; /* symbols */
-    int64_t positions, features, rate; /* rate: of sound, samples per second; 0: it is none */
+    int64_t positions, features;
     bool unanswered; /* the columns of answers need not be there */
 } examples;
 
@@ -64,10 +65,15 @@ typedef struct reading {
     int64_t max_length;
     vocab *v;
     /* numbers */
-    front front;
-    char *pattern;    /* what the names of sounds say */
-    char **feature;   /* [features] columns of the table, or NULL */
-    int64_t features;
+    preparation prepare;
+    char *pattern; /* what the names of sounds say */
+    bool scaled;   /* by mean and scale of each feature in the training part */
+    int64_t features, inputs;
+    char **feature; /* [features] columns of the table, or NULL */
+    double *mean, *scale;
+    bool *flag;     /* [features] one more input says where it is missing */
+    int32_t *order; /* [length] permuted steps, or NULL */
+    int64_t length;
     /* answers */
     int32_t classes;
     char **class;  /* [classes] sorted names */
@@ -81,21 +87,19 @@ laco_status reading_options(reading *f, const options *o, laco_error *err);
 void reading_free(reading *f);
 /* From the training part; afterwards reading_apply works on any examples. */
 laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err);
-laco_status reading_apply(const reading *f, examples *e, laco_error *err);
+laco_status reading_apply(const reading *f, examples *e, const task_job *j, laco_error *err);
 laco_status reading_save(const reading *f, laco_model *m, laco_error *err); /* metadata front, classes, vocabulary */
 laco_status reading_load(reading *f, const laco_model *m, const char *path, laco_error *err);
 int32_t reading_class(const reading *f, const char *name); /* -1: unknown */
 int64_t reading_outputs(const reading *f);
-int64_t reading_inputs(const reading *f); /* numbers of a step; 0 of text */
 
 /* ---- reading ---- */
 void examples_free(examples *e);
 laco_status examples_new(examples *e, laco_error *err);
 void examples_clear(examples *e); /* of a chunk, before the next */
-/* All of a file, or of one file for each class ("pos=a.txt,neg=b.txt"); labels: a file with an answer for each, or NULL.
-   The features of a table are set in f by the first file that is read. */
-laco_status examples_read(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
-                          laco_error *err);
+/* All of --data, --valid or --test: a file, or one for each class ("pos=a.txt,neg=b.txt"). labels: a file with an answer
+   for each, or NULL. The features of a table are set in f by the first file that is read. */
+laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j, laco_error *err);
 /* The records of a table whose columns were found in it. */
 typedef struct text_columns {
     int column[COLS]; /* -1: there is none */
@@ -104,7 +108,8 @@ typedef struct text_columns {
 laco_status examples_text_column(text_columns *c, const reading *f, const table *t, laco_error *err);
 laco_status examples_add_table(examples *e, const reading *f, const text_columns *c, const table *t, int part,
                                laco_error *err);
-table_options reading_table_options(const reading *f, const options *o, const char *path);
+/* By the options of the job, and what the model was trained with. */
+laco_status reading_tables(table_input *in, const reading *f, task_job *j, laco_error *err);
 
 /* ---- parts and classes ---- */
 /* --folds, --group and --split; then the classes of the training part, and which are right. */

@@ -107,21 +107,12 @@ laco_status examples_add_table(examples *e, const reading *f, const text_columns
     }
     return st;
 }
-/* Tables by their ending; whatever else is called .txt, .data and so on is a table with columns too. */
-table_options reading_table_options(const reading *f, const options *o, const char *path)
+laco_status reading_tables(table_input *in, const reading *f, task_job *j, laco_error *err)
 {
-    static const char *const guessed[] = { ".jsonl", ".json", ".ndjson", ".tsv", ".csv", NULL };
-    table_options t = { .no_header = f->no_header, .decimal_comma = f->decimal_comma, .format = TABLE_CSV };
-    size_t n = strlen(path);
-    if (n > 3 && !strcmp(path + n - 3, ".gz")) n -= 3;
-    for (int i = 0; guessed[i]; i++) {
-        size_t k = strlen(guessed[i]);
-        if (n >= k && !strncmp(path + n - k, guessed[i], k)) t.format = TABLE_GUESS;
-    }
-    if (!strcmp(path, "-")) t.format = TABLE_GUESS;
-    if (!f->numbers && !f->column[COL_TEXT]) t.format = TABLE_TEXT;
-    t.skip_bad = options_flag(o, "skip-bad");
-    return t;
+    laco_status st = table_input_open(in, j, err);
+    in->o.no_header |= f->no_header, in->o.decimal_comma |= f->decimal_comma;
+    if (!f->numbers && !f->column[COL_TEXT]) in->o.format = TABLE_TEXT;
+    return st;
 }
 static laco_status read_texts(examples *e, reading *f, table_reader *r, int part, laco_error *err)
 {
@@ -301,7 +292,7 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
     if (e->count && s->features != e->features)
         return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data before %lld", s->file, (long long)s->features,
                     (long long)e->features);
-    f->features = s->features, e->rate = s->rate;
+    f->features = s->features;
     laco_status st = make_room(e, s->count, err);
     if (!st) st = more_steps(e, f, n, err);
     if (st) return st;
@@ -360,25 +351,22 @@ static void hash_examples(const examples *e, int64_t from, int64_t positions, ta
         j->data_hash = hash_bytes(j->data_hash, &r->number, sizeof r->number);
     }
 }
-static laco_status read_table(examples *e, reading *f, const char *path, int part, task_job *j, laco_error *err)
+static laco_status read_table(examples *e, reading *f, int which, int part, task_job *j, laco_error *err)
 {
-    static const int in_memory[PARTS] = { TEXT_DATA, TEXT_VALID, TEXT_TEST };
-    int which = in_memory[part];
-    table_options o = reading_table_options(f, j->o, path);
-    const char *bytes = j->text[which];
-    size_t n = j->length[which];
+    table_input in;
     table_reader *r = NULL;
     table *t = NULL;
-    laco_status st;
-    if (f->numbers) {
-        st = bytes ? table_parse(&t, bytes, n, path, &o, err) : table_read(&t, path, &o, err);
+    laco_status st = reading_tables(&in, f, j, err);
+    if (!st && f->numbers) {
+        st = task_read_table(&in, which, &t, err);
         if (!st) st = read_steps(e, f, t, part, err);
-    } else {
-        st = bytes ? table_open_bytes(&r, bytes, n, path, &o, err) : table_open(&r, path, &o, err);
+    } else if (!st) {
+        st = task_open_table(&in, which, &r, err);
         if (!st) st = read_texts(e, f, r, part, err);
     }
     table_free(t), table_close(r);
-    return st;
+    laco_status closed = table_input_close(&in, st ? NULL : err);
+    return st ? st : closed;
 }
 static void note_bad(void *ctx, const char *file, const char *why) { task_note(ctx, "skipped   %s: %s", file, why); }
 static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
@@ -393,26 +381,29 @@ static laco_status read_set(examples *e, reading *f, const char *path, const cha
                                .group = f->column[COL_GROUP],
                                .target = f->column[COL_TARGET],
                                .pattern = f->pattern,
-                               .sound = &f->front.sound,
+                               .sound = &f->prepare.sound,
                                .pool = threads,
-                               .skip_bad = options_flag(j->o, "skip-bad"),
+                               .skip_bad = options_text(j->o, "skip-bad") != NULL,
                                .bad = note_bad,
                                .ctx = j };
     st = series_read(&s, path, &o, err);
+    f->prepare.of_sound |= s.rate > 0;
+    if (!st) st = prepare_apply(&f->prepare, &s, err);
     if (!st) st = add_set(e, f, &s, part, err);
     series_free(&s), pool_free(threads);
     return st;
 }
-laco_status examples_read(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
-                          laco_error *err)
+laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j, laco_error *err)
 {
+    static const char *const names[TEXTS] = { "data", "valid", "test" };
+    const char *path = j->text[which] ? names[which] : options_text(j->o, names[which]);
     int64_t from = e->count, positions = e->positions;
     bool own = labels && (series_known(labels) || series_of_sound(path)); /* labels that the reader of the set takes */
     laco_status st;
     if (!f->numbers && !f->column[COL_TEXT])
         st = read_class_files(e, f, path, part, err);
     else if (!f->numbers || f->column[COL_ID])
-        st = read_table(e, f, path, part, j, err);
+        st = read_table(e, f, which, part, j, err);
     else if (!series_known(path))
         st = fail(err, LACO_EINVAL, -1, "%s: what is to be read? --text COLUMN of a table of texts, --id COLUMN of a table "
                   "of series, or a .ts, .npy or idx file, or sounds", path);

@@ -1,5 +1,7 @@
-/* What the network reads of examples: of texts the symbols of the vocabulary of the training part, of series what a front
-   (src/data/front.h) fitted to the training part makes of them. */
+/* What the network reads of examples. Texts become symbols of the vocabulary of the training part; numbers are scaled by
+   mean and standard deviation of each feature over the steps of the training part, and where one is missing it is the
+   mean, with one more input that says so (of the features that miss some in the training part). */
+#include "base/rng.h"
 #include "task/classify.h"
 #include <math.h>
 #include <stdio.h>
@@ -11,17 +13,18 @@ static laco_status keep_text(char **to, const char *text, laco_error *err)
     if (text && !(*to = mem_text(text, strlen(text)))) return fail_memory(err, strlen(text));
     return LACO_OK;
 }
-static laco_status front_options(front *f, const options *o, laco_error *err)
+static laco_status prepare_options(reading *f, const options *o, laco_error *err)
 {
     const char *scale = options_text(o, "scale");
-    sound_settings *s = &f->sound;
-    while (strcmp(front_scales[f->scale], scale)) f->scale++;
-    f->deltas = options_int(o, "deltas"), f->stack = options_int(o, "stack");
-    f->permute = (uint64_t)options_int(o, "permute");
-    *s = (sound_settings){ .resample = options_flag(o, "resample"), .frame = options_real(o, "frame") };
-    s->hop = options_real(o, "hop"), s->mels = options_int(o, "mels"), s->mfcc = options_int(o, "mfcc");
-    s->emphasis = options_real(o, "emphasis");
-    return sound_settings_check(s, err);
+    preparation *p = &f->prepare;
+    f->scaled = strcmp(scale, "none");
+    for (int k = 0; prepare_scales[k]; k++)
+        if (!strcmp(prepare_scales[k], scale)) p->scale = (prepare_scale)k;
+    p->deltas = options_int(o, "deltas"), p->stack = options_int(o, "stack");
+    p->sound = (sound_settings){ .resample = options_flag(o, "resample"), .frame = options_real(o, "frame") };
+    p->sound.hop = options_real(o, "hop"), p->sound.mels = options_int(o, "mels");
+    p->sound.mfcc = options_int(o, "mfcc"), p->sound.emphasis = options_real(o, "emphasis");
+    return sound_settings_check(&p->sound, err);
 }
 laco_status reading_options(reading *f, const options *o, laco_error *err)
 {
@@ -40,12 +43,14 @@ laco_status reading_options(reading *f, const options *o, laco_error *err)
     snprintf(f->separator, sizeof f->separator, "%s", separator ? separator : "");
     f->numbers = !f->column[COL_TEXT] && !(data && strchr(data, '='));
     if (!st) st = keep_text(&f->pattern, options_text(o, "pattern"), err);
-    if (!st) st = front_options(&f->front, o, err);
+    if (!st) st = prepare_options(f, o, err);
     if (st) return st;
     if (separator && (!*separator || strlen(separator) >= sizeof f->separator))
         return fail(err, LACO_EINVAL, -1, "--multi-label is what stands between labels, such as \",\"");
     if (f->answer == ANSWER_NUMBER && f->column[COL_LABEL])
         return fail(err, LACO_EINVAL, -1, "--label asks for classes, --target and --remaining for a number: give one");
+    if (f->column[COL_ID] && (f->prepare.deltas || f->prepare.stack > 1 || f->prepare.scale != SCALE_NONE))
+        return fail(err, LACO_EINVAL, -1, "--deltas, --stack and --scale by sequence or group are not for tables");
     if (f->column[COL_TEXT] && f->column[COL_ID])
         return fail(err, LACO_EINVAL, -1, "--text reads texts, --id series of numbers: give one of them");
     return LACO_OK;
@@ -55,10 +60,10 @@ void reading_free(reading *f)
     for (int i = 0; i < COLS; i++) mem_free(f->column[i]);
     for (int64_t i = 0; f->feature && i < f->features; i++) mem_free(f->feature[i]);
     for (int32_t i = 0; f->class && i < f->classes; i++) mem_free(f->class[i]);
-    mem_free(f->feature), mem_free(f->class), mem_free(f->pattern), mem_free(f->prior), front_free(&f->front), vocab_free(f->v);
+    mem_free(f->feature), mem_free(f->class), mem_free(f->pattern), mem_free(f->prior), mem_free(f->mean);
+    mem_free(f->scale), mem_free(f->flag), mem_free(f->order), vocab_free(f->v);
     *f = (reading){ 0 };
 }
-int64_t reading_inputs(const reading *f) { return f->numbers ? front_inputs(&f->front) : 0; }
 int64_t reading_outputs(const reading *f) { return f->answer == ANSWER_NUMBER ? 1 : f->classes; }
 int32_t reading_class(const reading *f, const char *name)
 {
@@ -146,61 +151,63 @@ static laco_status learn_text(reading *f, const examples *e, const options *o, l
     return st;
 }
 
-/* ---- numbers ---- the examples seen as a set of series */
-typedef struct view {
-    series_set s;
-    int64_t *training, n; /* indices of the training part */
-} view;
-static void free_view(view *v)
-{
-    mem_free(v->s.start), mem_free(v->s.group), mem_free(v->training);
-    *v = (view){ 0 };
-}
-static laco_status view_of(view *v, const examples *e, laco_error *err)
-{
-    size_t n = (size_t)e->count;
-    *v = (view){ .s = { .count = e->count, .features = e->features, .x = e->x, .rate = e->rate, .file = "the data" } };
-    v->s.start = mem_new(n + 1, sizeof *v->s.start), v->s.group = mem_new(n, sizeof *v->s.group);
-    v->training = mem_new(n, sizeof *v->training);
-    if (!v->s.start || !v->s.group || !v->training) return free_view(v), fail_memory(err, n * 24);
-    for (int64_t i = 0; i < e->count; i++) {
-        const example *r = &e->row[i];
-        v->s.start[i] = r->start, v->s.start[i + 1] = r->start + r->length;
-        if (r->group >= 0) v->s.group[i] = (char *)intern_text(e->group, r->group);
-        if (r->part == PART_TRAIN) v->training[v->n++] = i;
-    }
-    return LACO_OK;
-}
+/* ---- learning: numbers ---- */
 static laco_status learn_numbers(reading *f, const examples *e, const task_job *j, laco_error *err)
 {
-    view v;
-    series_set training = { 0 };
-    char a[32];
-    laco_status st = view_of(&v, e, err);
-    if (st) return st;
-    st = series_subset(&training, &v.s, v.training, v.n, err);
-    if (!st) st = front_fit(&f->front, &training, err);
-    if (!st && f->every && (f->front.permute || f->front.stack > 1))
-        st = fail(err, LACO_EINVAL, -1, "a number is asked for at every step: --permute and --stack would move them");
-    if (!st && f->front.marks)
-        task_note(j, "missing   %s numbers: they are read as 0, and as many inputs again say where they are missing",
-                  task_count(series_missing(&training), a));
-    series_free(&training), free_view(&v);
-    return st;
-}
-static laco_status apply_numbers(const reading *f, examples *e, laco_error *err)
-{
-    view v;
-    laco_status st = view_of(&v, e, err);
-    if (st) return st;
-    st = front_apply(&f->front, &v.s, err);
-    if (!st) {
-        e->x = v.s.x, e->features = v.s.features, e->positions = v.s.start[e->count];
-        for (int64_t i = 0; i < e->count; i++)
-            e->row[i].start = v.s.start[i], e->row[i].length = v.s.start[i + 1] - v.s.start[i];
+    size_t F = (size_t)e->features;
+    int64_t *seen = mem_new(F, sizeof *seen), steps = 0;
+    f->features = e->features;
+    f->mean = mem_new(F, sizeof *f->mean), f->scale = mem_new(F, sizeof *f->scale);
+    f->flag = mem_new(F, sizeof *f->flag);
+    if (!seen || !f->mean || !f->scale || !f->flag) return mem_free(seen), fail_memory(err, F * 32);
+    for (int round = 0; round < 2; round++)
+        for (int64_t i = 0; i < e->count; i++) {
+            const example *r = &e->row[i];
+            if (r->part != PART_TRAIN) continue;
+            for (int64_t t = r->start; t < r->start + r->length; t++)
+                for (size_t c = 0; c < F; c++) {
+                    double x = e->x[t * e->features + (int64_t)c];
+                    if (isnan(x)) continue;
+                    if (round)
+                        f->scale[c] += (x - f->mean[c]) * (x - f->mean[c]) / (double)seen[c];
+                    else
+                        f->mean[c] += (x - f->mean[c]) / (double)++seen[c];
+                }
+            steps += round ? 0 : r->length;
+        }
+    int64_t flags = 0, missing = 0;
+    for (size_t c = 0; c < F; c++) {
+        f->scale[c] = sqrt(f->scale[c]), f->flag[c] = seen[c] < steps;
+        if (!f->scaled) f->mean[c] = 0, f->scale[c] = 1;
+        if (!(f->scale[c] > 1e-6 * fabs(f->mean[c]))) f->scale[c] = 0; /* constant: says nothing */
+        flags += f->flag[c], missing += steps - seen[c];
     }
-    free_view(&v);
-    return st;
+    f->inputs = f->features + flags;
+    mem_free(seen);
+    char a[32];
+    if (flags)
+        task_note(j, "missing   %s numbers of %lld features: the mean stands there, and %lld more inputs say where",
+                  task_count(missing, a), (long long)flags, (long long)flags);
+    return LACO_OK;
+}
+/* The order of steps that --permute draws: of sequences of one length. */
+static laco_status learn_order(reading *f, const examples *e, const options *o, laco_error *err)
+{
+    int64_t seed = options_int(o, "permute"), T = e->count ? e->row[0].length : 0;
+    if (!seed) return LACO_OK;
+    for (int64_t i = 0; i < e->count; i++)
+        if (e->row[i].length != T || T > INT32_MAX)
+            return fail(err, LACO_EINVAL, -1, "--permute needs sequences of one length, but there are %lld and %lld steps",
+                        (long long)T, (long long)e->row[i].length);
+    if (!(f->order = mem_new((size_t)T, sizeof *f->order))) return fail_memory(err, (size_t)T * sizeof *f->order);
+    f->length = T;
+    for (int64_t t = 0; t < T; t++) f->order[t] = (int32_t)t;
+    for (int64_t t = T - 1; t > 0; t--) {
+        int64_t k = (int64_t)(rng_uniform((uint64_t)seed, RNG_SHUFFLE, (uint64_t)t) * (double)(t + 1));
+        int32_t x = f->order[t];
+        f->order[t] = f->order[k], f->order[k] = x;
+    }
+    return LACO_OK;
 }
 
 /* ---- learning: answers that are numbers ---- */
@@ -224,6 +231,7 @@ static laco_status learn_scale(reading *f, const examples *e, laco_error *err)
 laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err)
 {
     laco_status st = f->numbers ? learn_numbers(f, e, j, err) : learn_text(f, e, o, err);
+    if (!st && f->numbers) st = learn_order(f, e, o, err);
     if (!st && f->answer == ANSWER_NUMBER) st = learn_scale(f, e, err);
     return st;
 }
@@ -253,19 +261,63 @@ static laco_status apply_text(const reading *f, examples *e, laco_error *err)
     e->positions = to;
     return st;
 }
-laco_status reading_apply(const reading *f, examples *e, laco_error *err)
+static void apply_row(const reading *f, const float *raw, float *x, int64_t *missing)
 {
-    return f->numbers ? apply_numbers(f, e, err) : apply_text(f, e, err);
+    int64_t flag = f->features;
+    for (int64_t c = 0; c < f->features; c++) {
+        bool there = !isnan(raw[c]);
+        *missing += !there && !f->flag[c];
+        x[c] = there && f->scale[c] > 0 ? (float)((raw[c] - f->mean[c]) / f->scale[c]) : 0;
+        if (f->flag[c]) x[flag++] = !there;
+    }
+}
+static laco_status apply_numbers(const reading *f, examples *e, const task_job *j, laco_error *err)
+{
+    float *x = mem_new((size_t)e->positions, (size_t)f->inputs * sizeof *x);
+    int64_t missing = 0;
+    if (e->features != f->features)
+        return mem_free(x), fail(err, LACO_EINVAL, -1, "the model reads %lld features, the data have %lld",
+                                 (long long)f->features, (long long)e->features);
+    if (!x) return fail_memory(err, (size_t)(e->positions * f->inputs) * sizeof *x);
+    for (int64_t i = 0; i < e->count; i++) {
+        const example *r = &e->row[i];
+        if (f->order && r->length != f->length)
+            return mem_free(x), fail(err, LACO_EINVAL, r->line, "the model reads sequences of %lld steps, number %lld has %lld",
+                                     (long long)f->length, (long long)r->line, (long long)r->length);
+        for (int64_t t = 0; t < r->length; t++) {
+            int64_t from = r->start + (f->order ? f->order[t] : t);
+            apply_row(f, e->x + from * e->features, x + (r->start + t) * f->inputs, &missing);
+        }
+    }
+    if (missing)
+        task_note(j, "missing   %lld numbers of features that were never missing in training: their mean stands there",
+                  (long long)missing);
+    mem_free(e->x), e->x = x;
+    return LACO_OK;
+}
+laco_status reading_apply(const reading *f, examples *e, const task_job *j, laco_error *err)
+{
+    return f->numbers ? apply_numbers(f, e, j, err) : apply_text(f, e, err);
 }
 
 /* ---- in a model ---- */
 static void numbers_json(const reading *f, json_out *o)
 {
-    json_key(o, "numbers"), front_to_json(&f->front, o);
+    json_key(o, "prepare"), prepare_to_json(&f->prepare, o);
     if (f->pattern) json_key(o, "pattern"), json_text(o, f->pattern);
-    if (!f->feature) return;
     json_key(o, "features"), json_begin(o, '[');
-    for (int64_t i = 0; i < f->features; i++) json_text(o, f->feature[i]);
+    for (int64_t i = 0; i < f->features; i++) {
+        json_begin(o, '{');
+        if (f->feature) json_key(o, "name"), json_text(o, f->feature[i]);
+        json_key(o, "mean"), json_number(o, f->mean[i]);
+        json_key(o, "deviation"), json_number(o, f->scale[i]);
+        if (f->flag[i]) json_key(o, "missing"), json_bool(o, true);
+        json_end(o, '}');
+    }
+    json_end(o, ']');
+    if (!f->order) return;
+    json_key(o, "order"), json_begin(o, '[');
+    for (int64_t t = 0; t < f->length; t++) json_int(o, f->order[t]);
     json_end(o, ']');
 }
 static const char *const answers[] = { "class", "labels", "number" };
@@ -336,19 +388,33 @@ static const char *text_of(const json *o, const char *key)
 }
 static laco_status load_numbers(reading *f, const json *v, laco_error *err)
 {
-    const json *list = json_get(v, "features"), *numbers = json_get(v, "numbers");
-    if (!numbers) return fail(err, LACO_EFORMAT, -1, "it does not say how its numbers are made");
-    laco_status st = front_from_json(&f->front, numbers, err);
+    const json *list = json_get(v, "features"), *order = json_get(v, "order");
+    if (!list || list->kind != JSON_ARRAY || !list->len) return fail(err, LACO_EFORMAT, -1, "it names no features");
+    if (!json_get(v, "prepare")) return fail(err, LACO_EFORMAT, -1, "it does not say how its series are prepared");
+    laco_status st = prepare_from_json(&f->prepare, json_get(v, "prepare"), err);
     if (!st && json_get(v, "pattern")) st = keep_text(&f->pattern, text_of(v, "pattern"), err);
     if (st) return st;
-    f->features = f->front.features;
-    if (!list) return LACO_OK;
-    if (list->kind != JSON_ARRAY || (int64_t)list->len != f->features)
-        return fail(err, LACO_EFORMAT, -1, "it names other features than it reads");
-    if (!(f->feature = mem_new(list->len, sizeof *f->feature))) return fail_memory(err, list->len * sizeof *f->feature);
-    for (size_t i = 0; !st && i < list->len; i++)
-        st = keep_text(&f->feature[i], list->item[i].kind == JSON_STRING ? list->item[i].text : "", err);
-    return st;
+    size_t n = list->len;
+    f->features = (int64_t)n, f->inputs = f->features;
+    f->mean = mem_new(n, sizeof *f->mean), f->scale = mem_new(n, sizeof *f->scale);
+    f->flag = mem_new(n, sizeof *f->flag);
+    if (json_get(&list->item[0], "name")) f->feature = mem_new(n, sizeof *f->feature);
+    if (!f->mean || !f->scale || !f->flag) return fail_memory(err, n * 16);
+    for (size_t i = 0; !st && i < n; i++) {
+        const json *c = &list->item[i];
+        f->mean[i] = number_of(c, "mean", 0), f->scale[i] = number_of(c, "deviation", 0), f->flag[i] = says(c, "missing");
+        f->inputs += f->flag[i];
+        if (f->feature) st = keep_text(&f->feature[i], text_of(c, "name"), err);
+    }
+    if (st || !order) return st;
+    f->length = order->kind == JSON_ARRAY ? (int64_t)order->len : 0;
+    if (!(f->order = mem_new((size_t)f->length, sizeof *f->order))) return fail_memory(err, order->len * 4);
+    for (int64_t t = 0; t < f->length; t++) {
+        const json *k = &order->item[t];
+        if (!k->integer || k->i < 0 || k->i >= f->length) return fail(err, LACO_EFORMAT, -1, "its order of steps is damaged");
+        f->order[t] = (int32_t)k->i;
+    }
+    return LACO_OK;
 }
 static laco_status load_text(reading *f, const json *v, const laco_model *m, laco_error *err)
 {
@@ -412,8 +478,8 @@ static laco_status load_reading(reading *f, const json *v, const laco_model *m, 
     if (!st) st = load_classes(f, m, err);
     if (!st) st = load_priors(f, v, err);
     if (!st) st = f->numbers ? load_numbers(f, v, err) : load_text(f, v, m, err);
-    if (!st && f->numbers && (m->net->symbols || m->net->inputs != front_inputs(&f->front)))
-        st = fail(err, LACO_EFORMAT, -1, "its network does not read its %lld inputs", (long long)front_inputs(&f->front));
+    if (!st && f->numbers && (m->net->symbols || m->net->inputs != f->inputs))
+        st = fail(err, LACO_EFORMAT, -1, "its network does not read its %lld inputs", (long long)f->inputs);
     if (!st && m->net->outputs != reading_outputs(f))
         st = fail(err, LACO_EFORMAT, -1, "its network has %lld outputs", (long long)m->net->outputs);
     return st;

@@ -166,7 +166,7 @@ static int64_t training_rows(statistics *s, const examples *e, const reading *f,
     for (int64_t i = 0; i < e->count; i++) {
         const example *r = &e->row[i];
         if (r->part != PART_TRAIN) continue;
-        if (put) summary_of(e->x + r->start * reading_inputs(f), r->length, reading_inputs(f), f->every, s->rows);
+        if (put) summary_of(e->x + r->start * f->inputs, r->length, f->inputs, f->every, s->rows);
         for (int64_t t = 0; t < (f->every ? r->length : 1); t++) {
             double y = f->every ? e->y[r->start + t] : r->number;
             if ((f->answer == ANSWER_NUMBER ? isnan(y) : r->right < 0) || seen++ % s->stride) continue;
@@ -183,7 +183,7 @@ static laco_status learn_statistics(statistics *s, const examples *e, const read
 {
     int64_t outputs = reading_outputs(f), longest = 1;
     for (int64_t i = 0; i < e->count; i++) longest = max64(longest, e->row[i].length);
-    s->D = summary_size(reading_inputs(f)), s->stride = 1;
+    s->D = summary_size(f->inputs), s->stride = 1;
     s->stride = ceil_div(max64(1, training_rows(s, e, f, outputs, false)), MOST_ROWS);
     s->n = training_rows(s, e, f, outputs, false);
     s->x = mem_new((size_t)(s->n * s->D), sizeof *s->x), s->y = mem_new((size_t)(s->n * outputs), sizeof *s->y);
@@ -208,7 +208,7 @@ static void answer_by_statistics(statistics *s, verdicts *v, const examples *e, 
         const example *r = &e->row[i];
         int64_t T = f->every ? r->length : 1;
         if (r->part != PART_VALID && r->part != PART_TEST) continue;
-        summary_of(e->x + r->start * reading_inputs(f), r->length, reading_inputs(f), f->every, s->rows);
+        summary_of(e->x + r->start * f->inputs, r->length, f->inputs, f->every, s->rows);
         summary_apply(&s->scale, s->rows, T);
         for (int64_t t = 0; t < T; t++) {
             double *p = v->p + (f->every ? r->start + t : i * v->width);
@@ -228,7 +228,7 @@ static laco_status add_statistics(report *r, const examples *e, const reading *f
     statistics s = { 0 };
     double asked = 0;
     if (!f->numbers || f->answer == ANSWER_LABELS) return LACO_OK;
-    if (summary_size(reading_inputs(f)) > MOST_STATISTICS)
+    if (summary_size(f->inputs) > MOST_STATISTICS)
         return task_note(j, "baselines on statistics of the series are left out: there are too many features"), LACO_OK;
     laco_status st = learn_statistics(&s, e, f, err);
     for (int64_t i = 0; i < e->count; i++) asked += e->row[i].part != PART_TRAIN;

@@ -36,23 +36,20 @@ typedef struct class_run {
 } class_run;
 
 /* ---- data ---- */
-static laco_status read_part(class_run *r, const char *option, const char *labels, int part, laco_error *err)
-{
-    const char *path = r->j->text[part] ? option : options_text(r->o, option);
-    return path ? examples_read(&r->e, &r->f, path, options_text(r->o, labels), part, r->j, err) : LACO_OK;
-}
 static laco_status read_all(class_run *r, laco_error *err)
 {
     static const struct {
         const char *data, *labels;
-    } parts[PARTS] = { { "data", "labels" }, { "valid", "valid-labels" }, { "test", "test-labels" } };
+    } parts[PARTS] /* in the order of the texts of a job */ = { { "data", "labels" }, { "valid", "valid-labels" }, { "test", "test-labels" } };
     if (!r->j->text[TEXT_DATA] && !options_text(r->o, "data"))
         return fail(err, LACO_EINVAL, -1, "--data is missing: the examples to learn from");
     laco_status st = examples_new(&r->e, err);
-    for (int part = 0; !st && part < PARTS; part++) st = read_part(r, parts[part].data, parts[part].labels, part, err);
+    for (int part = 0; !st && part < PARTS; part++)
+        if (r->j->text[part] || options_text(r->o, parts[part].data))
+            st = examples_read(&r->e, &r->f, part, options_text(r->o, parts[part].labels), part, r->j, err);
     if (!st) st = examples_split(&r->e, &r->f, r->j, err);
     if (!st) st = reading_learn(&r->f, &r->e, r->o, r->j, err);
-    if (!st) st = reading_apply(&r->f, &r->e, err);
+    if (!st) st = reading_apply(&r->f, &r->e, r->j, err);
     if (!st && r->f.answer == ANSWER_LABELS) st = examples_labels(&r->label, &r->e, &r->f, err);
     return st;
 }
@@ -76,7 +73,7 @@ static void note_data(const class_run *r)
     for (int64_t i = 0; i < r->rows; i++) steps += r->row[i].length;
     if (r->f.numbers)
         task_note(r->j, "series    %s steps of %lld features, %s at most in one", task_count(steps, a),
-                  (long long)r->f.front.features, task_count(r->longest, b));
+                  (long long)r->f.features, task_count(r->longest, b));
     else
         task_note(r->j, "text      %s symbols, %d different, %s at most in one", task_count(steps, a),
                   vocab_size(r->f.v), task_count(r->longest, b));
@@ -113,7 +110,7 @@ static laco_status make_network(class_run *r, laco_error *err)
 {
     buf text = { 0 };
     weights_kind kind = WEIGHTS_FLOAT;
-    int64_t inputs = r->f.numbers ? reading_inputs(&r->f) : vocab_size(r->f.v);
+    int64_t inputs = r->f.numbers ? r->f.inputs : vocab_size(r->f.v);
     if (options_text(r->o, "model"))
         buf_text(&text, options_text(r->o, "model"));
     else
@@ -151,11 +148,11 @@ static laco_status batch_room(class_run *r, int64_t positions, laco_error *err)
     if (positions <= r->room) return LACO_OK;
     mem_free(r->ids), mem_free(r->x), mem_free(r->classes), mem_free(r->y);
     r->ids = mem_new(r->f.numbers ? 0 : n, sizeof *r->ids);
-    r->x = mem_new(r->f.numbers ? n : 0, (size_t)reading_inputs(&r->f) * sizeof *r->x);
+    r->x = mem_new(r->f.numbers ? n : 0, (size_t)r->f.inputs * sizeof *r->x);
     r->classes = mem_new(n, sizeof *r->classes);
     r->y = mem_new(r->f.answer == ANSWER_CLASS ? 0 : n * outputs, sizeof *r->y);
     r->room = r->ids && r->x && r->classes && r->y ? positions : 0;
-    return r->room ? LACO_OK : fail_memory(err, n * ((size_t)reading_inputs(&r->f) + outputs + 2) * sizeof *r->x);
+    return r->room ? LACO_OK : fail_memory(err, n * ((size_t)r->f.inputs + outputs + 2) * sizeof *r->x);
 }
 static void put_answers(class_run *r, const text_row *from, int64_t at)
 {
@@ -180,10 +177,10 @@ static laco_status lay_out_batch(class_run *r, const text_row *from, int64_t n, 
     for (int64_t b = 0; b < n; b++) positions += from[b].length;
     laco_status st = batch_room(r, positions, err);
     for (int64_t b = 0; !st && b < n; at += from[b++].length) {
-        size_t steps = (size_t)from[b].length, inputs = (size_t)reading_inputs(&r->f);
+        size_t steps = (size_t)from[b].length, inputs = (size_t)r->f.inputs;
         r->batch[b] = (text_row){ at, from[b].length, 0 }, r->of[b] = from[b].quiet;
         if (r->f.numbers)
-            memcpy(r->x + at * reading_inputs(&r->f), r->e.x + from[b].start * reading_inputs(&r->f), steps * inputs * sizeof *r->x);
+            memcpy(r->x + at * r->f.inputs, r->e.x + from[b].start * r->f.inputs, steps * inputs * sizeof *r->x);
         else
             memcpy(r->ids + at, r->e.ids + from[b].start, steps * sizeof *r->ids);
         put_answers(r, &from[b], at);

@@ -33,7 +33,7 @@ static void close_use(class_use *u)
 /* What the network, and naive Bayes beside it, answer to the examples that were read. */
 static laco_status answer(class_use *u, verdicts *v, bool every, laco_error *err)
 {
-    laco_status st = reading_apply(&u->f, &u->e, err);
+    laco_status st = reading_apply(&u->f, &u->e, u->j, err);
     if (!st) st = verdicts_new(v, &u->e, &u->f, every, err);
     if (!st) st = verdicts_run(v, &u->runner, &u->e, &u->f, -1, u->j->stop, err);
     if (!st && u->mix.on && !every) st = mixture_apply(&u->mix, v, &u->e, -1, err);
@@ -133,14 +133,14 @@ static laco_status put_answers(const sheet *s, class_use *u, laco_error *err)
     mem_free(v.p);
     return st;
 }
-static laco_status predict_texts(class_use *u, sheet *s, const char *path, laco_error *err)
+static laco_status predict_texts(class_use *u, sheet *s, laco_error *err)
 {
-    table_options o = reading_table_options(&u->f, u->j->o, path);
+    table_input in;
     table_reader *reader = NULL;
     table *t = NULL;
     text_columns c;
-    laco_status st = u->j->text[TEXT_DATA] ? table_open_bytes(&reader, u->j->text[TEXT_DATA], u->j->length[TEXT_DATA], path, &o, err)
-                                           : table_open(&reader, path, &o, err);
+    laco_status st = reading_tables(&in, &u->f, u->j, err);
+    if (!st) st = task_open_table(&in, TEXT_DATA, &reader, err);
     if (!st) st = open_sheet(s, u, err);
     for (bool first = true; !st && !(st = table_next(reader, CHUNK, true, &t, err)) && t; first = false, table_free(t)) {
         if (first) st = examples_text_column(&c, &u->f, t, err);
@@ -149,13 +149,13 @@ static laco_status predict_texts(class_use *u, sheet *s, const char *path, laco_
         if (!st) st = put_answers(s, u, err);
         if (!st) st = answers_pause(s->to, err);
     }
-    if (table_skipped(reader)) task_note(u->j, "%lld bad records were left out", (long long)table_skipped(reader));
     table_close(reader);
-    return st;
+    laco_status closed = table_input_close(&in, st ? NULL : err);
+    return st ? st : closed;
 }
-static laco_status predict_series(class_use *u, sheet *s, const char *path, laco_error *err)
+static laco_status predict_series(class_use *u, sheet *s, laco_error *err)
 {
-    laco_status st = examples_read(&u->e, &u->f, path, NULL, PART_TEST, u->j, err);
+    laco_status st = examples_read(&u->e, &u->f, TEXT_DATA, NULL, PART_TEST, u->j, err);
     for (int64_t i = 0; !st && i < u->e.count; i++) s->names |= u->e.row[i].name >= 0;
     if (!st) st = open_sheet(s, u, err);
     return st ? st : put_answers(s, u, err);
@@ -164,10 +164,9 @@ laco_status classify_predict(task_job *j, laco_model *m, laco_error *err)
 {
     class_use u;
     sheet s = { 0 };
-    const char *path = j->text[TEXT_DATA] ? "data" : options_text(j->o, "data");
     laco_status st = open_use(&u, j, m, err);
     u.e.unanswered = true;
-    if (!st) st = u.f.numbers ? predict_series(&u, &s, path, err) : predict_texts(&u, &s, path, err);
+    if (!st) st = u.f.numbers ? predict_series(&u, &s, err) : predict_texts(&u, &s, err);
     st = answers_close(s.to, st, err);
     mem_free(s.order), close_use(&u);
     return st;
@@ -200,7 +199,7 @@ laco_status classify_eval(task_job *j, laco_model *m, laco_error *err)
     const char *path = j->text[TEXT_DATA] ? "data" : options_text(j->o, "data");
     laco_status st = open_use(&u, j, m, err);
     if (!st && !path) st = fail(err, LACO_EINVAL, -1, "--data is missing: the examples to judge");
-    if (!st) st = examples_read(&u.e, &u.f, path, options_text(j->o, "labels"), PART_TEST, j, err);
+    if (!st) st = examples_read(&u.e, &u.f, TEXT_DATA, options_text(j->o, "labels"), PART_TEST, j, err);
     if (!st) st = judge(&u, &r, &unseen, err);
     if (!st && !r.row[r.rows - 1].of[PART_TEST].n)
         st = fail(err, LACO_EINVAL, -1, "%s: no example has an answer that the model knows; see laco info", path);

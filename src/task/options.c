@@ -142,11 +142,6 @@ static const laco_option option_rows[] = {
       "The number to answer at every step is how many steps remain to the end of the series." },
     { "cap", "train.classify", DATA, 'f', NULL, 0, HUGE_COUNT, NULL, "steps",
       "The most that --remaining asks for: what wears out shows nothing at first." },
-    { "no-header", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL,
-      "The first line of the table is a record; columns are 1, 2 and so on." },
-    { "decimal-comma", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL, "1,5 in a table is one and a half." },
-    { "skip-bad", "train.classify predict eval", DATA, 'b', NULL, 0, 0, NULL, NULL,
-      "Leaves out records that cannot be read, and says how many." },
     { "unit", "train.classify", DATA, 'e', "word", 0, 0, "byte|char|word|both", NULL,
       "What one step of a text reads: a byte, a character (UTF-8), a word, or both: a word, and the characters of words "
       "that are rare." },
