@@ -203,12 +203,13 @@ static laco_status fill(table_reader *r, table *t, int64_t records, bool ready, 
 {
     laco_status st = LACO_OK;
     bool more;
-    while (!st && t->rows < records && r->at - r->begin < most) {
+    while (!st && t->rows < records) {
+        if (!t->rows) r->begin = r->at; /* what was left out belongs to no table */
+        if (r->at - r->begin >= most) break;
         if (r->inside && (st = skip_inside(r, err))) break;
         st = next_record(r, t, &more, err);
         if (st || more) continue;
         if (r->last || (ready && t->rows)) break;
-        if (!t->rows) r->begin = r->at;
         st = read_record(r, err);
     }
     return st;
