@@ -1,0 +1,35 @@
+/* Forecasts without a network, of one series of n values: the next h. m: steps of a season, 1 for none.
+
+   naive      the last value
+   seasonal   the value of the last season at that step
+   naive2     the last value of the series without its season, with the season put back (M4's benchmark)
+   theta      of the series without its season: the mean of its regression line and of simple exponential smoothing of
+              2 x - that line (Assimakopoulos & Nikolopoulos 2000; M4's benchmark)
+
+   A series has a season where its autocorrelation at lag m is outside 1.645 sqrt((1 + 2 sum of r_k^2, k < m) / n) and n >=
+   3 m. The season is that of classical multiplicative decomposition: mean ratio to the centred moving average over m
+   steps, at each step of the season, their mean 1.
+
+   A value that is NaN is missing: naive and seasonal take the last one that is there; the others read it in place of the
+   missing one. Without any value all answers are NaN. */
+#ifndef FORECAST_BASELINES_H
+#define FORECAST_BASELINES_H
+#include "base/base.h"
+
+typedef laco_status baseline_fn(const double *x, int64_t n, int64_t m, int64_t h, double *out, laco_error *err);
+baseline_fn baseline_naive, baseline_seasonal, baseline_naive2, baseline_theta;
+
+bool baseline_has_season(const double *x, int64_t n, int64_t m);
+/* index[m]: of step t the one at t % m. multiplicative: ratios of mean 1; else differences of mean 0. Missing values are
+   left out; a step of the season without any is 1, or 0. */
+void baseline_season(const double *x, int64_t n, int64_t m, bool multiplicative, double *index);
+
+/* A linear model from the last `lags` values to each of the next h, the same for all series: ridge regression on windows
+   that are centred on their last value and divided by their mean absolute deviation from it. */
+typedef struct ridge ridge;
+laco_status ridge_new(ridge **out, int64_t lags, int64_t h, laco_error *err);
+void ridge_add(ridge *r, const double *x); /* lags + h values, one after the other; windows with NaN are left out */
+laco_status ridge_fit(ridge *r, double penalty, laco_error *err); /* penalty: of the number of windows */
+void ridge_forecast(const ridge *r, const double *x, double *out); /* from `lags` values */
+void ridge_free(ridge *r);
+#endif
