@@ -29,16 +29,9 @@ double measure_mase_scale(const double *x, int64_t n, int64_t m)
     return n > m ? mean_error(x + m, x, n - m, absolute) : NAN;
 }
 
-double measure_pinball(double y, double q, double level) { return (y - q) * (level - (y < q)); }
-double measure_crps_levels(double y, const double *q, const double *level, int64_t n)
+double measure_crps(double y, const double *q, const double *level, int64_t n)
 {
     double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += measure_pinball(y, q[i], level[i]);
+    for (int64_t i = 0; i < n; i++) sum += (y - q[i]) * (level[i] - (y < q[i]));
     return n ? 2 * sum / (double)n : NAN;
-}
-double measure_crps_normal(double y, double mean, double deviation)
-{
-    const double root_pi = 1.772453850905516, root_2 = 1.4142135623730951;
-    double z = (y - mean) / deviation, phi = exp(-z * z / 2) / (root_pi * root_2);
-    return deviation * (z * erf(z / root_2) + 2 * phi - 1 / root_pi); /* 2 Phi(z) - 1 = erf(z / sqrt 2) */
 }
