@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "format/model.h"
 #include "loss/heads.h"
+#include "task/forecast_measures.h"
 #include "task/task.h"
 #include "train/trainer.h"
 
@@ -74,7 +75,7 @@ void forecast_columns_free(forecast_columns *c);
 /* ---- front ---- src/task/forecast_front.c: how inputs are made; JSON in the metadata "front" */
 typedef enum forecast_way { WAY_DIRECT, WAY_RECURSIVE, WAY_DECODER } forecast_way;
 typedef enum forecast_scale { SCALE_NONE, SCALE_SERIES, SCALE_MEAN, SCALE_WINDOW, SCALE_LEVEL, SCALE_REVIN } forecast_scale;
-enum { MOST_LAGS = 16 };
+enum { MOST_LAGS = 16, MOST_TARGETS = 1024 };
 typedef struct covariate {
     double mean, deviation;
     bool masked;      /* some are missing: a second number says which */
@@ -101,15 +102,15 @@ typedef struct forecast_front {
 } forecast_front;
 /* From the options; the data say what is "auto". Scales of covariates and series are those of the first train[i] steps
    of series i. */
-laco_status front_make(forecast_front *f, const options *o, const forecast_data *d, const kernels *k, laco_error *err);
-laco_status front_learn(forecast_front *f, const forecast_data *d, const int64_t *train, laco_error *err);
-laco_status front_columns(forecast_columns *c, const options *o, laco_error *err);
-laco_status front_to_json(const forecast_front *f, buf *out, laco_error *err);
-laco_status front_from_model(forecast_front *f, const laco_model *m, laco_error *err);
-void front_free(forecast_front *f);
-int64_t front_inputs(const forecast_front *f);
-int64_t front_answers(const forecast_front *f);  /* targets of a step: steps ahead x targets */
-int64_t front_ahead(const forecast_front *f);    /* steps ahead: the horizon, or 1 */
+laco_status forecast_make(forecast_front *f, const options *o, const forecast_data *d, const kernels *k, laco_error *err);
+laco_status forecast_learn(forecast_front *f, const forecast_data *d, const int64_t *train, laco_error *err);
+laco_status forecast_columns_of(forecast_columns *c, const options *o, laco_error *err);
+laco_status forecast_to_json(const forecast_front *f, buf *out, laco_error *err);
+laco_status forecast_from_model(forecast_front *f, const laco_model *m, laco_error *err);
+void forecast_free(forecast_front *f);
+int64_t forecast_inputs(const forecast_front *f);
+int64_t forecast_targets(const forecast_front *f);  /* targets of a step: steps ahead x targets */
+int64_t forecast_ahead(const forecast_front *f);    /* steps ahead: the horizon, or 1 */
 
 /* ---- lines ---- src/task/forecast_line.c: a series as the network sees it */
 typedef struct line {
@@ -148,7 +149,7 @@ typedef struct forecast_levels {
     int64_t n;
     double level[LOSS_LEVELS];
 } forecast_levels;
-void front_levels(const forecast_front *f, double interval, forecast_levels *out); /* n 0: a single number is answered */
+void forecast_levels_of(const forecast_front *f, double interval, forecast_levels *out); /* n 0: a single number is answered */
 /* answer: [horizon][targets][1 + levels]: the median, then the quantiles. */
 typedef laco_status answer_fn(void *ctx, const origin *o, const double *answer, laco_error *err);
 typedef struct answer_wish {
@@ -164,4 +165,34 @@ typedef struct answer_wish {
     void *ctx;
 } answer_wish;
 laco_status forecast_answer(const answer_wish *w, laco_error *err);
+
+/* ---- scores ---- src/task/forecast_score.c: a network beside forecasts without one */
+enum { METHOD_NAIVE, METHOD_SEASONAL, METHOD_NAIVE2, METHOD_THETA, METHOD_LINEAR, METHOD_NETWORK, METHODS };
+typedef struct method_score {
+    measure_sum mae, mse, smape, mase, crps, covered;
+} method_score;
+typedef struct evaluation {
+    const forecast_front *f;
+    const forecast_data *d;
+    const forecast_levels *levels;
+    int64_t origins;
+    int64_t low, high;        /* levels of the interval; -1: there is none */
+    bool standardised;        /* errors of (y - mean) / deviation of the part that was trained on */
+    double interval;
+    double *mean, *deviation; /* [series][targets] of it */
+    double *change, *changes; /* [steps][targets] running sum of |x_t - x_{t-m}|, how many */
+    double *y, *point, *q;    /* [horizon] of one target; [levels] of a step */
+    method_score method[METHODS];
+} evaluation;
+laco_status evaluation_open(evaluation *e, const forecast_front *f, const forecast_data *d, const int64_t *train,
+                            const forecast_levels *levels, double interval, bool standardised, laco_error *err);
+/* answer: as answer_fn has it, with e->levels or, of methods that answer single numbers, none. */
+void evaluation_add(evaluation *e, int method, const origin *o, const double *answer, int64_t levels);
+/* The linear model learns from the first train[i] steps of each series. */
+laco_status evaluation_baselines(evaluation *e, task_job *j, const origin *o, int64_t n, const int64_t *train, laco_error *err);
+void evaluation_report(const evaluation *e, const task_job *j);
+void evaluation_json(const evaluation *e, json_out *o);           /* a member for every method */
+void evaluation_figures(const evaluation *e, int method, json_out *o); /* members of an object */
+double evaluation_owa(const evaluation *e, int method);
+void evaluation_close(evaluation *e);
 #endif

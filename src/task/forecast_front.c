@@ -19,7 +19,7 @@ static void covariates_free(covariate *c, int64_t n)
     for (int64_t i = 0; c && i < n; i++) name_list_free(&c[i].values);
     mem_free(c);
 }
-void front_free(forecast_front *f)
+void forecast_free(forecast_front *f)
 {
     covariates_free(f->past, f->columns.past.n), covariates_free(f->future, f->columns.future.n);
     covariates_free(f->statics, f->columns.statics.n);
@@ -35,7 +35,7 @@ static laco_status copy_text(char **to, const char *from, laco_error *err)
     *to = from ? mem_text(from, strlen(from)) : NULL;
     return from && !*to ? fail_memory(err, strlen(from)) : LACO_OK;
 }
-laco_status front_columns(forecast_columns *c, const options *o, laco_error *err)
+laco_status forecast_columns_of(forecast_columns *c, const options *o, laco_error *err)
 {
     static const char *const gaps[] = { "error", "mask", "ignore", NULL };
     const char *target = options_text(o, "target");
@@ -143,13 +143,18 @@ static laco_status check_front(const forecast_front *f, laco_error *err)
                     "--deseasonalise");
     if (f->loss == LOSS_NEGATIVE_BINOMIAL && f->scale != SCALE_NONE && f->scale != SCALE_MEAN)
         return fail(err, LACO_EINVAL, -1, "--loss negative-binomial takes --scale none or mean");
+    if (f->targets > MOST_TARGETS)
+        return fail(err, LACO_EINVAL, -1, "%lld targets: up to %d can be forecast together", (long long)f->targets, MOST_TARGETS);
+    if (f->way == WAY_RECURSIVE && f->scale == SCALE_REVIN)
+        return fail(err, LACO_EINVAL, -1, "--scale revin is of the steps that a row reads, to which --strategy recursive adds: take "
+                    "direct or decoder");
     if (f->way == WAY_DECODER && f->scale != SCALE_NONE && f->scale != SCALE_SERIES && f->scale != SCALE_MEAN &&
         f->scale != SCALE_REVIN)
         return fail(err, LACO_EINVAL, -1, "--strategy decoder takes --scale none, series, mean or revin, which stay the same "
                     "through the steps of a row");
     return LACO_OK;
 }
-laco_status front_make(forecast_front *f, const options *o, const forecast_data *d, const kernels *k, laco_error *err)
+laco_status forecast_make(forecast_front *f, const options *o, const forecast_data *d, const kernels *k, laco_error *err)
 {
     const char *season = options_text(o, "season");
     f->step = d->step, f->targets = d->targets, f->horizon = options_int(o, "horizon");
@@ -236,7 +241,7 @@ static laco_status learn_series(forecast_front *f, const forecast_data *d, const
     }
     return LACO_OK;
 }
-laco_status front_learn(forecast_front *f, const forecast_data *d, const int64_t *train, laco_error *err)
+laco_status forecast_learn(forecast_front *f, const forecast_data *d, const int64_t *train, laco_error *err)
 {
     for (int64_t t = 0; t < d->start[d->count] * d->targets; t++) f->masked |= isnan(d->y[t]);
     laco_status st = learn_covariates(&f->past, d->past, d->past_x, d, train, err);
@@ -247,23 +252,23 @@ laco_status front_learn(forecast_front *f, const forecast_data *d, const int64_t
 }
 
 /* ---- sizes ---- */
-int64_t front_ahead(const forecast_front *f) { return f->way == WAY_DIRECT ? f->horizon : 1; }
-int64_t front_answers(const forecast_front *f) { return front_ahead(f) * f->targets; }
+int64_t forecast_ahead(const forecast_front *f) { return f->way == WAY_DIRECT ? f->horizon : 1; }
+int64_t forecast_targets(const forecast_front *f) { return forecast_ahead(f) * f->targets; }
 static int64_t covariate_inputs(const covariate *c, int64_t n)
 {
     int64_t sum = 0;
     for (int64_t i = 0; i < n; i++) sum += c[i].values.n ? c[i].values.n : 1 + c[i].masked;
     return sum;
 }
-int64_t front_inputs(const forecast_front *f)
+int64_t forecast_inputs(const forecast_front *f)
 {
     int64_t calendars = 0, each = f->targets * (1 + f->masked + (f->difference > 0)) + (f->way == WAY_DECODER);
     for (int k = 0; k < CALENDARS; k++) calendars += 2 * (f->calendar >> k & 1);
-    return each + f->lags * front_answers(f) + calendars + covariate_inputs(f->past, f->columns.past.n) +
-           front_ahead(f) * covariate_inputs(f->future, f->columns.future.n) +
+    return each + f->lags * forecast_targets(f) + calendars + covariate_inputs(f->past, f->columns.past.n) +
+           forecast_ahead(f) * covariate_inputs(f->future, f->columns.future.n) +
            covariate_inputs(f->statics, f->columns.statics.n);
 }
-void front_levels(const forecast_front *f, double interval, forecast_levels *out)
+void forecast_levels_of(const forecast_front *f, double interval, forecast_levels *out)
 {
     *out = (forecast_levels){ 0 };
     if (f->loss == LOSS_SQUARED || f->loss == LOSS_ABSOLUTE || f->loss == LOSS_HUBER) return;
@@ -338,7 +343,7 @@ static const struct {
                { "deseasonalise", offsetof(forecast_front, deseasonalise) } };
 enum { COUNTS = sizeof counts / sizeof *counts, LEAST_ONE = 5 };
 
-laco_status front_to_json(const forecast_front *f, buf *out, laco_error *err)
+laco_status forecast_to_json(const forecast_front *f, buf *out, laco_error *err)
 {
     json_out o = { .to = out };
     double lag[MOST_LAGS];
@@ -513,7 +518,7 @@ static void take_front(front_reader *r, forecast_front *f)
     r->bad |= f->columns.wide ? f->targets != 1 : f->targets != f->columns.target.n;
     take_series(r, f);
 }
-laco_status front_from_model(forecast_front *f, const laco_model *m, laco_error *err)
+laco_status forecast_from_model(forecast_front *f, const laco_model *m, laco_error *err)
 {
     const char *text = model_get(m, "front");
     json_doc *doc = NULL;
@@ -526,9 +531,9 @@ laco_status front_from_model(forecast_front *f, const laco_model *m, laco_error 
     json_free(doc);
     const loss_row *row = r.bad ? NULL : m->net->k->loss->row(f->loss);
     if (r.st) st = r.st;
-    else if (!row || front_inputs(f) != m->net->inputs ||
-             front_answers(f) * loss_parts(row, &f->loss_options) != m->net->outputs)
+    else if (!row || forecast_inputs(f) != m->net->inputs ||
+             forecast_targets(f) * loss_parts(row, &f->loss_options) != m->net->outputs)
         st = fail(err, LACO_EFORMAT, -1, "the model's \"front\" is damaged, or of another network");
-    if (st) front_free(f);
+    if (st) forecast_free(f);
     return st;
 }

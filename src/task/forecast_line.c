@@ -228,7 +228,7 @@ static double target(const line *l, int64_t t, int64_t end, int64_t h, int64_t d
 void line_targets(const line *l, int64_t t, int64_t end, int64_t stop, float *y, float *unit)
 {
     const forecast_front *f = l->f;
-    const int64_t D = f->targets, ahead = front_ahead(f);
+    const int64_t D = f->targets, ahead = forecast_ahead(f);
     double a, b;
     bool decoder = f->way == WAY_DECODER;
     scale_of(l, t, end, 0, &a, &b), *unit = (float)a;
@@ -277,7 +277,7 @@ static float *put_statics(float *x, const line *l)
 static float *put_lags(float *x, const line *l, int64_t t, int64_t end)
 {
     const forecast_front *f = l->f;
-    const int64_t D = f->targets, ahead = front_ahead(f);
+    const int64_t D = f->targets, ahead = forecast_ahead(f);
     bool decoder = f->way == WAY_DECODER;
     int64_t from = decoder ? min64(t - 1, end) : t;
     for (int64_t i = 0; i < f->lags; i++)
@@ -305,7 +305,7 @@ void line_inputs(const line *l, int64_t t, int64_t end, float *x)
     x = put_lags(x, l, t, end);
     if (f->calendar) x += time_calendar(time_of(l, shown), f->calendar, x);
     x = put_covariates(x, f->past, l->d->past, t <= end ? row_of(l, l->d->past_x, l->d->past, t) : NULL);
-    for (int64_t h = 1; h <= front_ahead(f); h++)
+    for (int64_t h = 1; h <= forecast_ahead(f); h++)
         x = put_covariates(x, f->future, l->d->future, row_of(l, l->d->future_x, l->d->future, decoder ? t : t + h));
     put_statics(x, l);
 }

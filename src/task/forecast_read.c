@@ -173,12 +173,12 @@ static laco_status read_times(long_table *q, laco_error *err)
 {
     for (int64_t r = 0; r < q->rows; r++) {
         cell c = table_cell(q->t, r, q->time);
-        long long line = table_line(q->t, r);
+        long long here = table_line(q->t, r);
         if (!cell_time(c, &q->when[r]) || !isfinite(q->when[r]))
-            return fail(err, LACO_EFORMAT, line,
+            return fail(err, LACO_EFORMAT, here,
                         "%s line %lld: \"%.*s\" in the column \"%s\" is no time; write it as 2016-07-01 00:00:00, "
                         "2016-07-01 or a number",
-                        table_file(q->t), line, (int)min64((int64_t)c.n, 40), c.at ? c.at : "",
+                        table_file(q->t), here, (int)min64((int64_t)c.n, 40), c.at ? c.at : "",
                         table_column_name(q->t, q->time));
     }
     return LACO_OK;
@@ -225,19 +225,19 @@ static laco_status check_order(long_table *q, int64_t from, int64_t to, bool sor
     char of[64];
     for (int64_t i = from + 1; i < to; i++) {
         int64_t a = q->order[i - 1], b = q->order[i];
-        long long line = table_line(q->t, b), before = table_line(q->t, a);
+        long long here = table_line(q->t, b), before = table_line(q->t, a);
         if (q->when[b] > q->when[a]) continue;
         say_series(q, b, of);
         if (q->when[b] == q->when[a])
-            return fail(err, LACO_EFORMAT, line,
+            return fail(err, LACO_EFORMAT, here,
                         "%s line %lld: its time%s stands on line %lld already; keep one of them%s", table_file(q->t),
-                        line, of, before, q->id < 0 ? ", or name the column that tells series apart with --id" : "");
+                        here, of, before, q->id < 0 ? ", or name the column that tells series apart with --id" : "");
         if (sort) {
             laco_status st = sort_times(q, from, to, err);
             return st ? st : check_order(q, from, to, false, err);
         }
-        return fail(err, LACO_EFORMAT, line, "%s line %lld: its time%s is before that of line %lld; --sort puts them in "
-                    "order", table_file(q->t), line, of, before);
+        return fail(err, LACO_EFORMAT, here, "%s line %lld: its time%s is before that of line %lld; --sort puts them in "
+                    "order", table_file(q->t), here, of, before);
     }
     return LACO_OK;
 }
@@ -263,20 +263,20 @@ static laco_status place_rows(long_table *q, int64_t from, int64_t to, time_step
         int64_t row = q->order[i], steps = i - from;
         q->place[i] = steps;
         if (q->time < 0 || gaps == GAPS_IGNORE || i == from) continue;
-        long long line = table_line(q->t, row);
+        long long here = table_line(q->t, row);
         say_series(q, row, of);
         time_text(step.months ? 0 : step.seconds, (time_step){ 0 }, at);
         if (!time_steps_between(q->when[q->order[from]], q->when[row], step, &steps))
-            return fail(err, LACO_EFORMAT, line,
+            return fail(err, LACO_EFORMAT, here,
                         "%s line %lld: the time%s does not lie on the grid of the others, a step of %s %s; --gaps ignore "
-                        "takes rows as steps whatever their times", table_file(q->t), line, of,
+                        "takes rows as steps whatever their times", table_file(q->t), here, of,
                         step.months ? "some" : at, step.months ? "months" : "seconds");
         if (steps > q->place[i - 1] + 1 && gaps == GAPS_ERROR)
-            return fail(err, LACO_EFORMAT, line,
+            return fail(err, LACO_EFORMAT, here,
                         "%s line %lld: %lld steps%s are missing before it; --gaps mask takes them as missing values, --gaps "
-                        "ignore as not there", table_file(q->t), line, (long long)(steps - q->place[i - 1] - 1), of);
+                        "ignore as not there", table_file(q->t), here, (long long)(steps - q->place[i - 1] - 1), of);
         if (steps <= q->place[i - 1])
-            return fail(err, LACO_EFORMAT, line, "%s line %lld: two rows%s fall on one step", table_file(q->t), line, of);
+            return fail(err, LACO_EFORMAT, here, "%s line %lld: two rows%s fall on one step", table_file(q->t), here, of);
         q->place[i] = steps;
     }
     return LACO_OK;
