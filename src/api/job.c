@@ -54,6 +54,7 @@ static const command_row commands[] = {
     { "train lm", lm_train },
     { "train synthetic", synthetic_train },
     { "train classify", classify_train },
+    { "train forecast", forecast_train },
     { "train compose", compose_train },
     { "resume", run_resume },
     { "search", run_search },

@@ -1,6 +1,6 @@
 /* Series from tables: long ones, a row a step with its time, and wide ones, a row a series (M4). */
-#include "data/table.h"
 #include "task/forecast.h"
+#include "task/table_options.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -420,7 +420,7 @@ static laco_status wide_values(forecast_data *d, const table *t, int64_t row, in
     }
     return LACO_OK;
 }
-static laco_status read_wide(forecast_data *d, const table *t, const forecast_columns *c, laco_error *err)
+static laco_status read_wide(forecast_data *d, const table *t, const forecast_columns *c, bool comma, laco_error *err)
 {
     int id;
     int64_t rows = table_rows(t), steps = 0;
@@ -441,26 +441,24 @@ static laco_status read_wide(forecast_data *d, const table *t, const forecast_co
         cell c0 = id >= 0 ? table_cell(t, r, id) : (cell){ 0 };
         d->start[r + 1] = d->start[r] + last + 1 - (id >= 0 && last > id);
         if (id >= 0 && !(d->name[r] = mem_text(c0.at ? c0.at : "", c0.n))) st = fail_memory(err, c0.n);
-        if (!st) st = wide_values(d, t, r, id, false, err);
+        if (!st) st = wide_values(d, t, r, id, comma, err);
     }
     return st;
 }
 
 laco_status forecast_read(forecast_data *out, task_job *j, int which, const forecast_columns *c, laco_error *err)
 {
-    char *bytes;
-    size_t n;
-    const char *name;
+    table_input in;
     table *t = NULL;
     *out = (forecast_data){ 0 };
-    laco_status st = task_read(j, which, &bytes, &n, &name, err);
-    if (st || !bytes) return st;
-    table_options to = { 0 };
-    st = table_parse(&t, bytes, n, name, &to, err);
-    if (!st) st = c->wide ? read_wide(out, t, c, err) : read_long(out, t, c, err);
-    if (!st && !(out->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
-    if (!st) count_known(out);
-    table_free(t), mem_free(bytes);
+    laco_status st = table_input_open(&in, j, err), closed;
+    if (st) return st;
+    st = task_read_table(&in, which, &t, err);
+    if (!st && t) st = c->wide ? read_wide(out, t, c, in.o.decimal_comma, err) : read_long(out, t, c, err);
+    if (!st && t && !(out->file = mem_text(table_file(t), strlen(table_file(t))))) st = fail_memory(err, 1);
+    if (!st && t) count_known(out);
+    table_free(t), closed = table_input_close(&in, st ? NULL : err);
+    if (!st) st = closed;
     if (st) forecast_data_free(out);
     return st;
 }

@@ -1,0 +1,194 @@
+/* laco predict and laco eval of forecast models. */
+#include "task/answers.h"
+#include "task/forecast.h"
+#include "task/use.h"
+#include <math.h>
+#include <stdio.h>
+
+typedef struct forecast_use {
+    task_job *j;
+    laco_model *m;
+    forecast_front f;
+    forecast_data d;
+    line *line; /* [series] */
+    origin *origin;
+    int64_t origins;
+    forecast_levels levels;
+    answers *out;
+    evaluation e;
+} forecast_use;
+
+static laco_status open_use(forecast_use *u, laco_error *err)
+{
+    laco_status st = forecast_from_model(&u->f, u->m, err);
+    if (!st) st = forecast_read(&u->d, u->j, TEXT_DATA, &u->f.columns, err);
+    if (!st && !u->d.count) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to go on with");
+    if (!st && (u->d.targets != u->f.targets || u->d.past != u->f.columns.past.n || u->d.statics != u->f.columns.statics.n))
+        st = fail(err, LACO_EINVAL, -1, "%s has other columns than the data the model was trained on", u->d.file);
+    if (!st && u->d.time && !u->d.step.months && !(u->d.step.seconds > 0)) u->d.step = u->f.step; /* a single row */
+    if (!st && u->d.time && u->f.columns.gaps != GAPS_IGNORE &&
+        (u->d.step.months != u->f.step.months || fabs(u->d.step.seconds - u->f.step.seconds) > 1e-6 * u->f.step.seconds))
+        st = fail(err, LACO_EINVAL, -1, "%s has another step from time to time than the data the model was trained on",
+                  u->d.file);
+    if (!st) forecast_levels_of(&u->f, options_real(u->j->o, "interval"), &u->levels);
+    if (!st) st = net_load(u->m->net, false, true, err);
+    if (!st && !(u->line = mem_new((size_t)u->d.count, sizeof *u->line))) st = fail_memory(err, (size_t)u->d.count);
+    return st;
+}
+/* The scales of series that the model knows are those it was trained with; of others those of their own first `known`
+   steps. */
+static laco_status make_lines(forecast_use *u, const int64_t *known, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    for (int64_t i = 0; !st && i < u->d.count; i++) {
+        st = line_make(&u->line[i], &u->f, &u->d, i, known[i], err);
+        if (!st) line_adopt(&u->line[i]);
+    }
+    return st;
+}
+static void close_use(forecast_use *u)
+{
+    for (int64_t i = 0; u->line && i < u->d.count; i++) line_free(&u->line[i]);
+    mem_free(u->line), mem_free(u->origin), evaluation_close(&u->e);
+    forecast_data_free(&u->d), forecast_free(&u->f);
+}
+static answer_wish wish_of(forecast_use *u, answer_fn *answer)
+{
+    return (answer_wish){ .f = &u->f,
+                          .n = u->m->net,
+                          .line = u->line,
+                          .origin = u->origin,
+                          .origins = u->origins,
+                          .paths = u->levels.n ? options_int(u->j->o, "paths") : 1,
+                          .seed = 1,
+                          .levels = &u->levels,
+                          .stop = u->j->stop,
+                          .answer = answer,
+                          .ctx = u };
+}
+
+/* ---- predict ---- */
+static void declare_columns(const forecast_use *u, answers *a)
+{
+    const name_list *target = &u->d.target;
+    char level[32];
+    if (u->d.name[0]) answers_column(a, u->f.columns.id ? u->f.columns.id : "id");
+    answers_column(a, u->d.time ? u->f.columns.time : "step");
+    for (int64_t d = 0; d < u->d.targets; d++) {
+        answers_column(a, target->name[d]);
+        for (int64_t k = 0; k < u->levels.n; k++) {
+            buf name = { 0 };
+            snprintf(level, sizeof level, "%.4g", u->levels.level[k]);
+            buf_printf(&name, "%s %s", target->name[d], level);
+            if (!name.failed) answers_column(a, name.data);
+            buf_free(&name);
+        }
+    }
+}
+static laco_status write_answer(void *ctx, const origin *o, const double *answer, laco_error *err)
+{
+    forecast_use *u = ctx;
+    const forecast_data *d = &u->d;
+    const int64_t each = 1 + u->levels.n;
+    laco_status st = LACO_OK;
+    char at[32];
+    for (int64_t h = 1; !st && h <= u->f.horizon; h++) {
+        if (d->name[o->series]) answers_text(u->out, d->name[o->series], strlen(d->name[o->series]));
+        if (d->time) {
+            time_text(time_after(d->time[d->start[o->series] + o->end], d->step, h), d->step, at);
+            answers_text(u->out, at, strlen(at));
+        } else {
+            answers_int(u->out, o->end + 1 + h);
+        }
+        for (int64_t i = 0; i < d->targets * each; i++) answers_number(u->out, answer[(h - 1) * d->targets * each + i]);
+        st = answers_row(u->out, err);
+    }
+    return st ? st : answers_pause(u->out, err);
+}
+/* Covariates that are known before must be there for the horizon. */
+static laco_status check_future(const forecast_use *u, laco_error *err)
+{
+    const forecast_data *d = &u->d;
+    for (int64_t i = 0; d->future && i < d->count; i++)
+        if (d->start[i + 1] - d->start[i] < d->known[i] + u->f.horizon)
+            return fail(err, LACO_EINVAL, -1, "%s: the columns of --future must go on for %lld steps behind the last value of "
+                        "series %s%.60s, in rows without a target; there are %lld", d->file, (long long)u->f.horizon,
+                        d->name[i] ? "" : "1", d->name[i] ? d->name[i] : "",
+                        (long long)(d->start[i + 1] - d->start[i] - d->known[i]));
+    return LACO_OK;
+}
+laco_status forecast_predict(task_job *j, laco_model *m, laco_error *err)
+{
+    forecast_use u = { .j = j, .m = m };
+    laco_status st = open_use(&u, err);
+    if (!st) st = check_future(&u, err);
+    if (!st) st = make_lines(&u, u.d.known, err);
+    if (!st && !(u.origin = mem_new((size_t)u.d.count, sizeof *u.origin))) st = fail_memory(err, (size_t)u.d.count);
+    for (int64_t i = 0; !st && i < u.d.count; i++) {
+        if (!u.d.known[i])
+            st = fail(err, LACO_EFORMAT, -1, "%s: the series %s%.60s has no value", u.d.file, u.d.name[i] ? "" : "1",
+                      u.d.name[i] ? u.d.name[i] : "");
+        else
+            u.origin[u.origins++] = (origin){ i, u.d.known[i] - 1 };
+    }
+    if (!st) st = answers_open(&u.out, j, err);
+    if (!st) {
+        declare_columns(&u, u.out);
+        const answer_wish w = wish_of(&u, write_answer);
+        st = answers_close(u.out, forecast_answer(&w, err), err);
+    }
+    close_use(&u);
+    return st;
+}
+
+/* ---- eval ---- */
+static laco_status take_answer(void *ctx, const origin *o, const double *answer, laco_error *err)
+{
+    forecast_use *u = ctx;
+    (void)err;
+    evaluation_add(&u->e, METHOD_NETWORK, o, answer, u->levels.n);
+    return LACO_OK;
+}
+static laco_status list_origins(forecast_use *u, int64_t *known, laco_error *err)
+{
+    const int64_t H = u->f.horizon, wanted = max64(1, options_int(u->j->o, "backtest"));
+    int64_t most = u->d.count * wanted;
+    if (!(u->origin = mem_new((size_t)most, sizeof *u->origin))) return fail_memory(err, (size_t)most * sizeof *u->origin);
+    for (int64_t i = 0; i < u->d.count; i++) {
+        known[i] = max64(1, u->d.known[i] - wanted * H);
+        for (int64_t k = wanted; k > 0; k--)
+            if (u->d.known[i] - k * H > 1) u->origin[u->origins++] = (origin){ i, u->d.known[i] - k * H - 1 };
+    }
+    if (!u->origins)
+        return fail(err, LACO_EINVAL, -1, "%s: no series is longer than the horizon of %lld steps", u->d.file, (long long)H);
+    return LACO_OK;
+}
+laco_status forecast_eval(task_job *j, laco_model *m, laco_error *err)
+{
+    forecast_use u = { .j = j, .m = m };
+    laco_status st = open_use(&u, err);
+    int64_t *known = mem_new((size_t)u.d.count, sizeof *known);
+    if (!st && !known) st = fail_memory(err, (size_t)u.d.count);
+    if (!st) st = list_origins(&u, known, err);
+    if (!st) st = make_lines(&u, known, err);
+    if (!st) st = evaluation_open(&u.e, &u.f, &u.d, known, &u.levels, options_real(j->o, "interval"),
+                                  options_flag(j->o, "standardised"), err);
+    const answer_wish w = wish_of(&u, take_answer);
+    if (!st) st = forecast_answer(&w, err);
+    if (!st) st = evaluation_baselines(&u.e, j, u.origin, u.origins, known, err);
+    if (!st) {
+        json_out o = { .to = j->result };
+        evaluation_report(&u.e, j);
+        json_begin(&o, '{');
+        json_key(&o, "task"), json_text(&o, "forecast");
+        json_key(&o, "origins"), json_int(&o, u.origins);
+        json_key(&o, "test"), json_begin(&o, '{');
+        evaluation_figures(&u.e, METHOD_NETWORK, &o);
+        json_end(&o, '}');
+        json_key(&o, "baselines"), json_begin(&o, '{');
+        evaluation_json(&u.e, &o);
+        json_end(&o, '}'), json_end(&o, '}');
+    }
+    mem_free(known), close_use(&u);
+    return st;
+}
