@@ -17,6 +17,7 @@ typedef struct table_options {
     table_format format;
     char delimiter;     /* of CSV; 0: the one of , ; tab | blank that splits the first lines alike */
     bool no_header;     /* columns are named 1, 2, … ; a column may always be named by its number too */
+    const char *column; /* a first line of this name alone begins a table of one column; or NULL */
     bool decimal_comma; /* 1,5 is one and a half */
     bool skip_bad;      /* bad records are counted and left out, not an error */
     void (*bad)(void *ctx, const char *record, size_t n, int64_t line, const char *why); /* with skip_bad; or NULL */

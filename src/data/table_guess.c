@@ -125,6 +125,14 @@ static laco_status refuse_binary(const char *path, const char *head, size_t n, l
     return LACO_OK;
 }
 
+/* The first line, but for its line break and a mark of UTF-8, is this name. */
+static bool begins_with_name(const char *name, const char *head, size_t n)
+{
+    size_t length = name ? strlen(name) : 0;
+    if (n >= 3 && !memcmp(head, "\xEF\xBB\xBF", 3)) head += 3, n -= 3;
+    if (!length || n <= length || memcmp(head, name, length)) return false;
+    return head[length] == '\n' || head[length] == '\r';
+}
 laco_status table_guess(parser *p, const table_options *o, const char *path, const char *head, size_t n, bool last,
                         laco_error *err)
 {
@@ -132,6 +140,7 @@ laco_status table_guess(parser *p, const table_options *o, const char *path, con
     char delimiter = o->delimiter;
     laco_status st = refuse_binary(path, head, n, err);
     p->format = o->format ? o->format : format_of_name(path);
+    if (!p->format && begins_with_name(o->column, head, n)) p->format = TABLE_CSV;
     bool cells = !p->format || p->format == TABLE_CSV;
     if (!st && cells && !delimiter) st = likely_delimiter(&delimiter, &c, o, head, n, last, err);
     if (!st && !p->format && !cut_lines(&single, '\n', head, n, last, o->decimal_comma)) st = fail_memory(err, n);

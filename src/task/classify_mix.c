@@ -1,5 +1,5 @@
 /* Naive Bayes beside the network: what a count of words knows and a network that has seen few of them does not. Both
-   weights are those of the least loss on the validation part, which is convex in them: Newton's method. */
+   weights are those of the least loss on the validation part plus ((a - 1)^2 + b^2) / 2, which is convex: Newton's method. */
 #include "task/classify.h"
 #include <math.h>
 #include <stdio.h>
@@ -57,9 +57,11 @@ typedef struct mix_data {
     double *p; /* [K] */
     int64_t n, K;
 } mix_data;
+/* With a penalty for weights far from those of the network alone, which a few examples cannot outweigh. */
 static fit_point point_at(const mix_data *d, const double w[2])
 {
-    fit_point q = { 0 };
+    double off = w[0] - 1;
+    fit_point q = { (off * off + w[1] * w[1]) / 2, { off, w[1] }, { 1, 0, 1 } };
     for (int64_t i = 0; i < d->n; i++) add_example(&q, d->x + i * d->K * 2, d->K, d->right[i], w, d->p);
     return q;
 }
@@ -68,9 +70,8 @@ static void fit_weights(const mix_data *d, double w[2])
 {
     fit_point q = point_at(d, w);
     for (int round = 0; round < 50; round++) {
-        double ridge = 1e-6 * (q.h[0] + q.h[2]) + 1e-12, a = q.h[0] + ridge, c = q.h[2] + ridge;
-        double det = a * c - q.h[1] * q.h[1], step[2] = { (c * q.g[0] - q.h[1] * q.g[1]) / det,
-                                                          (a * q.g[1] - q.h[1] * q.g[0]) / det };
+        double det = q.h[0] * q.h[2] - q.h[1] * q.h[1], step[2] = { (q.h[2] * q.g[0] - q.h[1] * q.g[1]) / det,
+                                                                    (q.h[0] * q.g[1] - q.h[1] * q.g[0]) / det };
         bool better = false;
         for (double part = 1; part > 1e-6 && !better; part /= 2) {
             double v[2] = { fmax(0, w[0] - part * step[0]), fmax(0, w[1] - part * step[1]) };

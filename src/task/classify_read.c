@@ -111,6 +111,7 @@ laco_status reading_tables(table_input *in, const reading *f, task_job *j, laco_
 {
     laco_status st = table_input_open(in, j, err);
     in->o.no_header |= f->no_header, in->o.decimal_comma |= f->decimal_comma;
+    in->o.column = f->column[COL_TEXT];
     if (!f->numbers && !f->column[COL_TEXT]) in->o.format = TABLE_TEXT;
     return st;
 }
