@@ -10,6 +10,8 @@ const example examples[] = {
     { "train classify", "laco train classify --data reviews.csv --text review --label stars --out m.safetensors" },
     { "train classify", "laco train classify --data TRAIN.ts --test TEST.ts --pool attention --out m.safetensors" },
     { "train forecast", "laco train forecast --data demand.csv --time date --target demand --horizon 24 --out m.safetensors" },
+    { "train tag", "laco train tag --data train.conllu --valid dev.conllu --out tagger.safetensors" },
+    { "train tag", "laco train tag --data train.conll --valid dev.conll --words 1 --tags 2 --out names.safetensors" },
     { "train compose", "laco train compose --data chorales.json --out c.safetensors --dropout 0.5" },
     { "search", "laco search rates.space --data book.txt --trials 20" },
     { "search", "laco search rates.space --data book.txt --trials 27 --rungs 3 --epochs 9" },

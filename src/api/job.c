@@ -55,6 +55,7 @@ static const command_row commands[] = {
     { "train synthetic", synthetic_train },
     { "train classify", classify_train },
     { "train forecast", forecast_train },
+    { "train tag", tag_train },
     { "train compose", compose_train },
     { "resume", run_resume },
     { "search", run_search },

@@ -18,7 +18,7 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define TABLES "train.classify train.forecast predict eval explain data" /* commands that may read tables */
+#define TABLES "train.classify train.tag train.forecast predict eval explain data" /* commands that may read tables */
 #define ANY_JOB "train resume search diagnose predict explain sample eval score stream info data selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
@@ -162,6 +162,33 @@ static const laco_option option_rows[] = {
     { "data", "train.classify", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The examples to learn from: a table with --text or --id, a file of lines for each class "
       "(pos=a.txt,neg=b.txt), or a set of series (.ts, .npy, idx); plain or .gz." },
+    { "data", "train.tag", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "What to learn, plain or .gz; - is standard input: sentences in columns (CoNLL, CoNLL-U), or with the ending .csv, "
+      ".tsv or .jsonl, or with --id, a table of numbers with a class in every row." },
+    { "valid", "train.tag", DATA, 'p', NULL, 0, 0, NULL, NULL, "Data to validate on, instead of a part of --data." },
+    { "test", "train.tag", DATA, 'p', NULL, 0, 0, NULL, NULL, "Data that are looked at once, when training is over." },
+    { "split", "train.tag", DATA, 'f', "0.1", 0, 0.9, NULL, "of the sentences",
+      "Share of --data, at its end, that is kept for validation when there is no --valid." },
+    { "words", "train.tag", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "The column of the words, by number from 1 on or by its name in CoNLL-U. Without it FORM of CoNLL-U, else the first." },
+    { "tags", "train.tag", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "The column of the tags, by number, or by name of CoNLL-U or of the table. Without it UPOS of CoNLL-U, else the last." },
+    { "features", "train.tag", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "Other columns that the network may see, between commas: each value gets a vector." },
+    { "scheme", "train.tag", DATA, 'e', "auto", 0, 0, "auto|none|iob|iob2|iobes", NULL,
+      "How tags stand for spans of several words (B-PER I-PER O); none: they do not." },
+    { "cased", "train.tag", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Looks words up as they are written. Otherwise in lower case, with every digit as 0, and capitals are a feature." },
+    { "min-count", "train.tag", DATA, 'i', "2", 1, HUGE_COUNT, NULL, NULL,
+      "A word seen less often than this has no vector of its own; its characters are read all the same." },
+    { "vectors", "train.tag", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Word vectors to begin from: a text file of word2vec, GloVe or fastText, plain or .gz." },
+    { "vectors-more", "train.tag", DATA, 'i', "20000", 0, 100000000, NULL, "words",
+      "So many words of --vectors, from its beginning, are known to the network though --data does not have them." },
+    { "id", "train.tag", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "Of tables: the column that says which series a row belongs to; the rows of a series lie together." },
+    { "text", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Of taggers of words: --data is plain text, a sentence in every line." },
     { "labels", "train.classify eval", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "A file with the answer of each series of --data: a line each, .npy or idx." },
     { "valid", "train.classify", DATA, 'p', NULL, 0, 0, NULL, NULL,
@@ -294,6 +321,24 @@ static const laco_option option_rows[] = {
       "How far before an origin reading begins. 0: three seasons, two horizons, or 24, whichever is most, up to 512." },
     { "paths", "train.forecast predict eval", NETWORK, 'i', "100", 1, 4096, NULL, "paths",
       "Of distributions of --strategy recursive: how many futures are drawn." },
+    { "model", "train.tag", NETWORK, 's', NULL, 0, 0, NULL, NULL,
+      "The network in words, such as \"tokens 64 chars 16 lstm 32 feature 8; lstm 128 bidirectional; dense; crf\". Replaces "
+      "the other options of this section." },
+    { "cell", "train.tag", NETWORK, 's', "lstm", 0, 0, NULL, NULL, "The recurrent cell; laco help cells lists them." },
+    { "hidden", "train.tag", NETWORK, 'i', "128", 0, 65536, NULL, "units",
+      "Units of each recurrent layer in each direction. 0: the default." },
+    { "layers", "train.tag", NETWORK, 'i', "1", 0, 64, NULL, "layers", "Recurrent layers. 0: the default." },
+    { "embed", "train.tag", NETWORK, 'i', "64", 1, 65536, NULL, "numbers",
+      "Size of the vector of a word; with --vectors it is theirs." },
+    { "chars", "train.tag", NETWORK, 'i', "24", 0, 65536, NULL, "numbers",
+      "Size of the vector of a character; 0: characters are not read." },
+    { "char-hidden", "train.tag", NETWORK, 'i', "32", 1, 65536, NULL, "units",
+      "Units that read the characters of a word, in each direction." },
+    { "head", "train.tag", NETWORK, 'e', "auto", 0, 0, "auto|crf|softmax", NULL,
+      "crf: the classes of a sentence are chosen together (a conditional random field); softmax: each on its own. auto: crf "
+      "where tags are spans." },
+    { "dropout", "train.tag", NETWORK, 'f', "0.4", 0, 0.95, NULL, NULL,
+      "Share of the numbers around each recurrent layer that is set to zero at random while training." },
     { "model", "train.classify", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"embed 64; gru 64 bidirectional; pool attention; dense\". Replaces the options of "
       "this section that name cells and sizes." },
@@ -372,6 +417,10 @@ static const laco_option option_rows[] = {
     { "stride", "train.forecast", TRAINING, 'i', "0", 0, 1000000, NULL, "steps",
       "Steps of a stretch that count, behind those that are context; of --strategy decoder and --scale revin from one "
       "origin to the next. 0: half a window, half a horizon." },
+    { "batch", "train.tag", TRAINING, 'i', "16", 1, 65536, NULL, "sentences",
+      "Sentences or series that are trained side by side." },
+    { "unk-dropout", "train.tag", TRAINING, 'f', "0.25", 0, 1000, NULL, NULL,
+      "R: a word that is n times in the data is taken for an unknown one with probability R/(R+n) while training." },
     { "batch", "train.classify", TRAINING, 'i', "32", 1, 65536, NULL, "sequences",
       "Sequences that are trained side by side." },
     { "batch", "train", TRAINING, 'i', "32", 1, 65536, NULL, "rows",
@@ -383,6 +432,8 @@ static const laco_option option_rows[] = {
       "How far errors are carried back through time before the weights are changed. Without it, the whole sequence." },
     { "steps", "train.forecast", TRAINING, 'i', "0", 0, 1000000, NULL, "steps",
       "How far errors are carried back through time. 0: over the whole stretch." },
+    { "steps", "train.tag", TRAINING, 'i', "0", 0, 1000000, NULL, "steps",
+      "Longer sequences are cut into pieces of this length for training. 0: they are learned whole." },
     { "steps", "train.classify", TRAINING, 'i', "0", 0, 1000000, NULL, "steps",
       "How far errors are carried back through time. 0: over the whole sequence." },
     { "steps", "train", TRAINING, 'i', "64", 1, 1000000, NULL, "tokens",
@@ -441,6 +492,9 @@ static const laco_option option_rows[] = {
     { "best-by", "train.synthetic", TRAINING, 's', "distance", 0, 0, NULL, NULL,
       "The figure of validation that says which epoch is the best: distance (from the criterion), loss, figure, wrong or "
       "squared." },
+    { "best-by", "train.tag", TRAINING, 's', NULL, 0, 0, NULL, NULL,
+      "The figure of validation that says which epoch is the best: loss, accuracy or f1. Without it f1 where tags are spans, "
+      "else accuracy." },
     { "best-by", "train", TRAINING, 's', "loss", 0, 0, NULL, NULL,
       "The figure of validation that says which epoch is the best: loss, or another that the task measures." },
     { "accumulate", "train", TRAINING, 'i', "1", 1, HUGE_COUNT, NULL, "windows",
@@ -461,10 +515,10 @@ static const laco_option option_rows[] = {
       "Cross validation: every K-th example is the test, in K runs; mean and standard deviation are shown. 0: none." },
     { "fold", "train.classify", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
       "Only this one of --folds or of the groups of --group, from 1 on. 0: one after the other." },
-    { "folds", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, "folds",
+    { "folds", "train.lm train.tag train.compose", TRAINING, 'i', "0", 0, 10000, NULL, "folds",
       "Cross validation: every K-th line or training sequence is kept for validation, in K runs; mean and standard "
       "deviation are shown. 0: none." },
-    { "fold", "train.lm train.compose", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
+    { "fold", "train.lm train.tag train.compose", TRAINING, 'i', "0", 0, 10000, NULL, NULL,
       "Only this one of --folds, from 1 on. 0: one after the other." },
     { "class-weights", "train.classify", TRAINING, 'e', "none", 0, 0, "none|balanced", NULL,
       "balanced: rare classes weigh as much in the loss as frequent ones, all of their examples together." },

@@ -1,0 +1,245 @@
+/* Data sets of a tagger: sentences in columns, as types of words; or series from a table, rows of numbers. */
+#include "task/tag.h"
+#include <math.h>
+#include <stdio.h>
+
+void tag_data_free(tag_data *d)
+{
+    void *all[] = { d->file, d->start, d->line, d->type, d->x, d->tag, d->class };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
+    *d = (tag_data){ 0 };
+}
+void tag_data_clear(tag_data *d) { d->sentences = d->words = 0; }
+
+static laco_status grow(void *array, size_t size, int64_t from, int64_t to, laco_error *err)
+{
+    void **at = array, *bigger = mem_resize(*at, (size_t)from * size, (size_t)to * size);
+    if (!bigger) return fail_memory(err, (size_t)to * size);
+    *at = bigger;
+    return LACO_OK;
+}
+/* Room for a sentence of n words more. inputs: numbers of a step, 0: types. */
+static laco_status make_room(tag_data *d, int64_t n, int64_t inputs, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    int64_t room = d->words + n > d->room ? 2 * (d->words + n) + 64 : d->room;
+    if (room > d->room) {
+        if (inputs)
+            st = grow(&d->x, sizeof *d->x * (size_t)inputs, d->room, room, err);
+        else
+            st = grow(&d->type, sizeof *d->type, d->room, room, err);
+        if (!st) st = grow(&d->tag, sizeof *d->tag, d->room, room, err);
+        if (!st) st = grow(&d->class, sizeof *d->class, d->room, room, err);
+        if (!st) d->room = room;
+    }
+    if (st || d->sentences < d->sentence_room) return st;
+    room = 2 * d->sentence_room + 64;
+    st = grow(&d->start, sizeof *d->start, d->sentence_room ? d->sentence_room + 1 : 0, room + 1, err);
+    if (!st) st = grow(&d->line, sizeof *d->line, d->sentence_room, room, err);
+    if (!st) d->sentence_room = room;
+    return st;
+}
+static void end_sentence(tag_data *d, int64_t line)
+{
+    d->line[d->sentences++] = line, d->start[d->sentences] = d->words;
+}
+/* The number of a tag; -1 where it is missing. unseen counts those that no sentence before had, and none in training.
+ */
+static laco_status tag_number(tag_front *f, const char *text, size_t n, int64_t *unseen, int32_t *out, laco_error *err)
+{
+    *out = -1;
+    if (!n) return LACO_OK;
+    if (unseen && intern_find(f->tag, text, n) < 0) ++*unseen;
+    return intern_add(f->tag, text, n, out, err);
+}
+
+/* ---- splitting ---- */
+static laco_status copy_sentence(tag_data *to, const tag_data *from, int64_t k, int64_t inputs, laco_error *err)
+{
+    int64_t at = from->start[k], n = from->start[k + 1] - at;
+    laco_status st = make_room(to, n, inputs, err);
+    if (st) return st;
+    if (from->type) memcpy(to->type + to->words, from->type + at, (size_t)n * sizeof *to->type);
+    if (from->x) memcpy(to->x + to->words * inputs, from->x + at * inputs, (size_t)(n * inputs) * sizeof *to->x);
+    memcpy(to->tag + to->words, from->tag + at, (size_t)n * sizeof *to->tag);
+    to->words += n;
+    end_sentence(to, from->line[k]);
+    return LACO_OK;
+}
+laco_status tag_data_split(tag_data *d, tag_data *other, int64_t folds, int64_t at, int64_t inputs, laco_error *err)
+{
+    tag_data kept = { 0 };
+    laco_status st = LACO_OK;
+    for (int64_t k = 0; !st && k < d->sentences; k++)
+        st = copy_sentence((folds ? k % folds == at : k >= at) ? other : &kept, d, k, inputs, err);
+    if (!st &&
+        (!(kept.file = mem_text(d->file, strlen(d->file))) || !(other->file = mem_text(d->file, strlen(d->file)))))
+        st = fail_memory(err, strlen(d->file));
+    if (st) return tag_data_free(&kept), st;
+    tag_data_free(d), *d = kept;
+    return LACO_OK;
+}
+
+/* ---- words ---- */
+conll_options tag_conll(const tag_front *f, const tag_source *s)
+{
+    return (conll_options){ .words = f->words_column,
+                            .tags = f->tags_column,
+                            .others = f->features_column,
+                            .untagged = s->untagged,
+                            .text = s->text,
+                            .skip_bad = s->in->o.skip_bad,
+                            .bad = s->in->o.bad,
+                            .ctx = s->in->o.ctx };
+}
+laco_status tag_add_sentence(tag_data *d, tag_front *f, tag_types *t, const conll_sentence *s, int64_t *unseen,
+                             laco_error *err)
+{
+    buf key = { 0 };
+    laco_status st = make_room(d, s->words, 0, err);
+    for (int64_t i = 0; !st && i < s->words; i++) {
+        const conll_part *part = s->cell + i * s->columns;
+        key.len = 0, buf_add(&key, s->text + part->at, (size_t)part->n);
+        for (int64_t k = CONLL_TAG + 1; k < s->columns; k++) {
+            buf_text(&key, "\t");
+            if (part[k].n) buf_add(&key, s->text + part[k].at, (size_t)part[k].n);
+        }
+        if (key.failed) st = fail_memory(err, key.len);
+        if (!st) st = intern_add(t->key, key.data, key.len, &d->type[d->words], err);
+        if (!st)
+            st = tag_number(f, s->text + part[CONLL_TAG].at, (size_t)part[CONLL_TAG].n, unseen, &d->tag[d->words], err);
+        d->words++;
+    }
+    if (!st) end_sentence(d, s->line[0].number);
+    buf_free(&key);
+    return st;
+}
+static laco_status read_words(tag_data *d, tag_front *f, tag_types *t, int which, const tag_source *s, int64_t *unseen,
+                              laco_error *err)
+{
+    const conll_options o = tag_conll(f, s);
+    conll *c = NULL;
+    conll_sentence one = { 0 };
+    char *bytes;
+    size_t n;
+    const char *name;
+    laco_status st = task_read(s->j, which, &bytes, &n, &name, err);
+    if (st || !bytes) return st;
+    if (!(d->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
+    if (!st) st = conll_open_bytes(&c, bytes, n, name, &o, err);
+    mem_free(bytes);
+    while (!st && !(st = conll_next(c, &one, err)) && one.words) st = tag_add_sentence(d, f, t, &one, unseen, err);
+    if (!st && !d->words)
+        st = fail(err, LACO_EFORMAT, -1, "%s has no sentences%s", name, conll_skipped(c) ? " that could be read" : "");
+    conll_close(c), conll_sentence_free(&one);
+    return st;
+}
+
+/* ---- numbers ---- */
+bool tag_is_table(const char *path)
+{
+    static const char *const ends[] = { ".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz" };
+    size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t m = strlen(ends[i]);
+        if (n > m && !strcmp(path + n - m, ends[i])) return true;
+    }
+    return false;
+}
+/* Every column of numbers but those of tags and series is an input. */
+static laco_status learn_inputs(tag_front *f, const table *t, int tags, int id, laco_error *err)
+{
+    int n = table_columns(t);
+    if (!(f->input = mem_new((size_t)n, sizeof *f->input))) return fail_memory(err, (size_t)n * sizeof *f->input);
+    for (int k = 0; k < n; k++) {
+        const char *name = table_column_name(t, k);
+        if (k == tags || k == id || table_column_type(t, k) != COLUMN_NUMBER) continue;
+        if (!(f->input[f->inputs++] = mem_text(name, strlen(name)))) return fail_memory(err, strlen(name));
+    }
+    if (!f->inputs) return fail(err, LACO_EFORMAT, -1, "%s has no columns of numbers beside its tags", table_file(t));
+    f->mean = mem_new((size_t)f->inputs, sizeof *f->mean);
+    f->deviation = mem_new((size_t)f->inputs, sizeof *f->deviation);
+    return f->mean && f->deviation ? LACO_OK : fail_memory(err, (size_t)f->inputs * 16);
+}
+static void learn_scale(tag_front *f, const double *x, int64_t n, int64_t k)
+{
+    double sum = 0, squares = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(x[i])) sum += x[i], count++;
+    f->mean[k] = count ? sum / (double)count : 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!isnan(x[i])) squares += (x[i] - f->mean[k]) * (x[i] - f->mean[k]);
+    f->deviation[k] = count && squares > 0 ? sqrt(squares / (double)count) : 1;
+}
+/* A missing number reads as the mean. */
+static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t k, bool learn, laco_error *err)
+{
+    int column;
+    double *x = NULL;
+    laco_status st = table_find(t, f->input[k], &column, err);
+    if (!st) st = table_numbers(t, column, &x, err);
+    if (st) return st;
+    if (learn) learn_scale(f, x, table_rows(t), k);
+    double scale = f->deviation[k] > 0 ? f->deviation[k] : 1;
+    for (int64_t i = 0; i < table_rows(t); i++)
+        d->x[i * f->inputs + k] = isnan(x[i]) ? 0 : (float)((x[i] - f->mean[k]) / scale);
+    mem_free(x);
+    return LACO_OK;
+}
+static bool same_cell(cell a, cell b) { return a.n == b.n && !memcmp(a.at ? a.at : "", b.at ? b.at : "", a.n); }
+/* The rows of a series lie together; one that comes back later is an error, for its steps would be apart. */
+static laco_status take_rows(tag_data *d, tag_front *f, const table *t, int tags, int id, int64_t *unseen,
+                             laco_error *err)
+{
+    int64_t rows = table_rows(t);
+    intern *ids = NULL;
+    int32_t number;
+    laco_status st = make_room(d, rows, f->inputs, err);
+    if (!st) st = intern_new(&ids, err);
+    for (int64_t i = 0; !st && i < rows; i++) {
+        cell c = tags >= 0 ? table_cell(t, i, tags) : (cell){ NULL, 0 };
+        bool ends = i + 1 == rows || (id >= 0 && !same_cell(table_cell(t, i, id), table_cell(t, i + 1, id)));
+        st = tag_number(f, c.at, tags >= 0 && cell_missing(c) ? 0 : c.n, unseen, &d->tag[i], err);
+        d->words = i + 1;
+        if (st || !ends) continue;
+        int64_t from = d->start ? d->start[d->sentences] : 0;
+        if (id >= 0) {
+            cell name = table_cell(t, i, id);
+            st = intern_add(ids, name.at ? name.at : "", name.n, &number, err);
+            if (!st && number != d->sentences)
+                st = fail(err, LACO_EFORMAT, table_line(t, from),
+                          "%s: line %lld: the rows of series \"%.*s\" do not lie together; sort the table by --id",
+                          table_file(t), (long long)table_line(t, from), (int)min64((int64_t)name.n, 40), name.at);
+        }
+        if (!st) st = make_room(d, 0, f->inputs, err);
+        if (!st) end_sentence(d, table_line(t, from));
+    }
+    intern_free(ids);
+    return st;
+}
+static laco_status read_numbers(tag_data *d, tag_front *f, int which, const tag_source *s, bool learn, int64_t *unseen,
+                                laco_error *err)
+{
+    table *t = NULL;
+    int tags = -1, id = -1;
+    laco_status st = task_read_table(s->in, which, &t, err);
+    if (st || !t) return st;
+    const char *name = table_file(t);
+    if (!(d->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
+    if (!st && !table_rows(t)) st = fail(err, LACO_EFORMAT, -1, "%s has no rows", name);
+    if (!st && f->tags_column && table_find(t, f->tags_column, &tags, s->untagged ? NULL : err)) {
+        st = s->untagged ? LACO_OK : LACO_EINVAL, tags = -1;
+    }
+    if (!st && f->id_column) st = table_find(t, f->id_column, &id, err);
+    if (!st && learn) st = learn_inputs(f, t, tags, id, err);
+    if (!st) st = take_rows(d, f, t, tags, id, unseen, err);
+    for (int64_t k = 0; !st && k < f->inputs; k++) st = take_input(d, f, t, k, learn, err);
+    table_free(t);
+    return st;
+}
+laco_status tag_data_read(tag_data *d, tag_front *f, tag_types *t, int which, const tag_source *s, bool learn,
+                          int64_t *unseen, laco_error *err)
+{
+    return f->numbers ? read_numbers(d, f, which, s, learn, unseen, err) : read_words(d, f, t, which, s, unseen, err);
+}

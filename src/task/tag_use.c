@@ -1,0 +1,297 @@
+/* Using a model of laco train tag.
+
+   predict  sentences in columns, or with --text in plain lines: the same lines with the tag, and with --probabilities
+   its probability, as columns more; with --json an object for every sentence. Sentences are answered some at a time, as
+   they come, in memory of a few hundred. Series of a table: their rows, answered all together. eval     the figures of
+   training on data with tags, beside the baseline. */
+#include "base/json.h"
+#include "task/answers.h"
+#include "task/tag.h"
+#include "task/use.h"
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    CHUNK = 256,
+    CHUNK_WORDS = 1 << 14,
+    BATCH = 32
+}; /* sentences and words that are answered together; side by side */
+typedef struct tag_use {
+    task_job *j;
+    laco_model *m;
+    table_input in;
+    tag_front f;
+    tag_types t;
+    tag_data d;
+    tag_runner run;
+    int32_t *said;
+    double *p; /* [words][classes] */
+    int64_t room;
+} tag_use;
+
+static laco_status open_use(tag_use *u, task_job *j, laco_model *m, laco_error *err)
+{
+    *u = (tag_use){ .j = j, .m = m };
+    laco_status st = tag_front_load(&u->f, m, options_text(j->o, "model-file"), err);
+    if (!st) st = tag_types_new(&u->t, err);
+    if (!st) st = table_input_open(&u->in, j, err);
+    tag_runner_init(&u->run, m->net, u->f.numbers ? NULL : &u->t.lex, BATCH);
+    return st;
+}
+static laco_status close_use(tag_use *u, laco_status st, laco_error *err)
+{
+    laco_status closed = table_input_close(&u->in, st ? NULL : err);
+    tag_runner_free(&u->run), tag_data_free(&u->d), tag_types_free(&u->t), tag_front_free(&u->f);
+    mem_free(u->said), mem_free(u->p);
+    return st ? st : closed;
+}
+/* Classes of what was read, and probabilities where they are wanted. */
+static laco_status answer(tag_use *u, bool probabilities, double *loss, laco_error *err)
+{
+    int64_t words = u->d.words;
+    laco_status st = u->f.numbers ? LACO_OK : tag_types_build(&u->t, &u->f, 0, err);
+    if (!st && words > u->room) {
+        mem_free(u->said), mem_free(u->p), u->p = NULL, u->room = 0;
+        u->said = mem_new((size_t)words, sizeof *u->said);
+        if (probabilities) u->p = mem_new((size_t)(words * u->m->net->outputs), sizeof *u->p);
+        if (!u->said || (probabilities && !u->p)) return fail_memory(err, (size_t)words * sizeof *u->said);
+        u->room = words;
+    }
+    if (!st) st = tag_run(&u->run, &u->d, u->said, u->p, loss, u->j->stop, err);
+    if (!st && *u->j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before all was answered");
+    return st;
+}
+
+/* ---- predict: sentences ---- */
+typedef struct sheet {
+    tag_use *u;
+    file_writer *file; /* NULL: standard output */
+    buf text;
+    bool json, probabilities, is_u;
+    const char **name; /* [name_room] tags of a sentence */
+    int64_t name_room;
+} sheet;
+static laco_status hand_over(sheet *s, laco_error *err)
+{
+    laco_status st = s->text.failed ? fail_memory(err, s->text.len) : LACO_OK;
+    if (!st && s->file && s->text.len) st = file_write(s->file, s->text.data, s->text.len, err);
+    if (!st && !s->file) task_out_buf(s->u->j, &s->text);
+    s->text.len = 0;
+    return st;
+}
+static double p_of(const sheet *s, int64_t word) { return s->u->p[word * s->u->m->net->outputs + s->u->said[word]]; }
+static void put_columns(sheet *s, const conll_sentence *q, int64_t from)
+{
+    for (int64_t i = 0; i < q->lines; i++) {
+        const conll_line *l = &q->line[i];
+        const char *text = q->text + l->whole.at, *between = memchr(text, '\t', (size_t)l->whole.n) ? "\t" : " ";
+        buf_add(&s->text, text, (size_t)l->whole.n);
+        if (l->word >= 0) {
+            buf_printf(&s->text, "%s%s", between, s->name[l->word]);
+            if (s->probabilities) buf_printf(&s->text, "%s%.4f", between, p_of(s, from + l->word));
+        } else if (s->is_u && text[0] != '#')
+            buf_printf(&s->text, "\t_%s", s->probabilities ? "\t_" : "");
+        buf_text(&s->text, "\n");
+    }
+    buf_text(&s->text, "\n");
+}
+static void put_spans(const sheet *s, json_out *o, const conll_sentence *q, tag_span *span)
+{
+    int64_t n = spans_of(s->name, q->words, span);
+    json_key(o, "spans"), json_begin(o, '[');
+    for (int64_t k = 0; k < n; k++) {
+        const conll_part first = q->cell[span[k].from * q->columns + CONLL_WORD];
+        buf text = { 0 };
+        buf_add(&text, q->text + first.at, (size_t)first.n);
+        for (int64_t i = span[k].from + 1; i < span[k].end; i++) {
+            const conll_part next = q->cell[i * q->columns + CONLL_WORD];
+            buf_text(&text, " "), buf_add(&text, q->text + next.at, (size_t)next.n);
+        }
+        json_begin(o, '{');
+        json_key(o, "type"), json_text(o, span[k].type);
+        json_key(o, "from"), json_int(o, span[k].from);
+        json_key(o, "end"), json_int(o, span[k].end);
+        if (!text.failed) json_key(o, "text"), json_string(o, text.data, text.len);
+        json_end(o, '}');
+        buf_free(&text);
+    }
+    json_end(o, ']');
+}
+static laco_status put_object(sheet *s, const conll_sentence *q, int64_t from, laco_error *err)
+{
+    json_out o = { .to = &s->text };
+    tag_span *span = mem_new((size_t)q->words + 1, sizeof *span);
+    if (!span) return fail_memory(err, (size_t)q->words * sizeof *span);
+    json_begin(&o, '{');
+    json_key(&o, "line"), json_int(&o, q->line[0].number);
+    json_key(&o, "words"), json_begin(&o, '[');
+    for (int64_t i = 0; i < q->words; i++) {
+        const conll_part word = q->cell[i * q->columns + CONLL_WORD];
+        json_string(&o, q->text + word.at, (size_t)word.n);
+    }
+    json_end(&o, ']');
+    json_key(&o, "tags"), json_begin(&o, '[');
+    for (int64_t i = 0; i < q->words; i++) json_text(&o, s->name[i]);
+    json_end(&o, ']');
+    json_key(&o, "p"), json_begin(&o, '[');
+    for (int64_t i = 0; i < q->words; i++) json_number(&o, round(1e6 * p_of(s, from + i)) / 1e6);
+    json_end(&o, ']');
+    if (s->u->f.scheme != SCHEME_NONE) put_spans(s, &o, q, span);
+    if (s->probabilities) {
+        json_key(&o, "probabilities"), json_begin(&o, '[');
+        for (int64_t i = 0; i < q->words; i++) {
+            const double *p = s->u->p + (from + i) * s->u->m->net->outputs;
+            json_begin(&o, '{');
+            for (int32_t k = 0; k < intern_count(s->u->f.class); k++)
+                json_key(&o, intern_text(s->u->f.class, k)), json_number(&o, round(1e6 * p[k]) / 1e6);
+            json_end(&o, '}');
+        }
+        json_end(&o, ']');
+    }
+    json_end(&o, '}');
+    buf_text(&s->text, "\n");
+    mem_free(span);
+    return LACO_OK;
+}
+/* Answers the n sentences that were read. */
+static laco_status put_sentences(sheet *s, const conll_sentence *q, int64_t n, laco_error *err)
+{
+    tag_use *u = s->u;
+    laco_status st = answer(u, s->json || s->probabilities, NULL, err);
+    for (int64_t k = 0; !st && k < n; k++) {
+        if (q[k].words > s->name_room) {
+            mem_free(s->name), s->name_room = 0;
+            if (!(s->name = mem_new((size_t)q[k].words, sizeof *s->name)))
+                return fail_memory(err, (size_t)q[k].words * 8);
+            s->name_room = q[k].words;
+        }
+        st = tag_names(&u->f, u->said + u->d.start[k], q[k].words, s->name, err);
+        if (!st && s->json)
+            st = put_object(s, &q[k], u->d.start[k], err);
+        else if (!st)
+            put_columns(s, &q[k], u->d.start[k]);
+    }
+    tag_data_clear(&u->d), tag_types_free(&u->t);
+    return st ? st : tag_types_new(&u->t, err);
+}
+static laco_status read_on(sheet *s, conll *c, conll_sentence *all, int64_t *n, laco_error *err)
+{
+    tag_use *u = s->u;
+    for (*n = 0; *n < CHUNK && u->d.words < CHUNK_WORDS && !*u->j->stop; ++*n) {
+        if (*n && conll_waits(c)) return LACO_OK;
+        laco_status st = conll_next(c, &all[*n], err);
+        if (st || !all[*n].words) return st;
+        s->is_u = conll_is_u(c);
+        for (int64_t i = 0; i < all[*n].words; i++) all[*n].cell[i * all[*n].columns + CONLL_TAG].n = 0;
+        if ((st = tag_add_sentence(&u->d, &u->f, &u->t, &all[*n], NULL, err))) return st;
+    }
+    return LACO_OK;
+}
+static laco_status predict_words(tag_use *u, laco_error *err)
+{
+    const options *o = u->j->o;
+    const tag_source source = { .j = u->j, .in = &u->in, .text = options_flag(o, "text"), .untagged = true };
+    const conll_options co = tag_conll(&u->f, &source);
+    const char *path = options_text(o, "out"), *data = options_text(o, "data");
+    sheet s = { .u = u, .json = options_flag(o, "json"), .probabilities = options_flag(o, "probabilities") };
+    conll_sentence *all = mem_new(CHUNK, sizeof *all);
+    conll *c = NULL;
+    int64_t n = 1;
+    laco_status st = all ? task_refuse_overwriting(u->j, "out", err) : fail_memory(err, CHUNK * sizeof *all);
+    if (!st && u->j->text[TEXT_DATA])
+        st = conll_open_bytes(&c, u->j->text[TEXT_DATA], u->j->length[TEXT_DATA], "data", &co, err);
+    else if (!st)
+        st = conll_open(&c, data ? data : "-", &co, err);
+    if (!st && path && strcmp(path, "-")) st = file_create(&s.file, path, err);
+    while (!st && n) {
+        st = read_on(&s, c, all, &n, err);
+        if (!st && n) st = put_sentences(&s, all, n, err);
+        if (!st) st = hand_over(&s, err);
+    }
+    if (!st && *u->j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before all sentences were answered");
+    if (!st && s.file)
+        st = file_commit(s.file, err);
+    else
+        file_abandon(s.file);
+    for (int64_t k = 0; all && k < CHUNK; k++) conll_sentence_free(&all[k]);
+    conll_close(c), mem_free(all), mem_free(s.name), buf_free(&s.text);
+    return st;
+}
+
+/* ---- predict: series ---- */
+static laco_status predict_numbers(tag_use *u, laco_error *err)
+{
+    const tag_source source = { .j = u->j, .in = &u->in, .untagged = true };
+    const bool probabilities = options_flag(u->j->o, "probabilities");
+    answers *a = NULL;
+    laco_status st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err);
+    if (!st && !u->d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
+    if (!st) st = answer(u, probabilities, NULL, err);
+    if (!st) st = answers_open(&a, u->j, err);
+    const char **name = mem_new((size_t)max64(1, u->d.words), sizeof *name);
+    if (!st && !name) st = fail_memory(err, (size_t)u->d.words * sizeof *name);
+    if (!st) {
+        answers_column(a, "series"), answers_column(a, "step");
+        answers_column(a, u->f.tags_column ? u->f.tags_column : "tag");
+        const char *classes[1 << 10];
+        int32_t K = (int32_t)min64(intern_count(u->f.class), 1 << 10);
+        for (int32_t k = 0; k < K; k++) classes[k] = intern_text(u->f.class, k);
+        if (probabilities) answers_group(a, "p", classes, K);
+    }
+    for (int64_t k = 0; !st && k < u->d.sentences; k++) {
+        int64_t from = u->d.start[k], n = u->d.start[k + 1] - from;
+        st = tag_names(&u->f, u->said + from, n, name, err);
+        for (int64_t i = 0; !st && i < n; i++) {
+            answers_int(a, k + 1), answers_int(a, i + 1), answers_text(a, name[i], strlen(name[i]));
+            for (int64_t c = 0; probabilities && c < min64(u->m->net->outputs, 1 << 10); c++)
+                answers_number(a, u->p[(from + i) * u->m->net->outputs + c]);
+            st = answers_row(a, err);
+        }
+    }
+    mem_free(name);
+    return answers_close(a, st, err);
+}
+laco_status tag_predict(task_job *j, laco_model *m, laco_error *err)
+{
+    tag_use u;
+    laco_status st = open_use(&u, j, m, err);
+    if (!st) st = u.f.numbers ? predict_numbers(&u, err) : predict_words(&u, err);
+    return close_use(&u, st, err);
+}
+
+/* ---- eval ---- */
+static laco_status judge(tag_use *u, const tag_base *b, tag_counts count[2], double *loss, laco_error *err)
+{
+    laco_status st = answer(u, false, loss, err);
+    for (int i = 0; !st && i < 2; i++) st = tag_counts_new(&count[i], u->f.scheme != SCHEME_NONE, err);
+    if (!st) st = tag_base_judge(&count[0], b, &u->f, &u->t, &u->d, err);
+    return st ? st : tag_judge(&count[1], &u->f, b, &u->t, &u->d, u->said, err);
+}
+laco_status tag_eval(task_job *j, laco_model *m, laco_error *err)
+{
+    static const char *const names[2] = { "most frequent tag", "this network" };
+    tag_use u;
+    tag_base *b = NULL;
+    tag_counts count[2] = { { 0 }, { 0 } };
+    double loss = 0;
+    laco_status st = open_use(&u, j, m, err);
+    const tag_source source = { .j = j, .in = &u.in };
+    if (!st) st = tag_base_load(&b, m, err);
+    if (!st) st = tag_data_read(&u.d, &u.f, &u.t, TEXT_DATA, &source, false, NULL, err);
+    if (!st && !u.d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: what to answer, with its tags");
+    if (!st) st = tag_classes(&u.f, &u.d, false, err);
+    if (!st) st = judge(&u, b, count, &loss, err);
+    if (!st) {
+        tag_note_table(j, names, (const tag_counts *const[]){ &count[0], &count[1] }, 2);
+        tag_note_types(j, &count[1]);
+        json_out o = { .to = j->result };
+        json_begin(&o, '{');
+        json_key(&o, "task"), json_text(&o, "tag");
+        json_key(&o, "loss"), json_number(&o, loss / (double)u.d.words);
+        tag_counts_json(&count[1], &o);
+        json_key(&o, "baseline"), json_begin(&o, '{'), tag_counts_json(&count[0], &o), json_end(&o, '}');
+        json_end(&o, '}');
+    }
+    tag_counts_free(&count[0]), tag_counts_free(&count[1]), tag_base_free(b);
+    return close_use(&u, st, err);
+}
