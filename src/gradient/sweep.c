@@ -67,9 +67,11 @@ static void states_in(const sweep *w, double *const to[], const double *from, in
         int64_t stride = w->n->state_row[i] / (int64_t)sizeof(double);
         int parts = w->n->kind[i]->states(w->n->layer[i], at, width);
         memset(to[i], 0, (size_t)(rows * stride) * sizeof(double));
-        for (int k = 0; from && k < parts; place += width[k++])
-            for (int64_t b = 0; b < rows; b++)
-                memcpy(to[i] + b * stride + at[k], from + b * w->states + place, (size_t)width[k] * sizeof(double));
+        for (int64_t j = 0, turns = net_turns(w->n, i); from && j < turns; j++)
+            for (int k = 0; k < parts; place += width[k++])
+                for (int64_t b = 0; b < rows; b++)
+                    memcpy(to[i] + b * stride + j * stride / turns + at[k], from + b * w->states + place,
+                           (size_t)width[k] * sizeof(double));
     }
 }
 static void states_out(const sweep *w, double *to, double *const from[], int64_t rows)
@@ -78,9 +80,11 @@ static void states_out(const sweep *w, double *to, double *const from[], int64_t
     for (int i = 0; i < w->n->d.layers; i++) {
         int64_t stride = w->n->state_row[i] / (int64_t)sizeof(double);
         int parts = w->n->kind[i]->states(w->n->layer[i], at, width);
-        for (int k = 0; k < parts; place += width[k++])
-            for (int64_t b = 0; b < rows; b++)
-                memcpy(to + b * w->states + place, from[i] + b * stride + at[k], (size_t)width[k] * sizeof(double));
+        for (int64_t j = 0, turns = net_turns(w->n, i); j < turns; j++)
+            for (int k = 0; k < parts; place += width[k++])
+                for (int64_t b = 0; b < rows; b++)
+                    memcpy(to + b * w->states + place, from[i] + b * stride + j * stride / turns + at[k],
+                           (size_t)width[k] * sizeof(double));
     }
 }
 

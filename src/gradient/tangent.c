@@ -59,6 +59,8 @@ static laco_status view_layer(tangent *t, int l, int64_t *room, int64_t *states,
     if (!s->cell.cell && strcmp(s->kind, "dense") && strcmp(s->kind, "window") && strcmp(s->kind, "dropout"))
         return fail(err, LACO_EUNSUPPORTED, -1, "exact Gauss-Newton products are not written for the layer %s",
                     s->kind);
+    if (s->dilation > 1)
+        return fail(err, LACO_EUNSUPPORTED, -1, "exact Gauss-Newton products are not written for dilation");
     for (int d = 0; !st && s->cell.cell && d < 1 + s->bidirectional; d++) {
         st = view_cell(t, l, d, err);
         *room = max64(*room, s->cell.hidden), *states = max64(*states, t->cell[l][d].states);

@@ -12,6 +12,7 @@ typedef struct layer_spec {
     bool symbols;   /* in is a number of symbols: rows are int32, one each */
     cell_spec cell; /* recurrent; cell.reverse: that direction alone */
     bool bidirectional, residual, learned_state;
+    int64_t dilation; /* recurrent: the state of a step comes from so many before; 0: 1 */
     double weight_drop;                  /* of weight_hh: by who trains */
     double activation_reg, temporal_reg; /* penalties on what the cell makes */
     int act;       /* dense */
@@ -65,13 +66,15 @@ typedef struct layer_kind {
     void (*backward)(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                      int64_t lddx);
     int64_t (*state_stride)(const layer *l); /* reals per row */
-    /* Where state k lies in a row, and how many numbers it is; returns how many there are. */
+    /* Where state k lies in a row, and how many numbers it is; returns how many there are. With dilation: in each of as
+       many equal parts of a row. */
     int (*states)(const layer *l, int64_t *at, int64_t *width);
     void (*step_init)(const layer *l, void *row);       /* the state of one stream before its first step */
     int64_t (*step_scratch)(const layer *l, int64_t m); /* reals for all; -1: cannot step */
     int64_t (*step_own)(const layer *l, int64_t m);     /* reals for each member of the team */
     void (*step)(const layer *l, const step_call *c);
     int64_t (*work)(const layer *l); /* multiply-adds of one row of one step */
-    const recur *(*inside)(const layer *l, int direction); /* the cells of a recurrent layer, to look at; or NULL */
+    /* the cells of a recurrent layer, to look at; NULL with dilation, and of other layers */
+    const recur *(*inside)(const layer *l, int direction);
 } layer_kind;
 #endif

@@ -8,11 +8,12 @@
    A token_scale / width sum(h^2). Where the loss is a mean over the rows of a window that is the paper's. Differences
    reach over the parts of a window that is walked in parts: `edge` keeps h of the first step of the part behind.
 
-   State: [direction][B][stride of the cell]. */
-#include "layer/layer_kernel.h"
+   State: [direction][B][phase][stride of the cell]; phases: of dilation (dilated.h), else one. */
+#include "layer/dilated.h"
 extern const recur_ops N(recur_ops);
 #define ops N(recur_ops)
 
+enum { MOST_DILATION = 1024 };
 struct layer {
     layer_head h;
     recur *dir[2];
@@ -20,11 +21,13 @@ struct layer {
     bool own_output;       /* y is assembled; else it is the cell's own buffer */
     int64_t P, ls, ld_dir; /* width and state stride of one direction; stride of its part of dy */
     int64_t at[MAX_STATES], width[MAX_STATES], tensors_size; /* parameters of one direction, without initial state */
-    int64_t initial_size;
-    real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][ls] twice */
+    int64_t initial_size, D, ldx_part;
+    real *dy_part, *carry, *initial; /* [R][ld_dir]; [dirs][B][D][ls] twice */
+    real *dx_part;                   /* [R][ldx_part] of the narrow batch, with dilation */
     real *edge;                      /* [B][ld_dir] of one direction; see above */
-    int64_t cap_part, cap_batch, cap_edge, edge_rows, next_edge_rows;
-    const pass *p; /* to from_learned: of the tape */
+    int64_t cap_part, cap_dx, cap_batch, cap_edge, edge_rows, next_edge_rows;
+    const pass *p; /* to from_learned: of the tape. With dilation: of the narrow batch */
+    dilated narrow;
     const real *x;
     int64_t ldx;
     bool started;      /* the last forward began from given or learned states, not from zeros */
@@ -39,6 +42,11 @@ static laco_status recurrent_describe(layer_spec *s, param_tensor *t, int *count
 {
     if (s->symbols) return fail(err, LACO_EINVAL, -1, "%s needs numbers: put embed before it", s->cell.cell);
     cell_spec c = s->cell;
+    if (s->dilation > MOST_DILATION)
+        return fail(err, LACO_EINVAL, -1, "dilation %lld: up to %d are possible", (long long)s->dilation,
+                    MOST_DILATION);
+    if (s->dilation > 1 && (s->temporal_reg > 0 || c.variational > 0))
+        return fail(err, LACO_EINVAL, -1, "dilation does not go with temporal-reg or variational: leave one out");
     int n = 0, dirs = s->bidirectional ? 2 : 1;
     int64_t offset = 0;
     c.inputs = s->in;
@@ -76,14 +84,16 @@ static void recurrent_free(layer *l)
 {
     if (!l) return;
     ops.free(l->dir[0]), ops.free(l->dir[1]);
-    mem_free(l->h.y), mem_free(l->dy_part), mem_free(l->carry), mem_free(l->initial), mem_free(l->edge), mem_free(l);
+    mem_free(l->h.y), mem_free(l->dy_part), mem_free(l->carry), mem_free(l->initial), mem_free(l->edge);
+    mem_free(l->dx_part), dilated_release(&l->narrow), mem_free(l);
 }
 static laco_status recurrent_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
 {
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
     l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out), l->dirs = s->bidirectional ? 2 : 1;
-    l->own_output = l->dirs == 2 || s->residual || s->cell.reverse;
+    l->D = max64(1, s->dilation), l->ldx_part = row_stride(s->in);
+    l->own_output = l->dirs == 2 || s->residual || s->cell.reverse || l->D > 1;
     for (int d = 0; d < l->dirs; d++) {
         cell_spec c = s->cell;
         param_tensor t[MAX_TENSORS];
@@ -112,11 +122,14 @@ static void recurrent_load(layer *l, const void *w, bool train)
     for (int d = 0; d < l->dirs; d++) ops.load(l->dir[d], l->h.w + d * (l->tensors_size + l->initial_size), train);
 }
 static bool has_penalty(const layer *l) { return l->h.s.activation_reg > 0 || l->h.s.temporal_reg > 0; }
-static bool copies_dy(const layer *l) { return l->dirs == 2 || has_penalty(l); }
+static bool copies_dy(const layer *l) { return l->dirs == 2 || has_penalty(l) || l->D > 1; }
+static int64_t states_size(const layer *l, int64_t batch) { return batch * l->D * l->ls; } /* of a direction */
 static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
-    size_t n = (size_t)(l->dirs * batch * l->ls) * sizeof(real) * (train ? 2 : 1);
-    for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch, train, tapes);
+    size_t n = (size_t)(l->dirs * states_size(l, batch)) * sizeof(real) * (train ? 2 : 1);
+    for (int d = 0; d < l->dirs; d++) n += ops.bytes(l->dir[d], rows, batch * l->D, train, tapes);
+    if (l->D > 1) n += dilated_bytes(l->D, rows, batch, l->ldx_part) * (size_t)tapes;
+    if (l->D > 1 && train) n += rows_bytes(rows, l->ldx_part);
     if (l->own_output) n += rows_bytes(rows, l->h.ldy) * (size_t)tapes;
     if (train && copies_dy(l)) n += rows_bytes(rows, l->ld_dir);
     if (train && l->h.s.temporal_reg > 0) n += rows_bytes(batch, l->ld_dir);
@@ -125,16 +138,18 @@ static size_t recurrent_bytes(const layer *l, int64_t rows, int64_t batch, bool 
 static laco_status recurrent_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
     laco_status st = LACO_OK;
-    for (int d = 0; !st && d < l->dirs; d++) st = ops.reserve(l->dir[d], rows, batch, train, err);
+    for (int d = 0; !st && d < l->dirs; d++) st = ops.reserve(l->dir[d], rows, batch * l->D, train, err);
+    if (!st && l->D > 1) st = dilated_reserve(&l->narrow, l->D, rows, batch, l->ldx_part, err);
+    if (!st && l->D > 1 && train) st = reserve_rows(&l->dx_part, &l->cap_dx, rows, l->ldx_part, err);
     if (!st && l->own_output) st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
     if (!st && train && copies_dy(l)) st = reserve_rows(&l->dy_part, &l->cap_part, rows, l->ld_dir, err);
     if (!st && train && l->h.s.temporal_reg > 0) st = reserve_rows(&l->edge, &l->cap_edge, batch, l->ld_dir, err);
     if (st || batch <= l->cap_batch) return st;
     mem_free(l->carry), mem_free(l->initial);
-    l->carry = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
-    l->initial = mem_new((size_t)(l->dirs * batch * l->ls), sizeof(real));
+    l->carry = mem_new((size_t)(l->dirs * states_size(l, batch)), sizeof(real));
+    l->initial = mem_new((size_t)(l->dirs * states_size(l, batch)), sizeof(real));
     l->cap_batch = l->carry && l->initial ? batch : 0;
-    return l->cap_batch ? LACO_OK : fail_memory(err, (size_t)(l->dirs * batch * l->ls) * sizeof(real));
+    return l->cap_batch ? LACO_OK : fail_memory(err, (size_t)(l->dirs * states_size(l, batch)) * sizeof(real));
 }
 static int recurrent_tape(layer *l, tape_part parts[TAPE_PARTS])
 {
@@ -146,6 +161,7 @@ static void recurrent_release(layer *l)
 {
     release_rows(&l->h.y, &l->h.cap_rows);
     for (int d = 0; d < l->dirs; d++) ops.release(l->dir[d]);
+    dilated_release(&l->narrow);
 }
 
 /* The learned initial state of direction d, for one row. */
@@ -154,12 +170,39 @@ static void learned_row(const layer *l, int d, real *row)
     const real *w = l->h.w + d * (l->tensors_size + l->initial_size) + l->tensors_size;
     for (int k = 0; k < l->states; w += l->width[k++]) memcpy(row + l->at[k], w, (size_t)l->width[k] * sizeof(real));
 }
-static const void *initial_states(layer *l, int64_t B, const void *given)
+static bool reads_back(const layer *l, int d) { return d ? true : l->h.s.cell.reverse; }
+/* The states of B rows of the given batch and direction d, to or from those of the narrow one. */
+static void turn_states(const layer *l, int d, int64_t B, bool behind, real *wide, real *narrow, bool back)
 {
-    if (given || !l->h.s.learned_state) return given;
+    dilated_states(&l->narrow, l->D, B, reads_back(l, d), behind, l->ls, wide, narrow, back);
+}
+static const real *initial_states(layer *l, int64_t B, const void *given)
+{
+    int64_t one = states_size(l, B);
+    if (!given && !l->h.s.learned_state) return NULL;
+    if (given && l->D == 1) return given;
     for (int d = 0; d < l->dirs; d++)
-        for (int64_t b = 0; b < B; b++) learned_row(l, d, l->initial + (d * B + b) * l->ls);
+        if (given)
+            turn_states(l, d, B, false, (real *)given + d * one, l->initial + d * one, false);
+        else
+            for (int64_t b = 0; b < B * l->D; b++) learned_row(l, d, l->initial + d * one + b * l->ls);
     return l->initial;
+}
+/* The row of the batch as given of row i of the one that the cells see. */
+static int64_t given_row(const layer *l, int64_t i) { return l->D > 1 ? l->narrow.at[i] : i; }
+static void gather_task(void *ctx, int64_t i, int thread)
+{
+    const layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
+        memcpy(l->narrow.x + r * l->ldx_part, l->x + given_row(l, r) * l->ldx, (size_t)l->h.s.in * sizeof(real));
+}
+static void scatter_task(void *ctx, int64_t i, int thread)
+{
+    const layer *l = ctx;
+    (void)thread;
+    for (int64_t r = i * ROWS_PER_TASK; r < min64(l->p->b.R, (i + 1) * ROWS_PER_TASK); r++)
+        memcpy(l->dx + given_row(l, r) * l->lddx, l->dx_part + r * l->ldx_part, (size_t)l->h.s.in * sizeof(real));
 }
 static void output_task(void *ctx, int64_t t, int thread)
 {
@@ -169,7 +212,7 @@ static void output_task(void *ctx, int64_t t, int thread)
         int64_t ld;
         const real *from = ops.output(l->dir[d], t, &ld);
         for (int64_t b = 0; b < l->p->b.active[t]; b++) {
-            int64_t row = l->p->b.off[t] + b;
+            int64_t row = given_row(l, l->p->b.off[t] + b);
             real *to = l->h.y + row * l->h.ldy + d * l->P;
             const real *x = l->x + row * l->ldx + d * l->P;
             for (int64_t j = 0; j < l->P; j++) to[j] = from[b * ld + j] + (l->h.s.residual ? x[j] : 0);
@@ -178,12 +221,18 @@ static void output_task(void *ctx, int64_t t, int thread)
 }
 static void recurrent_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    const real *start = initial_states(l, p->b.B, initial);
+    const int64_t B = p->b.B, one = states_size(l, B);
+    const bool narrow = l->D > 1;
+    if (narrow) dilated_lay(&l->narrow, l->D, p), p = &l->narrow.p;
+    const real *start = initial_states(l, B, initial);
     l->p = p, l->x = x, l->ldx = ldx, l->started = start, l->from_learned = l->h.s.learned_state && !initial;
+    if (narrow) pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), gather_task, l);
     for (int d = 0; d < l->dirs; d++) {
-        const real *s = start ? start + d * p->b.B * l->ls : NULL;
-        ops.forward(l->dir[d], p, x, ldx, s);
-        if (final) ops.final(l->dir[d], s, (real *) final + d * p->b.B * l->ls);
+        const real *s = start ? start + d * one : NULL;
+        real *to = final ? (real *) final + d * one : NULL;
+        ops.forward(l->dir[d], p, narrow ? l->narrow.x : x, narrow ? l->ldx_part : ldx, s);
+        if (final) ops.final(l->dir[d], s, narrow ? l->carry : to);
+        if (final && narrow) turn_states(l, d, B, true, to, l->carry, true);
     }
     if (l->own_output) pool_run(l->h.pool, p->b.T, output_task, l);
 }
@@ -199,7 +248,8 @@ static const real *h_before(const layer *l, int64_t t, int64_t b)
     int64_t ld;
     if (t) return (const real *)ops.output(l->dir[l->part], t - 1, &ld) + b * l->ls;
     if (!l->p->first_step || !l->started) return NULL;
-    return (const real *)ops.output(l->dir[l->part], 0, &ld) + (b - l->p->b.B) * l->ls; /* initial states lie in front */
+    return (const real *)ops.output(l->dir[l->part], 0, &ld) +
+           (b - l->p->b.B) * l->ls; /* initial states lie in front */
 }
 static const real *h_behind(const layer *l, int64_t t, int64_t b)
 {
@@ -232,7 +282,7 @@ static void part_task(void *ctx, int64_t t, int thread)
     for (int64_t b = 0; b < l->p->b.active[t]; b++) {
         int64_t r = l->p->b.off[t] + b;
         real *to = l->dy_part + r * l->ld_dir;
-        memcpy(to, l->dy + r * l->lddy + l->part * l->P, (size_t)l->P * sizeof(real));
+        memcpy(to, l->dy + given_row(l, r) * l->lddy + l->part * l->P, (size_t)l->P * sizeof(real));
         if (penalty) add_penalties(l, t, b, to);
     }
 }
@@ -268,22 +318,28 @@ static void learned_gradient(const layer *l, const real *carry, real *dw)
 static void recurrent_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams,
                                void *dx, int64_t lddx)
 {
-    int64_t tasks = ceil_div(p->b.R, ROWS_PER_TASK), one = l->tensors_size + l->initial_size;
-    if (!carry) carry = memset(l->carry, 0, (size_t)(l->dirs * p->b.B * l->ls) * sizeof(real));
-    l->p = p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
-    const bool copy = copies_dy(l);
+    const int64_t tasks = ceil_div(p->b.R, ROWS_PER_TASK), params = l->tensors_size + l->initial_size, B = p->b.B,
+                  one = states_size(l, B);
+    const bool copy = copies_dy(l), narrow = l->D > 1;
+    real *states = carry && !narrow ? carry : l->carry, *to = dx && narrow ? l->dx_part : dx;
+    if (!carry) memset(states, 0, (size_t)(l->dirs * one) * sizeof(real));
+    l->p = narrow ? &l->narrow.p : p, l->dy = dy, l->lddy = ldy, l->dx = dx, l->lddx = lddx;
     begin_edge(l);
     for (int d = 0; d < l->dirs; d++) {
-        real *c = (real *)carry + d * p->b.B * l->ls, *dw = (real *)dparams + d * one;
+        real *c = states + d * one, *wide = carry ? (real *)carry + d * one : NULL, *dw = (real *)dparams + d * params;
         l->part = d;
-        if (copy) pool_run(l->h.pool, p->b.T, part_task, l);
-        ops.backward(l->dir[d], copy ? l->dy_part : dy, copy ? l->ld_dir : ldy, c, dw, dx, lddx, d > 0);
+        if (narrow && carry) turn_states(l, d, B, true, wide, c, false);
+        if (copy) pool_run(l->h.pool, l->p->b.T, part_task, l);
+        ops.backward(l->dir[d], copy ? l->dy_part : dy, copy ? l->ld_dir : ldy, c, dw, to, narrow ? l->ldx_part : lddx,
+                     d > 0);
         if (l->from_learned) learned_gradient(l, c, dw + l->tensors_size);
+        if (narrow && carry) turn_states(l, d, B, false, wide, c, true);
     }
     keep_edge(l);
+    if (dx && narrow) pool_run(l->h.pool, tasks, scatter_task, l);
     if (dx && l->h.s.residual) pool_run(l->h.pool, tasks, residual_task, l);
 }
-static int64_t recurrent_state(const layer *l) { return l->dirs * l->ls; }
+static int64_t recurrent_state(const layer *l) { return l->dirs * l->D * l->ls; }
 static int recurrent_states(const layer *l, int64_t *at, int64_t *width)
 {
     memcpy(at, l->at, sizeof l->at), memcpy(width, l->width, sizeof l->width);
@@ -291,22 +347,45 @@ static int recurrent_states(const layer *l, int64_t *at, int64_t *width)
 }
 static void recurrent_step_init(const layer *l, void *row)
 {
-    memset(row, 0, (size_t)l->ls * sizeof(real));
-    if (l->h.s.learned_state) learned_row(l, 0, row);
+    memset(row, 0, (size_t)states_size(l, 1) * sizeof(real));
+    for (int64_t j = 0; l->h.s.learned_state && j < l->D; j++) learned_row(l, 0, (real *)row + j * l->ls);
 }
 static int64_t recurrent_scratch(const layer *l, int64_t m)
 {
-    return l->dirs == 2 || l->h.s.cell.reverse ? -1 : ops.step_scratch(l->dir[0], m);
+    if (l->dirs == 2 || l->h.s.cell.reverse) return -1;
+    return ops.step_scratch(l->dir[0], m) + (l->D > 1 ? 2 * m * l->ls : 0);
 }
 static int64_t recurrent_own(const layer *l, int64_t m) { return ops.step_own(l->dir[0], m); }
+/* The states of the streams take turns: the first is of this step, its new one becomes the last. */
+static void first_states(const layer *l, const step_call *c, real *first)
+{
+    for (int64_t i = 0; first_member(c) && i < c->m; i++)
+        memcpy(first + i * l->ls, (const real *)c->s + i * l->D * l->ls, (size_t)l->ls * sizeof(real));
+    team_meet(c->t);
+}
+static void last_states(const layer *l, const step_call *c, const real *last)
+{
+    const int64_t others = (l->D - 1) * l->ls;
+    for (int64_t i = 0; first_member(c) && i < c->m; i++) {
+        real *to = (real *)c->sn + i * l->D * l->ls;
+        memcpy(to, (const real *)c->s + i * l->D * l->ls + l->ls, (size_t)others * sizeof(real));
+        memcpy(to + others, last + i * l->ls, (size_t)l->ls * sizeof(real));
+    }
+}
 static void recurrent_step(const layer *l, const step_call *c)
 {
+    const bool narrow = l->D > 1;
+    const int64_t rows = c->m * l->ls;
+    const real *s = narrow ? c->scratch : c->s;
+    real *sn = narrow ? (real *)c->scratch + rows : c->sn;
     int64_t from, to;
-    ops.step(l->dir[0], c->m, c->x, c->ldx, c->s, c->sn, c->scratch, c->own, c->t);
+    if (narrow) first_states(l, c, c->scratch);
+    ops.step(l->dir[0], c->m, c->x, c->ldx, s, sn, (real *)c->scratch + (narrow ? 2 * rows : 0), c->own, c->t);
+    if (narrow) last_states(l, c, sn);
     team_share(c->t, l->P, &from, &to);
     for (int64_t i = 0; i < c->m; i++) {
         real *y = row_out(c, i);
-        const real *h = (const real *)c->sn + i * l->ls, *x = row_in(c, i);
+        const real *h = sn + i * l->ls, *x = row_in(c, i);
         memcpy(y + from, h + from, (size_t)(to - from) * sizeof(real));
         for (int64_t j = from; l->h.s.residual && j < to; j++) y[j] += x[j];
     }
@@ -314,17 +393,17 @@ static void recurrent_step(const layer *l, const step_call *c)
 static int64_t recurrent_work(const layer *l) { return l->dirs * ops.work_per_row(l->dir[0]); }
 static const recur *recurrent_inside(const layer *l, int direction)
 {
-    return direction < l->dirs ? l->dir[direction] : NULL;
+    return direction < l->dirs && l->D == 1 ? l->dir[direction] : NULL;
 }
 extern const layer_kind N(recurrent_layer);
-const layer_kind N(recurrent_layer) = { "recurrent",        "a cell over time: `lstm 256 x2`, see `laco help cells`",
-                                        recurrent_describe, recurrent_make,
-                                        recurrent_free,     recurrent_weights,
-                                        recurrent_load,     recurrent_bytes,
-                                        recurrent_reserve,  recurrent_tape,
-                                        recurrent_release,  recurrent_forward,
-                                        recurrent_output,   recurrent_backward,
-                                        recurrent_state,    recurrent_states,
+const layer_kind N(recurrent_layer) = { "recurrent",         "a cell over time: `lstm 256 x2`, see `laco help cells`",
+                                        recurrent_describe,  recurrent_make,
+                                        recurrent_free,      recurrent_weights,
+                                        recurrent_load,      recurrent_bytes,
+                                        recurrent_reserve,   recurrent_tape,
+                                        recurrent_release,   recurrent_forward,
+                                        recurrent_output,    recurrent_backward,
+                                        recurrent_state,     recurrent_states,
                                         recurrent_step_init, recurrent_scratch,
-                                        recurrent_own,      recurrent_step,
-                                        recurrent_work,     recurrent_inside };
+                                        recurrent_own,       recurrent_step,
+                                        recurrent_work,      recurrent_inside };

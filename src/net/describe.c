@@ -83,6 +83,7 @@ static const describe_word words[] = {
     { "cell", "bias-two", "a bias for each product, as in PyTorch", NO_NUMBER },
     { "cell", "project", "N: the output is a product of N numbers with the hidden units (elman, jordan, lstm)",
       NO_NUMBER },
+    { "cell", "dilation", "D: the state of a step comes from D steps before (Chang et al. 2017)", NO_NUMBER },
     { "cell", "clip", "C: bounds the arguments of the gate functions to +-C", NUMBER(cell.clip, 1e-6, 1e6, false) },
     { "cell", "variational", "P: dropout on the hidden state in front of the recurrent products, one mask per sequence",
       NUMBER(cell.variational, 0, MOST_DROPPED, false) },
@@ -222,6 +223,8 @@ static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64
             st = take_size(r, "x (how many layers)", copies);
         } else if (!strcmp(r->word, "project")) {
             if (!(st = next_word(r))) st = take_size(r, "project", &s->cell.project);
+        } else if (!strcmp(r->word, "dilation")) {
+            if (!(st = next_word(r))) st = take_size(r, "dilation", &s->dilation);
         } else if (number) {
             st = take_number(r, s, number);
         } else {
@@ -468,6 +471,7 @@ static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *o
     for (const cell_word *w = c->words; w && w->word; w++)
         if (s->cell.words & w->bit) buf_printf(out, " %s", w->word);
     if (s->cell.project) buf_printf(out, " project %lld", (long long)s->cell.project);
+    if (s->dilation > 1) buf_printf(out, " dilation %lld", (long long)s->dilation);
     for (const describe_word *w = words; w->kind; w++)
         if (w->at) print_number(s, w, out);
     if (s->bidirectional) buf_text(out, " bidirectional");
@@ -482,6 +486,7 @@ static bool same_cell(const layer_spec *a, const layer_spec *b)
         if (w->at && memcmp(number_of(a, w), number_of(b, w), (w->pair ? 2 : 1) * sizeof(double))) return false;
     return !strcmp(b->kind, "recurrent") && !strcmp(a->cell.cell, b->cell.cell) && a->cell.hidden == b->cell.hidden &&
            a->cell.words == b->cell.words && a->cell.project == b->cell.project &&
+           max64(1, a->dilation) == max64(1, b->dilation) &&
            a->bidirectional == b->bidirectional && a->cell.reverse == b->cell.reverse && a->residual == b->residual &&
            a->learned_state == b->learned_state && a->cell.biases == b->cell.biases;
 }

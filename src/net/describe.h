@@ -3,7 +3,7 @@
        embed 64; lstm 256 x2 peephole; dropout 0.2; dense
 
    embed N [dropout P]      tokens N [chars M of COUNT CELL H] [feature SIZE of COUNT]...      window N      dropout P [variational]      dense [N] [tanh|sigmoid|relu] [tied] [no-bias]
-   CELL H [xK] [words of the cell] [project N] [clip C] [variational P] [recurrent-dropout P] [zoneout PC [PH]]
+   CELL H [xK] [words of the cell] [project N] [dilation D] [clip C] [variational P] [recurrent-dropout P] [zoneout PC [PH]]
           [weight-drop P] [activation-reg A] [temporal-reg B] [bidirectional] [reverse] [residual] [learned-state]
           [bias-none|bias-one|bias-two]
    pool last|mean|max       pool attention|feature-attention|time-feature-attention [N] [by-last]

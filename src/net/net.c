@@ -55,7 +55,7 @@ static uint64_t fingerprint(const net *n)
         const layer_spec *s = &n->d.layer[i];
         const int64_t size[] = { s->in,         s->out,   s->symbols,  s->cell.hidden, s->cell.project,
                                  s->cell.words, s->steps, s->residual, s->act,         s->learned_state,
-                                 s->pool,       s->size,  s->by_last,  s->ahead,
+                                 s->pool,       s->size,  s->by_last,  s->ahead,        s->dilation,
                                  s->season[0],  s->season[1], s->series };
         h = hashed(hashed(h, s->kind, strlen(s->kind)), size, sizeof size);
         if (s->cell.cell) h = hashed(h, s->cell.cell, strlen(s->cell.cell));
@@ -311,6 +311,7 @@ void net_state_copy(net_state *to, const net_state *from)
     memcpy(to->rest, from->rest, (size_t)from->between);
     to->turn = from->turn;
 }
+int64_t net_turns(const net *n, int i) { return max64(1, n->d.layer[i].dilation); }
 /* The row of a stream in the buffer of a layer that the next step reads. */
 static char *row_of(const net *n, const net_state *s, int i, char *at, int64_t stream)
 {
@@ -326,7 +327,7 @@ int64_t net_state_numbers(const net *n, int64_t streams)
 {
     int64_t sum = 0, at[MAX_STATES], width[MAX_STATES];
     for (int i = 0; i < n->d.layers; i++)
-        for (int k = n->kind[i]->states(n->layer[i], at, width); k-- > 0;) sum += width[k];
+        for (int k = n->kind[i]->states(n->layer[i], at, width); k-- > 0;) sum += width[k] * net_turns(n, i);
     return sum * streams;
 }
 /* All states of stream 0, then of stream 1, …: out of the buffers into `to`, or from `from` into them. */
@@ -339,9 +340,11 @@ static void move_states(const net *n, net_state *s, char *to, const char *from)
             int64_t at[MAX_STATES], width[MAX_STATES];
             int parts = n->kind[i]->states(n->layer[i], at, width);
             char *row = row_of(n, s, i, first, b);
-            for (int k = 0; k < parts; done += (size_t)width[k] * size, k++)
-                to ? memcpy(to + done, row + (size_t)at[k] * size, (size_t)width[k] * size)
-                   : memcpy(row + (size_t)at[k] * size, from + done, (size_t)width[k] * size);
+            const int64_t turns = net_turns(n, i);
+            for (int64_t j = 0; j < turns; j++, row += n->state_row[i] / turns)
+                for (int k = 0; k < parts; done += (size_t)width[k] * size, k++)
+                    to ? memcpy(to + done, row + (size_t)at[k] * size, (size_t)width[k] * size)
+                       : memcpy(row + (size_t)at[k] * size, from + done, (size_t)width[k] * size);
         }
     }
 }

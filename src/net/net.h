@@ -105,6 +105,8 @@ void net_state_reset(const net *n, net_state *s, int64_t stream);
 bool net_state_fits(const net *n, const net_state *s);
 /* The first m streams, `steps` steps: x [steps][m][inputs] reals or [steps][m] symbols, y [steps][m][outputs]. */
 void net_step(const net *n, net_state *s, int64_t steps, int64_t m, const void *x, void *y);
+/* Into how many equal parts the row of states of a layer falls, one for each phase of a dilation; mostly one. */
+int64_t net_turns(const net *n, int layer);
 /* The numbers of all states of all streams in the order of the layers, without padding: how many; out; in. */
 int64_t net_state_numbers(const net *n, int64_t streams);
 void net_state_get(const net *n, const net_state *s, void *numbers);
