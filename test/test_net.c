@@ -56,6 +56,8 @@ static const struct {
     { "window 3; dropout 0.2; dense 4 no-bias sigmoid", "window 3; dropout 0.2; dense 4 sigmoid no-bias", 0 },
     { "embed 4; gru 4; dense tied", "embed 4; gru 4; dense 7 tied", 7 },
     { "dense 3 linear", "dense 3", 0 },
+    { "gru 5 dilation 1; gru 5; lstm 3 clip 2 dilation 4 project 2; lstm-at 4 dilation 2",
+      "gru 5 x2; lstm 3 project 2 dilation 4 clip 2; lstm-at 4 dilation 2", 0 },
     { "pool last; pool mean;pool max ; pool attention; dense 2",
       "pool last; pool mean; pool max; pool attention; dense 2", 0 },
     { "pool attention 5 by-last; pool feature-attention 4; pool time-feature-attention by-last",
@@ -130,6 +132,9 @@ static const struct {
     { "embed 4 dropuot 0.5; gru 5; dense", 7, 8, "did you mean \"dropout\"" },
     { "embed 4 dropout; gru 5; dense", 7, 15, "dropout needs a number" },
     { "embed 4 dropout 1; gru 5; dense", 7, 16, "dropout needs a number from 0 to 0.99" },
+    { "gru 3 dilation", 0, 14, "dilation needs a number" },
+    { "gru 3 dilation 1025", 0, -1, "up to 1024" },
+    { "gru 3 dilation 2 temporal-reg 1", 0, -1, "does not go with" },
     { "pool", 0, 4, "pool needs a word" },
     { "pool men", 0, 5, "did you mean \"mean\"" },
     { "pool mean 3", 0, 10, "pool does not know" },
@@ -257,6 +262,11 @@ static const struct {
     { "lstm 3 bidirectional; pool time-feature-attention by-last; dense 2", false },
     { "gru 9 bidirectional; pool last; elman 3 reverse; pool last", false },
     { "dense 5 sigmoid; window 2; dense 4", false },
+    { "lstm 4 dilation 2 peephole; dense 2", false },
+    { "gru 3 residual dilation 3 learned-state", false },
+    { "elman 4 bidirectional dilation 2 learned-state; gru 3 dilation 7 reverse activation-reg 0", false },
+    { "lstm-at 5 dilation 2 recurrent-dropout 0.3 zoneout 0.2 0.1; lstm 4 project 2 dilation 3", false },
+    { "embed 4; lstm 5 dilation 2; lstm 4 dilation 3; dense", true },
     { "window 4", false },
     { "window 1; dropout 0.3", false },
     { "dropout 0.5; dense 6 relu; dense 2 tanh no-bias", false },
@@ -380,6 +390,7 @@ static void test_carried_states(void **state)
                                          "embed 3; lstm 7 norm project 3 gate-recurrence; dense",
                                          "embed 3; jordan 5; elman 4; dense 4 tanh; dense",
                                          "embed 3; pool last; lstm 4; pool mean; dense",
+                                         "embed 3; lstm 4 dilation 5; gru 3 dilation 2 learned-state; dense",
                                          "embed 5; pool max; pool attention 3; dense",
                                          "embed 5; pool time-feature-attention; dense" };
     (void)state;
@@ -439,6 +450,7 @@ static void test_no_allocation(void **state)
     (void)state;
     check_allocation("embed 5; window 2; lstm 6 x2 peephole; dropout 0.2; dense", true);
     check_allocation("embed 5; gru 5 learned-state; mgu 5; dense tied", true);
+    check_allocation("embed 5; gru 5 dilation 3 learned-state; mgu 5 dilation 2; dense tied", true);
     check_allocation("embed 5; lstm 6 bidirectional norm project 3; dense 9 tanh; dense", false);
     check_allocation("embed 5; gru 5; pool max; pool time-feature-attention 4; dense", true);
     check_allocation("embed 5; gru 5 bidirectional; pool last; pool attention by-last; dense", false);
