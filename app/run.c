@@ -161,6 +161,8 @@ int run_command(const char *command, int argc, char **argv)
     int code = EXIT_CALL;
     switch (args_apply(r.job, command, argc, argv, &general)) {
     case ARGS_OK:
+        if (!strcmp(command, "explain") && isatty(STDOUT_FILENO) && !getenv("NO_COLOR"))
+            laco_job_set(r.job, "color", NULL, NULL);
         code = run_to_end(&r, &general, is_live(command));
         break;
     case ARGS_HELP:

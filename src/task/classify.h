@@ -7,7 +7,7 @@
    classify_run.c     the network over examples: probabilities or numbers, after the last step or after every one
    classify_mix.c     naive Bayes beside the network
    classify_train.c   training    classify_report.c  figures beside baselines
-   classify_use.c     predict, eval, explain */
+   classify_use.c     predict and eval    classify_explain.c */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
 #include "data/prepare.h"

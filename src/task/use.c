@@ -3,7 +3,7 @@
 
 const use_task use_tasks[] = {
     { .name = "lm", .eval = lm_eval, .sample = lm_sample, .score = lm_score },
-    { .name = "classify", .predict = classify_predict, .eval = classify_eval },
+    { .name = "classify", .predict = classify_predict, .eval = classify_eval, .explain = classify_explain },
     { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval },
     { .name = "tag", .predict = tag_predict, .eval = tag_eval },
     { .name = "compose", .eval = compose_eval, .sample = compose_sample },
