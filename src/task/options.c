@@ -61,6 +61,7 @@ static const laco_option option_rows[] = {
     { "data", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "What to explain, in the format that the model was trained on, plain or .gz; - is standard input." },
     { "text", "explain", DATA, 's', NULL, 0, 0, NULL, NULL, "A text to explain, instead of --data." },
+    { "examples", "explain", DATA, 'i', "10", 1, 1000000, NULL, "examples", "How many of --data are explained." },
     { "html", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Where the page goes, such as page.html, instead of coloured text: one file for any browser." },
     { "color", "explain", DATA, 'b', NULL, 0, 0, NULL, NULL,
@@ -636,9 +637,9 @@ static const laco_option option_rows[] = {
       "The same seed gives the same result, for any number of threads." },
     { "threads", "train resume diagnose predict explain sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
-    { "json", "train resume search diagnose explain eval score info data selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
+    { "json", "train resume search diagnose eval score info data selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
-    { "json", "predict", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
+    { "json", "predict explain", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };
 

@@ -2,7 +2,7 @@
 #include <stddef.h>
 
 const use_task use_tasks[] = {
-    { .name = "lm", .eval = lm_eval, .sample = lm_sample, .score = lm_score },
+    { .name = "lm", .eval = lm_eval, .explain = lm_explain, .sample = lm_sample, .score = lm_score },
     { .name = "classify", .predict = classify_predict, .eval = classify_eval, .explain = classify_explain },
     { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval },
     { .name = "tag", .predict = tag_predict, .eval = tag_eval },

@@ -16,9 +16,9 @@ typedef struct use_task {
 } use_task;
 extern const use_task use_tasks[]; /* src/task/use.c; ends in a NULL name */
 /* The commands predict_run, eval_run and so on (src/task/task.h) load the model and find its row. */
-use_fn lm_eval, lm_sample, lm_score;
-use_fn tag_predict, tag_eval;
+use_fn lm_eval, lm_explain, lm_sample, lm_score;
 use_fn classify_predict, classify_eval, classify_explain;
+use_fn tag_predict, tag_eval;
 use_fn forecast_predict, forecast_eval;
 use_fn compose_eval, compose_sample;
 #endif
