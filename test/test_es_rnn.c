@@ -183,6 +183,69 @@ static void test_windows(void **state)
     }
 }
 
+/* Steps as they come say what the whole says. */
+static void test_steps(void **state)
+{
+    net *n = make("smooth 4 6 series 3 window 5; lstm 3; dense 4; restore 2", 4, 1);
+    int64_t ldy;
+    (void)state;
+    fill(0, T);
+    assert_int_equal(net_load(n, false, true, &err), LACO_OK);
+    net_forward(n, &(pass){ .b = { T, B, d.rows, d.active, d.off } }, d.x, LD, n->d.layers);
+    const double *y = net_output(n, n->d.layers, &ldy);
+    assert_true(net_steps(n));
+    net_state *s = test_malloc(net_state_bytes(n, B) + 64), *at = (net_state *)(((uintptr_t)s + 63) & ~(uintptr_t)63);
+    net_state_init(n, at, B);
+    for (int64_t t = 0; t < T; t++) {
+        double in[B * 2], out[B * 4];
+        for (int64_t b = 0; b < d.active[t]; b++) memcpy(in + 2 * b, d.x + (d.off[t] + b) * LD, sizeof(double[2]));
+        net_step(n, at, 1, d.active[t], in, out);
+        for (int64_t i = 0; i < 4 * d.active[t]; i++)
+            assert_true(fabs(out[i] - y[(d.off[t] + i / 4) * ldy + i % 4]) < 1e-12);
+    }
+    test_free(s), net_free(n);
+}
+
+/* A long window that is walked in segments, with one tape, has the gradient of the whole. */
+enum { LONG = 700, TWO = 2 };
+static void test_segments(void **state)
+{
+    static double x[LONG * TWO * LD + 64];
+    static float y[LONG * TWO * 4];
+    static int64_t active[LONG], off[LONG + 1];
+    double *whole = NULL;
+    (void)state;
+    for (int64_t i = 0; i < LONG * TWO; i++) {
+        x[i * LD] = i % 31 == 7 ? NAN : 5 + number(6, i), x[i * LD + 1] = (double)(i % TWO);
+        for (int k = 0; k < 4; k++) y[i * 4 + k] = (float)(5 + number(7, i * 4 + k));
+    }
+    for (int64_t t = 0; t < LONG; t++) active[t] = TWO, off[t + 1] = TWO * (t + 1);
+    for (int parts = 0; parts < 2; parts++) {
+        net *n = make("smooth 4 6 series 3 window 5; lstm 3; dense 4; restore 2", 4, 1);
+        const net_loss loss = { .kind = LOSS_PINBALL, .y = y, .options = &options, .scale = 0.01 };
+        const pass p = { .b = { LONG, TWO, LONG * TWO, active, off }, .train = true };
+        window_plan plan;
+        assert_int_equal(net_plan_window(n, LOSS_PINBALL, LONG, TWO, parts, &plan, &err), LACO_OK);
+        if (parts)
+            assert_int_equal(net_reserve_window(n, &plan, &err), LACO_OK), assert_true(plan.segments > 2);
+        else
+            assert_int_equal(net_reserve(n, LONG * TWO, TWO, true, &err), LACO_OK),
+                assert_int_equal(net_reserve_loss(n, LOSS_PINBALL, LONG * TWO, &err), LACO_OK);
+        assert_int_equal(net_load_loss(n, LOSS_PINBALL, true, &err), LACO_OK);
+        memset(n->g, 0, (size_t)n->params * sizeof(double));
+        net_learn(n, &p, x, LD, &loss);
+        if (!parts) whole = test_malloc((size_t)n->params * sizeof(double));
+        for (int64_t i = 0; i < n->params; i++) {
+            double g = ((double *)n->g)[i];
+            if (parts && fabs(g - whole[i]) > 1e-11 * (1 + fabs(whole[i])))
+                fail_msg("parameter %lld: %.15g in segments, %.15g in one", (long long)i, g, whole[i]);
+            whole[i] = g;
+        }
+        net_free(n);
+    }
+    test_free(whole);
+}
+
 /* ---- descriptions ---- */
 static void check_refused(const char *text, const char *why)
 {
@@ -225,7 +288,8 @@ static int tear_down(void **state)
 }
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_values), cmocka_unit_test(test_gradients),
-                                        cmocka_unit_test(test_windows), cmocka_unit_test(test_descriptions) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_values),   cmocka_unit_test(test_gradients),
+                                        cmocka_unit_test(test_windows),  cmocka_unit_test(test_steps),
+                                        cmocka_unit_test(test_segments), cmocka_unit_test(test_descriptions) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -44,6 +44,7 @@ typedef struct step_call {
     const void *s; /* states before and after, [m][state_stride] */
     void *sn;
     void *scratch, *own;
+    const void *first; /* the states of the first layer after the step, for those that work on them (restore) */
     team *t;
 } step_call;
 

@@ -8,7 +8,8 @@
 
 struct layer {
     layer_head h;
-    smooth_ahead *ahead; /* of the layer smooth */
+    const layer *smooth; /* the first layer */
+    smooth_ahead *ahead; /* of it */
     const pass *p;
     const real *x;
     int64_t ldx;
@@ -31,7 +32,7 @@ static laco_status restore_make(layer **out, const layer_spec *s, pool *p, laco_
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
     l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
-    l->ahead = N(smooth_ahead_of)(s->first);
+    l->smooth = s->first, l->ahead = N(smooth_ahead_of)(s->first);
     l->ahead->steps = s->steps, l->ahead->ld = row_stride(s->steps);
     *out = l;
     return LACO_OK;
@@ -93,8 +94,16 @@ static void restore_backward(layer *l, const pass *p, const void *dy, int64_t ld
     l->p = p, l->x = dy, l->ldx = ldy, l->dx = dx, l->lddx = lddx;
     pool_run(l->h.pool, ceil_div(p->b.R, ROWS_PER_TASK), restore_back_task, l);
 }
-static int64_t never(const layer *l, int64_t m) { return (void)l, (void)m, -1; }
-static void restore_step(const layer *l, const step_call *c) { (void)l, (void)c; }
+static int64_t restore_own(const layer *l, int64_t m) { return (void)m, l->h.s.steps; }
+static void restore_step(const layer *l, const step_call *c)
+{
+    const int64_t n = l->h.s.steps;
+    real *ahead = c->own;
+    for (int64_t i = 0; first_member(c) && i < c->m; i++) {
+        N(smooth_state_ahead)(l->smooth, c->first, i, ahead);
+        for (int64_t j = 0; j < l->h.s.in; j++) row_out(c, i)[j] = row_in(c, i)[j] + ahead[j % n];
+    }
+}
 extern const layer_kind N(restore_layer);
 const layer_kind N(restore_layer) = { "restore",        "puts back the level and the seasons that smooth took out",
                                       restore_describe, restore_make,
@@ -104,6 +113,6 @@ const layer_kind N(restore_layer) = { "restore",        "puts back the level and
                                       restore_release,  restore_forward,
                                       restore_output,   restore_backward,
                                       no_state,         no_states,
-                                      no_init,          never,
-                                      no_scratch,       restore_step,
+                                      no_init,          no_scratch,
+                                      restore_own,      restore_step,
                                       no_state,         no_inside };

@@ -5,9 +5,11 @@
 #include "layer/layer_kernel.h"
 
 typedef struct smooth_ahead {
-    int64_t steps, ld;
+    int64_t steps, ld, cap;
     real *value, *d; /* [R][ld]; of training */
 } smooth_ahead;
 /* Of a layer of kind "smooth". */
 smooth_ahead *N(smooth_ahead_of)(layer *l);
+/* to[steps]: what it would put there after the step that left stream i in these states. */
+void N(smooth_state_ahead)(const layer *l, const void *states, int64_t i, real *to);
 #endif

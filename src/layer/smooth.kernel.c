@@ -18,7 +18,8 @@
    Parameters of each series: rates [1 + seasons], the level before the first step, the first seasons. All of it is
    linear but for the rates, so the way back needs no more than the e of each step.
 
-   State of a row: the level, the steps so far, the seasons by phase, the last W numbers newest first. */
+   State of a row: the level, whether anything was read, the phase of the next step in each season, the seasons by
+   phase, the last W numbers newest first. */
 #include "layer/smooth.h"
 #include <math.h>
 
@@ -32,15 +33,15 @@ struct layer {
     const pass *p;                                      /* to ldx: of the tape */
     const real *x, *initial;
     int64_t ldx;
-    real *error;           /* [R] e */
-    real *work, *gradient; /* [B][stride] states, or their gradients; [B][params_row] */
-    int64_t cap_error, cap_batch;
-    real *final;
+    real *error;                  /* [R] e */
+    real *work, *gradient;        /* [B][stride] states, or their gradients; [B][params_row] */
+    int64_t cap_error, cap_batch; /* the first of the tape */
+    real *final, *carry;
     const real *dy;
     int64_t lddy;
 };
 /* of a row of states, or of their gradients */
-enum { LEVEL, STEPS, FIRST_SEASON };
+enum { LEVEL, READ, PHASE, FIRST_SEASON = PHASE + SEASONS };
 smooth_ahead *N(smooth_ahead_of)(layer *l) { return &l->ahead; }
 
 /* ---- sizes ---- */
@@ -112,16 +113,14 @@ static laco_status reserve_batch(layer *l, int64_t batch, laco_error *err)
 }
 static laco_status smooth_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
+    int64_t ahead = l->ahead.cap, back = l->ahead.d ? ahead : 0;
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
-    int64_t before = l->cap_error;
     if (!st) st = reserve_rows(&l->error, &l->cap_error, rows, 1, err);
     if (!st) st = reserve_batch(l, batch, err);
-    if (st || (l->cap_error == before && (l->ahead.d || !train))) return st;
-    mem_free(l->ahead.value), mem_free(l->ahead.d);
-    l->ahead.value = new_rows(l->cap_error, l->ahead.ld),
-    l->ahead.d = train ? new_rows(l->cap_error, l->ahead.ld) : NULL;
-    if (l->ahead.value && (l->ahead.d || !train)) return LACO_OK;
-    return l->cap_error = 0, fail_memory(err, rows_bytes(rows, l->ahead.ld));
+    if (!st) st = reserve_rows(&l->ahead.value, &ahead, rows, l->ahead.ld, err);
+    if (!st && train) st = reserve_rows(&l->ahead.d, &back, ahead, l->ahead.ld, err);
+    l->ahead.cap = st ? 0 : ahead;
+    return st;
 }
 static int smooth_tape(layer *l, tape_part parts[TAPE_PARTS])
 {
@@ -135,12 +134,12 @@ typedef struct series {
     real *level, *season[SEASONS], *past; /* of a row of states, or of their gradients */
     real rate[1 + SEASONS];               /* 0: of a season that is none */
 } series;
-/* Whose parameters a row of the batch has: its first input says; what cannot be a series is the first. */
-static int64_t series_at(const layer *l, int64_t b)
+/* Whose parameters a row of the batch has, its first input says; what cannot be a series is the first. */
+static int64_t series_of_input(const layer *l, real which)
 {
-    const real which = l->x[b * l->ldx + 1];
     return which >= 0 && which < (real)l->h.s.series ? (int64_t)which : 0;
 }
+static int64_t series_at(const layer *l, int64_t b) { return series_of_input(l, l->x[b * l->ldx + 1]); }
 static const real *params_of(const layer *l, int64_t which, int part, int64_t width)
 {
     int64_t at = 0;
@@ -160,19 +159,21 @@ static series series_of(const layer *l, real *state, int64_t which)
     q.rate[0] = 1 / (1 + (real)exp((double)(-rate_gain * raw[0]))), q.past = at;
     return q;
 }
-/* The state before the first step of a row: from the step before, or from the parameters of its series. */
-static void begin_row(const layer *l, int64_t b, int64_t which, real *state)
+/* The state before the first step of a series. */
+static void first_state(const layer *l, int64_t which, real *state)
 {
-    if (l->initial) {
-        memcpy(state, l->initial + b * l->stride, (size_t)l->stride * sizeof(real));
-        if (state[STEPS] > 0) return; /* all zeros: nothing was read yet */
-    }
     memset(state, 0, (size_t)l->stride * sizeof(real));
     state[LEVEL] = *params_of(l, which, 1, 1);
     real *to = state + FIRST_SEASON;
     for (int k = 0; k < SEASONS; to += l->season[k++])
         if (l->season[k] > 1) memcpy(to, params_of(l, which, 2 + k, l->season[k]), (size_t)l->season[k] * sizeof(real));
     for (int64_t k = 0; k < l->h.s.steps; k++) to[k] = (real)NAN;
+}
+/* The state of row b where this window begins; NULL: at the beginning of its series. */
+static const real *state_before(const layer *l, int64_t b)
+{
+    const real *state = l->initial ? l->initial + b * l->stride : NULL;
+    return state && state[READ] > 0 ? state : NULL;
 }
 static void take_step(const layer *l, const series *q, const int64_t *phase, real y, real *error)
 {
@@ -184,6 +185,11 @@ static void take_step(const layer *l, const series *q, const int64_t *phase, rea
 }
 static int64_t before(int64_t phase, int64_t season) { return phase ? phase - 1 : season - 1; }
 static int64_t after(int64_t phase, int64_t season) { return phase + 1 < season ? phase + 1 : 0; }
+static void move_on(const layer *l, real *state, int64_t *phase)
+{
+    state[READ] = 1;
+    for (int k = 0; k < SEASONS; k++) state[PHASE + k] = (real)(phase[k] = after(phase[k], l->season[k]));
+}
 static void put_window(const layer *l, const series *q, const int64_t *phase, real *to)
 {
     const real *s = q->season[0], *u = q->season[1];
@@ -207,15 +213,17 @@ static void smooth_row(void *ctx, int64_t b, int thread)
     (void)thread;
     if (!g->T || g->active[0] <= b) return;
     const int64_t which = series_at(l, b);
-    begin_row(l, b, which, state);
+    if (state_before(l, b))
+        memcpy(state, state_before(l, b), (size_t)l->stride * sizeof(real));
+    else
+        first_state(l, which, state);
     const series q = series_of(l, state, which);
-    int64_t phase[SEASONS] = { (int64_t)state[STEPS] % l->season[0], (int64_t)state[STEPS] % l->season[1] };
+    int64_t phase[SEASONS] = { (int64_t)state[PHASE], (int64_t)state[PHASE + 1] };
     for (int64_t t = 0; t < g->T && b < g->active[t]; t++) {
         const int64_t row = g->off[t] + b;
         take_step(l, &q, phase, l->x[row * l->ldx], l->error + row);
         put_window(l, &q, phase, l->h.y + row * l->h.ldy), put_ahead(l, &q, phase, l->ahead.value + row * l->ahead.ld);
-        for (int k = 0; k < SEASONS; k++) phase[k] = after(phase[k], l->season[k]);
-        state[STEPS]++;
+        move_on(l, state, phase);
     }
     if (l->final) memcpy(l->final + b * l->stride, state, (size_t)l->stride * sizeof(real));
 }
@@ -239,8 +247,8 @@ static void back_ahead(const layer *l, const series *d, const int64_t *phase, co
 static real number_at(const layer *l, int64_t b, int64_t t)
 {
     if (t >= 0) return l->x[(l->p->b.off[t] + b) * l->ldx];
-    const real *state = l->initial ? l->initial + b * l->stride : NULL;
-    return state && state[STEPS] > 0 && -t <= l->h.s.steps ? state[l->stride - l->h.s.steps - t - 1] : (real)NAN;
+    const real *state = state_before(l, b);
+    return state && -t <= l->h.s.steps ? state[l->stride - l->h.s.steps - t - 1] : (real)NAN;
 }
 static void back_window(const layer *l, const series *d, const int64_t *phase, const real *dy, int64_t b, int64_t t)
 {
@@ -267,12 +275,13 @@ static void smooth_back_row(void *ctx, int64_t b, int thread)
     int64_t T = 0;
     (void)thread;
     memset(state, 0, (size_t)l->stride * sizeof(real)), memset(to, 0, (size_t)l->params_row * sizeof(real));
+    if (l->carry) memcpy(state, l->carry + b * l->stride, (size_t)l->stride * sizeof(real));
     while (T < g->T && g->active[T] > b) T++;
     if (!T) return;
-    const real *first = l->initial && l->initial[b * l->stride + STEPS] > 0 ? l->initial + b * l->stride : NULL;
-    const int64_t steps = T + (first ? (int64_t)first[STEPS] : 0);
+    const real *from = state_before(l, b);
     const series d = series_of(l, state, series_at(l, b));
-    int64_t phase[SEASONS] = { steps % l->season[0], steps % l->season[1] };
+    int64_t phase[SEASONS];
+    for (int k = 0; k < SEASONS; k++) phase[k] = (T + (from ? (int64_t)from[PHASE + k] : 0)) % l->season[k];
     for (int64_t t = T - 1; t >= 0; t--) {
         const int64_t row = g->off[t] + b;
         for (int k = 0; k < SEASONS; k++) phase[k] = before(phase[k], l->season[k]);
@@ -282,7 +291,8 @@ static void smooth_back_row(void *ctx, int64_t b, int thread)
     }
     for (int k = 0, r = 0; k <= SEASONS; k++)
         if (!k || l->season[k - 1] > 1) to[r++] = rate_gain * d.rate[k] * (1 - d.rate[k]) * da[k];
-    if (first) return; /* its first level and seasons were those of the windows before */
+    if (l->carry) memcpy(l->carry + b * l->stride, state, (size_t)l->stride * sizeof(real));
+    if (from) return; /* its first level and seasons are those of the window before */
     to += l->rates, *to++ = state[LEVEL];
     for (int k = 0; k<SEASONS; to += l->season[k]> 1 ? l->season[k] : 0, k++)
         if (l->season[k] > 1) memcpy(to, d.season[k], (size_t)l->season[k] * sizeof(real));
@@ -295,8 +305,8 @@ static const real *add_to(real *to, const real *from, int64_t n)
 static void smooth_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                             int64_t lddx)
 {
-    (void)carry, (void)dx, (void)lddx; /* nothing is before it, and windows are held whole */
-    l->p = p, l->dy = dy, l->lddy = ldy;
+    (void)dx, (void)lddx; /* nothing is before it */
+    l->p = p, l->dy = dy, l->lddy = ldy, l->carry = carry;
     pool_run(l->h.pool, p->b.B, smooth_back_row, l);
     real *to = dparams;
     for (int64_t b = 0; b < p->b.B && p->b.T && b < p->b.active[0]; b++) {
@@ -312,9 +322,27 @@ static void smooth_backward(layer *l, const pass *p, const void *dy, int64_t ldy
 static int64_t smooth_state(const layer *l) { return l->stride; }
 static int smooth_states(const layer *l, int64_t *at, int64_t *width) { return *at = 0, *width = l->stride, 1; }
 static void smooth_init(const layer *l, void *row) { memset(row, 0, (size_t)l->stride * sizeof(real)); }
-/* What restore puts back is not passed on from step to step, so it is read whole. */
-static int64_t never(const layer *l, int64_t m) { return (void)l, (void)m, -1; }
-static void smooth_step(const layer *l, const step_call *c) { (void)l, (void)c; }
+static void smooth_step(const layer *l, const step_call *c)
+{
+    for (int64_t i = 0; first_member(c) && i < c->m; i++) {
+        real *state = (real *)c->sn + i * l->stride, error;
+        const real *x = row_in(c, i);
+        const int64_t which = series_of_input(l, x[1]);
+        memcpy(state, (const real *)c->s + i * l->stride, (size_t)l->stride * sizeof(real));
+        if (!(state[READ] > 0)) first_state(l, which, state);
+        const series q = series_of(l, state, which);
+        int64_t phase[SEASONS] = { (int64_t)state[PHASE], (int64_t)state[PHASE + 1] };
+        take_step(l, &q, phase, x[0], &error), put_window(l, &q, phase, row_out(c, i)), move_on(l, state, phase);
+    }
+}
+void N(smooth_state_ahead)(const layer *l, const void *states, int64_t i, real *to)
+{
+    real *state = (real *)states + i * l->stride;
+    const int64_t phase[SEASONS] = { before((int64_t)state[PHASE], l->season[0]),
+                                     before((int64_t)state[PHASE + 1], l->season[1]) };
+    const series q = series_of(l, state, 0);
+    put_ahead(l, &q, phase, to);
+}
 static int64_t smooth_work(const layer *l) { return 2 * l->h.s.steps + l->ahead.steps; }
 extern const layer_kind N(smooth_layer);
 const layer_kind
@@ -326,6 +354,6 @@ const layer_kind
                         smooth_release,  smooth_forward,
                         smooth_output,   smooth_backward,
                         smooth_state,    smooth_states,
-                        smooth_init,     never,
+                        smooth_init,     no_scratch,
                         no_scratch,      smooth_step,
                         smooth_work,     no_inside };

@@ -370,6 +370,7 @@ static void one_step(const net *n, net_state *s, unsigned turn, const void *x, v
         int64_t size = states_of(n, i, s->streams);
         c.ldy = n->d.layer[i].out, c.y = i + 1 == n->d.layers ? y : rows + i % 2 * s->wide;
         c.s = at + turn % 2 * size, c.sn = at + (1 - turn % 2) * size;
+        if (!i) c.first = c.sn;
         n->kind[i]->step(n->layer[i], &c);
         team_meet(t);
         at += 2 * size, c.x = c.y, c.ldx = c.ldy;
