@@ -70,9 +70,9 @@ laco_status tag_names(tag_front *f, const int32_t *class, int64_t n, const char 
 
 /* ---- types ---- different words with their features, of one or of several data sets */
 typedef struct tag_types {
-    intern *key;    /* word, tab, value of each feature column */
-    int64_t *count; /* [types] in the training data; NULL: not counted */
-    lexicon lex;    /* its arrays are owned here */
+    intern *key;             /* word, tab, value of each feature column */
+    int64_t *count, counted; /* [counted] times that a type is in the training data; later types are not */
+    lexicon lex;             /* its arrays are owned here */
     int32_t *word, *chars, *feature;
     int64_t *first, built, chars_room, chars_used;
     float *forget;

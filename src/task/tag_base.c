@@ -163,14 +163,13 @@ laco_status tag_base_judge(tag_counts *c, const tag_base *b, const tag_front *f,
     return st;
 }
 
-/* ---- in the model ---- metadata "baseline": tags, words with theirs, endings that say something with theirs */
-static void put_table(json_out *o, const char *name, const tag_table *t, int64_t least)
+/* ---- in the model ---- metadata "baseline": tags, words with theirs, endings with theirs */
+static void put_table(json_out *o, const char *name, const tag_table *t)
 {
     json_key(o, name), json_begin(o, '[');
     for (int part = 0; part < 2; part++) {
         json_begin(o, '[');
         for (int32_t i = 0; i < intern_count(t->text); i++) {
-            if (t->best[i].count < least) continue;
             if (part)
                 json_int(o, t->best[i].tag);
             else
@@ -189,7 +188,7 @@ laco_status tag_base_save(const tag_base *b, laco_model *m, laco_error *err)
     json_key(&o, "tags"), json_begin(&o, '[');
     for (int32_t i = 0; i < intern_count(b->tag); i++) json_text(&o, intern_text(b->tag, i));
     json_end(&o, ']');
-    put_table(&o, "words", &b->word, 1), put_table(&o, "endings", &b->ending, 2);
+    put_table(&o, "words", &b->word), put_table(&o, "endings", &b->ending);
     json_end(&o, '}');
     laco_status st = text.failed ? fail_memory(err, text.len) : model_set(m, "baseline", text.data, err);
     buf_free(&text);

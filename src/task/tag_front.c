@@ -264,6 +264,7 @@ laco_status tag_types_count(tag_types *t, const tag_data *train, laco_error *err
     mem_free(t->count);
     if (!(t->count = mem_new((size_t)intern_count(t->key), sizeof *t->count)))
         return fail_memory(err, (size_t)intern_count(t->key) * sizeof *t->count);
+    t->counted = intern_count(t->key);
     for (int64_t i = 0; i < train->words; i++) t->count[train->type[i]]++;
     return LACO_OK;
 }
@@ -316,7 +317,7 @@ static laco_status build_type(tag_types *t, const tag_front *f, int64_t i, doubl
     laco_status st = tag_word_key(f, text, n, key, err);
     if (st) return st;
     t->word[i] = (int32_t)max64(0, intern_find(f->word, key->data, key->len));
-    t->forget[i] = (float)(t->count && t->count[i] && forget > 0 ? forget / (forget + (double)t->count[i]) : 0);
+    t->forget[i] = (float)(i < t->counted && t->count[i] && forget > 0 ? forget / (forget + (double)t->count[i]) : 0);
     for (int k = 0; k < f->features; k++) {
         size_t bytes;
         const char *value = feature_value(f, text, k, &bytes);
