@@ -80,10 +80,14 @@ typedef struct chart {
     double left, right, low, high; /* of the axes */
     bool logarithmic;              /* the vertical one: low and high are powers of ten then */
     int width, height;
+    const char *place; /* attributes of its svg within another: x, y, width, height; NULL: none */
+    void (*name_tick)(void *ctx, double x, char to[32]); /* of the horizontal axis; NULL: the number */
+    void *ctx;
 } chart;
 /* title: what a reader hears; x, y: labels of the axes, with units. */
 void chart_begin(chart *c, const char *title, const char *x, const char *y);
 void chart_line(chart *c, const double *x, const double *y, int64_t n, int colour, bool dashed, bool dots);
+void chart_band(chart *c, const double *x, const double *low, const double *high, int64_t n, int colour);
 void chart_level(chart *c, double y, const char *label); /* a horizontal line to compare with */
 void chart_bars(chart *c, const int64_t *count, int n, int64_t most);
 void chart_shade(chart *c, double from, double to); /* a part of the horizontal axis */

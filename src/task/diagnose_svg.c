@@ -51,7 +51,12 @@ static void horizontal_ticks(chart *c)
     for (double x = ceil(c->left / step - 1e-9) * step; x <= c->right + step * 1e-9; x += step) {
         buf_printf(c->to, "<path class=\"tick\" d=\"M%.1f %d v4\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">",
                    across(c, x), c->height - MARGIN_BOTTOM, across(c, x), c->height - MARGIN_BOTTOM + 16);
-        label(c->to, x), buf_text(c->to, "</text>");
+        char name[32];
+        if (c->name_tick)
+            c->name_tick(c->ctx, x, name), page_text(c->to, name);
+        else
+            label(c->to, x);
+        buf_text(c->to, "</text>");
     }
 }
 static void vertical_ticks(chart *c)
@@ -72,7 +77,8 @@ static void vertical_ticks(chart *c)
 void chart_begin(chart *c, const char *title, const char *x, const char *y)
 {
     if (!c->width) c->width = 440, c->height = 290;
-    buf_printf(c->to, "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>", c->width, c->height);
+    buf_printf(c->to, "<svg %sviewBox=\"0 0 %d %d\" role=\"img\"><title>", c->place ? c->place : "", c->width,
+               c->height);
     page_text(c->to, title);
     buf_text(c->to, "</title>");
     vertical_ticks(c), horizontal_ticks(c);
@@ -106,6 +112,16 @@ void chart_line(chart *c, const double *x, const double *y, int64_t n, int colou
         if (shown(c, c->logarithmic ? log10(y[i]) : y[i]))
             buf_printf(c->to, "<circle class=\"dot c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>", colour % CHART_COLOURS,
                        across(c, x[i]), above(c, c->logarithmic ? log10(y[i]) : y[i]));
+}
+void chart_band(chart *c, const double *x, const double *low, const double *high, int64_t n, int colour)
+{
+    buf_printf(c->to, "<path class=\"band c%d\" d=\"", colour % CHART_COLOURS);
+    for (int64_t i = 0; i < 2 * n; i++) { /* there along the upper edge, back along the lower */
+        int64_t k = i < n ? i : 2 * n - 1 - i;
+        double y = fmin(fmax(i < n ? high[k] : low[k], c->low), c->high);
+        buf_printf(c->to, "%s%.1f %.1f", i ? "L" : "M", across(c, x[k]), above(c, y));
+    }
+    buf_text(c->to, n ? "Z\"/>" : "\"/>");
 }
 void chart_level(chart *c, double y, const char *text)
 {

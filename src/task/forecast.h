@@ -166,6 +166,17 @@ typedef struct answer_wish {
 } answer_wish;
 laco_status forecast_answer(const answer_wish *w, laco_error *err);
 
+/* ---- pictures and files ---- src/task/forecast_show.c */
+typedef struct forecast_plot forecast_plot;
+/* Of --svg and --svg-series; *out NULL without them. The last origin of a series is the one that is drawn. */
+laco_status plot_open(forecast_plot **out, const task_job *j, const forecast_front *f, const forecast_data *d,
+                      const forecast_levels *levels, laco_error *err);
+laco_status plot_add(forecast_plot *p, const origin *o, const double *answer, laco_error *err);
+laco_status plot_write(forecast_plot *p, laco_error *err);
+void plot_free(forecast_plot *p);
+/* "2016-07-01", or the number of the step from 1, h steps behind an origin. */
+void forecast_when(const forecast_data *d, const origin *o, int64_t h, char to[32]);
+
 /* ---- scores ---- src/task/forecast_score.c: a network beside forecasts without one */
 enum { METHOD_NAIVE, METHOD_SEASONAL, METHOD_NAIVE2, METHOD_THETA, METHOD_LINEAR, METHOD_NETWORK, METHODS };
 typedef struct method_score {
@@ -179,7 +190,7 @@ typedef struct evaluation {
     int64_t low, high;        /* levels of the interval; -1: there is none */
     bool standardised;        /* errors of (y - mean) / deviation of the part that was trained on */
     double interval;
-    double *mean, *deviation; /* [series][targets] of it */
+    double *mean, *deviation; /* [series][targets] of that part */
     double *change, *changes; /* [steps][targets] running sum of |x_t - x_{t-m}|, how many */
     double *y, *point, *q;    /* [horizon] of one target; [levels] of a step */
     method_score method[METHODS];

@@ -59,29 +59,36 @@ void baseline_season(const double *x, int64_t n, int64_t m, bool multiplicative,
     for (int64_t s = 0; s < m; s++) index[s] = multiplicative ? index[s] / mean : index[s] - mean;
 }
 
-/* A copy without missing values and without its season, whose indices stay behind the n values. */
-static laco_status without_season(const double *x, int64_t n, int64_t m, double **out, laco_error *err)
+/* A series without missing values and without its season. */
+typedef struct bare {
+    double *v, *index; /* [n], [m] */
+    bool multiplies;
+    int64_t n, m;
+} bare;
+static double with_season(const bare *b, int64_t t, double v)
+{
+    return b->multiplies ? v * b->index[t % b->m] : v + b->index[t % b->m];
+}
+static laco_status without_season(const double *x, int64_t n, int64_t m, bare *out, laco_error *err)
 {
     double *v = mem_new((size_t)(n + m), sizeof *v), last = NAN;
     if (!v) return fail_memory(err, (size_t)(n + m) * sizeof *v);
+    *out = (bare){ v, v + n, true, n, m };
     for (int64_t t = n - 1; t >= 0; t--)
         if (!isnan(x[t])) last = x[t];
-    for (int64_t t = 0; t < n; t++) v[t] = last = isnan(x[t]) ? last : x[t];
-    for (int64_t s = 0; s < m; s++) v[n + s] = 1;
-    if (baseline_has_season(v, n, m)) baseline_season(v, n, m, true, v + n);
-    for (int64_t s = 0; s < m; s++)
-        if (!isfinite(v[n + s]) || v[n + s] == 0) v[n + s] = 1; /* a series around zero has no such ratio */
-    for (int64_t t = 0; t < n; t++) v[t] /= v[n + t % m];
-    *out = v;
+    for (int64_t t = 0; t < n; t++) v[t] = last = isnan(x[t]) ? last : x[t], out->multiplies &= last > 0;
+    for (int64_t s = 0; s < m; s++) out->index[s] = out->multiplies;
+    if (baseline_has_season(v, n, m)) baseline_season(v, n, m, out->multiplies, out->index);
+    for (int64_t t = 0; t < n; t++) v[t] = out->multiplies ? v[t] / out->index[t % m] : v[t] - out->index[t % m];
     return LACO_OK;
 }
 laco_status baseline_naive2(const double *x, int64_t n, int64_t m, int64_t h, double *out, laco_error *err)
 {
-    double *v;
-    laco_status st = without_season(x, n, m, &v, err);
+    bare b;
+    laco_status st = without_season(x, n, m, &b, err);
     if (st) return st;
-    for (int64_t i = 0; i < h; i++) out[i] = n ? v[n - 1] * v[n + (n + i) % m] : NAN;
-    mem_free(v);
+    for (int64_t i = 0; i < h; i++) out[i] = n ? with_season(&b, n + i, b.v[n - 1]) : NAN;
+    mem_free(b.v);
     return LACO_OK;
 }
 
@@ -122,22 +129,20 @@ static double best_level(const double *z, int64_t n)
 }
 laco_status baseline_theta(const double *x, int64_t n, int64_t m, int64_t h, double *out, laco_error *err)
 {
-    double *v, mean = 0, slope = 0, centre = (double)(n - 1) / 2, power = 0;
-    laco_status st = without_season(x, n, m, &v, err);
+    bare b;
+    double mean = 0, slope = 0, centre = (double)(n - 1) / 2, power = 0;
+    laco_status st = without_season(x, n, m, &b, err);
     if (st) return st;
-    for (int64_t t = 0; t < n; t++) mean += v[t] / (double)n;
+    for (int64_t t = 0; t < n; t++) mean += b.v[t] / (double)n;
     for (int64_t t = 0; t < n; t++) {
         double at = (double)t - centre;
-        slope += at * (v[t] - mean), power += at * at;
+        slope += at * (b.v[t] - mean), power += at * at;
     }
     slope = power > 0 ? slope / power : 0;
-    for (int64_t t = 0; t < n; t++) v[t] = 2 * v[t] - (mean + slope * ((double)t - centre));
-    double level = n ? best_level(v, n) : NAN;
-    for (int64_t i = 0; i < h; i++) {
-        double line = mean + slope * ((double)(n + i) - centre);
-        out[i] = (line + level) / 2 * v[n + (n + i) % m];
-    }
-    mem_free(v);
+    for (int64_t t = 0; t < n; t++) b.v[t] = 2 * b.v[t] - (mean + slope * ((double)t - centre));
+    double level = n ? best_level(b.v, n) : NAN;
+    for (int64_t i = 0; i < h; i++) out[i] = with_season(&b, n + i, (mean + slope * ((double)(n + i) - centre) + level) / 2);
+    mem_free(b.v);
     return LACO_OK;
 }
 
@@ -164,17 +169,10 @@ laco_status ridge_new(ridge **out, int64_t lags, int64_t h, laco_error *err)
     *out = r;
     return LACO_OK;
 }
-/* What a window is divided by after its last value was taken off. */
-static double window_scale(const double *x, int64_t lags)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < lags; i++) sum += fabs(x[i] - x[lags - 1]);
-    return sum > 0 ? sum / (double)lags : 1;
-}
-void ridge_add(ridge *r, const double *x)
+void ridge_add(ridge *r, const double *x, double scale)
 {
     const int64_t n = r->lags + 1;
-    double scale = window_scale(x, r->lags), *to = r->row;
+    double *to = r->row;
     for (int64_t i = 0; i < r->lags + r->h; i++)
         if (isnan(x[i])) return;
     for (int64_t i = 0; i < r->lags; i++) to[i] = (x[i] - x[r->lags - 1]) / scale;
@@ -222,9 +220,9 @@ laco_status ridge_fit(ridge *r, double penalty, laco_error *err)
     solve(r->xx, n, r->xy, r->h);
     return LACO_OK;
 }
-void ridge_forecast(const ridge *r, const double *x, double *out)
+void ridge_forecast(const ridge *r, const double *x, double scale, double *out)
 {
-    double last = x[r->lags - 1], scale = window_scale(x, r->lags);
+    double last = x[r->lags - 1];
     for (int64_t k = 0; k < r->h; k++) {
         double sum = r->xy[r->lags * r->h + k];
         for (int64_t i = 0; i < r->lags; i++) sum += (x[i] - last) / scale * r->xy[i * r->h + k];

@@ -8,7 +8,8 @@
 
    A series has a season where its autocorrelation at lag m is outside 1.645 sqrt((1 + 2 sum of r_k^2, k < m) / n) and n >=
    3 m. The season is that of classical multiplicative decomposition: mean ratio to the centred moving average over m
-   steps, at each step of the season, their mean 1.
+   steps, at each step of the season, their mean 1. A series with values of 0 or below has no such ratios: there it is
+   that of the differences, with mean 0.
 
    A value that is NaN is missing: naive and seasonal take the last one that is there; the others read it in place of the
    missing one. Without any value all answers are NaN. */
@@ -25,11 +26,12 @@ bool baseline_has_season(const double *x, int64_t n, int64_t m);
 void baseline_season(const double *x, int64_t n, int64_t m, bool multiplicative, double *index);
 
 /* A linear model from the last `lags` values to each of the next h, the same for all series: ridge regression on windows
-   that are centred on their last value and divided by their mean absolute deviation from it. */
+   less their last value (NLinear: Zeng et al. 2023), divided by the scale of their series. */
 typedef struct ridge ridge;
 laco_status ridge_new(ridge **out, int64_t lags, int64_t h, laco_error *err);
-void ridge_add(ridge *r, const double *x); /* lags + h values, one after the other; windows with NaN are left out */
+/* lags + h values, one after the other; windows with NaN are left out */
+void ridge_add(ridge *r, const double *x, double scale);
 laco_status ridge_fit(ridge *r, double penalty, laco_error *err); /* penalty: of the number of windows */
-void ridge_forecast(const ridge *r, const double *x, double *out); /* from `lags` values */
+void ridge_forecast(const ridge *r, const double *x, double scale, double *out); /* from `lags` values */
 void ridge_free(ridge *r);
 #endif

@@ -26,8 +26,7 @@ static void learn_standard(evaluation *e, int64_t series, int64_t d, int64_t n)
         count++, mean += off / count, squares += off * (v - mean);
     }
     int64_t at = series * e->d->targets + d;
-    e->mean[at] = e->standardised ? mean : 0;
-    e->deviation[at] = e->standardised && squares > 0 ? sqrt(squares / count) : 1;
+    e->mean[at] = mean, e->deviation[at] = squares > 0 ? sqrt(squares / count) : 1;
 }
 static void learn_changes(evaluation *e, int64_t series)
 {
@@ -93,7 +92,8 @@ void evaluation_add(evaluation *e, int method, const origin *o, const double *an
         measure_add(&s->smape, measure_smape(e->y, e->point, H));
         double scale = e->changes[history] > 0 ? e->change[history] / e->changes[history] : NAN;
         if (scale > 0) measure_add(&s->mase, measure_mae(e->y, e->point, H) / scale);
-        double mean = e->mean[o->series * D + k], deviation = e->deviation[o->series * D + k];
+        double mean = e->standardised ? e->mean[o->series * D + k] : 0,
+               deviation = e->standardised ? e->deviation[o->series * D + k] : 1;
         for (int64_t h = 0; h < H; h++) e->y[h] = (e->y[h] - mean) / deviation, e->point[h] = (e->point[h] - mean) / deviation;
         measure_add(&s->mae, measure_mae(e->y, e->point, H)), measure_add(&s->mse, measure_mse(e->y, e->point, H));
         if (levels) add_levels(e, s, answer, k, mean, deviation);
@@ -102,7 +102,7 @@ void evaluation_add(evaluation *e, int method, const origin *o, const double *an
 
 /* ---- forecasts without a network ---- */
 enum { MOST_HISTORY = 4000, MOST_WINDOWS = 20000, MOST_LINEAR_LAGS = 168 };
-static const double most_work = 1e8; /* numbers that Naive2 and Theta may read in all */
+static const double most_work = 2e7; /* numbers that Naive2 and Theta may read in all */
 typedef struct baselines {
     evaluation *e;
     ridge **linear; /* [targets] */
@@ -132,7 +132,7 @@ static laco_status learn_linear(baselines *b, const int64_t *train, laco_error *
         for (int64_t i = 0; !st && i < d->count; i++)
             for (int64_t t = i % apart; t + length <= train[i]; t += apart) {
                 for (int64_t s = 0; s < length; s++) x[s] = value_at(d, i, t + s, k);
-                ridge_add(b->linear[k], x);
+                ridge_add(b->linear[k], x, b->e->deviation[i * d->targets + k]);
             }
         if (!st && ridge_fit(b->linear[k], 1e-3, NULL)) ridge_free(b->linear[k]), b->linear[k] = NULL;
     }
@@ -143,10 +143,9 @@ static laco_status one_baseline(baselines *b, int method, const origin *o, const
 {
     static baseline_fn *const plain[] = { baseline_naive, baseline_seasonal, baseline_naive2, baseline_theta };
     const forecast_front *f = b->e->f;
-    (void)o;
     if (method < METHOD_LINEAR) return plain[method](x, n, f->season, f->horizon, b->out, err);
     if (b->linear[k] && n >= b->lags)
-        ridge_forecast(b->linear[k], x + n - b->lags, b->out);
+        ridge_forecast(b->linear[k], x + n - b->lags, b->e->deviation[o->series * b->e->d->targets + k], b->out);
     else
         return baseline_naive(x, n, 1, f->horizon, b->out, err);
     return LACO_OK;

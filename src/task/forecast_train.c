@@ -37,6 +37,8 @@ typedef struct forecast_run {
     text_row *placed;            /* its rows */
     forecast_levels levels;
     evaluation e;
+    forecast_plot *plot;
+    buf table; /* of --forecasts */
 } forecast_run;
 
 /* ---- parts ---- */
@@ -383,17 +385,60 @@ static const fit_task forecast_task = {
 };
 
 /* ---- the end ---- */
+/* A cell of CSV (RFC 4180). */
+static void add_cell(buf *to, const char *text)
+{
+    bool plain = !strpbrk(text, ",\"\r\n");
+    if (!plain) buf_text(to, "\"");
+    for (; *text; text++) buf_add(to, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    if (!plain) buf_text(to, "\"");
+}
+static void add_to_table(forecast_run *r, const origin *o, const double *answer)
+{
+    const forecast_data *d = &r->d;
+    const int64_t each = 1 + r->levels.n;
+    char from[32], at[32];
+    for (int64_t h = 1; h <= r->f.horizon; h++)
+        for (int64_t k = 0; k < d->targets; k++) {
+            double came = d->y[(d->start[o->series] + o->end + h) * d->targets + k];
+            const double *a = answer + ((h - 1) * d->targets + k) * each;
+            forecast_when(d, o, 0, from), forecast_when(d, o, h, at);
+            add_cell(&r->table, d->name[o->series] ? d->name[o->series] : "");
+            buf_printf(&r->table, ",%s,%s,", from, at), add_cell(&r->table, d->target.name[k]);
+            if (isnan(came)) buf_text(&r->table, ",");
+            else buf_printf(&r->table, ",%.10g", came);
+            for (int64_t i = 0; i < each; i++) buf_printf(&r->table, ",%.7g", a[i]);
+            buf_text(&r->table, "\n");
+        }
+}
 static laco_status take_answer(void *ctx, const origin *o, const double *answer, laco_error *err)
 {
     forecast_run *r = ctx;
-    (void)err;
     evaluation_add(&r->e, METHOD_NETWORK, o, answer, r->levels.n);
-    return LACO_OK;
+    if (options_text(r->o, "forecasts")) add_to_table(r, o, answer);
+    return r->table.failed ? fail_memory(err, r->table.len) : plot_add(r->plot, o, answer, err);
+}
+static laco_status write_table(forecast_run *r, laco_error *err)
+{
+    const char *path = options_text(r->o, "forecasts");
+    file_writer *w = NULL;
+    buf first = { 0 };
+    if (!path) return LACO_OK;
+    buf_text(&first, "id,origin,time,target,came,forecast");
+    for (int64_t k = 0; k < r->levels.n; k++) buf_printf(&first, ",%.4g", r->levels.level[k]);
+    buf_text(&first, "\n");
+    laco_status st = first.failed ? fail_memory(err, first.len) : file_create(&w, path, err);
+    if (!st) st = file_write(w, first.data, first.len, err);
+    if (!st) st = file_write(w, r->table.data, r->table.len, err);
+    buf_free(&first);
+    if (!st) return file_commit(w, err);
+    return file_abandon(w), st;
 }
 static laco_status test(forecast_run *r, laco_error *err)
 {
     laco_status st = evaluation_open(&r->e, &r->f, &r->d, r->train, &r->levels, options_real(r->o, "interval"),
                                      options_flag(r->o, "standardised"), err);
+    if (!st) st = plot_open(&r->plot, r->j, &r->f, &r->d, &r->levels, err);
     if (!st) st = trainer_load(r->fit.t, err);
     const answer_wish w = { .f = &r->f,
                             .n = r->m->net,
@@ -408,6 +453,8 @@ static laco_status test(forecast_run *r, laco_error *err)
                             .ctx = r };
     if (!st) st = forecast_answer(&w, err);
     if (!st) st = fit_save(&r->fit, err);
+    if (!st) st = plot_write(r->plot, err);
+    if (!st) st = write_table(r, err);
     return st ? st : evaluation_baselines(&r->e, r->j, r->origin, r->origins, r->train, err);
 }
 static void result_json(const forecast_run *r)
@@ -433,6 +480,8 @@ static laco_status prepare(forecast_run *r, laco_error *err)
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
     laco_status st = task_refuse_overwriting(r->j, "out", err);
     if (!st) st = task_refuse_overwriting(r->j, "log", err);
+    if (!st) st = task_refuse_overwriting(r->j, "svg", err);
+    if (!st) st = task_refuse_overwriting(r->j, "forecasts", err);
     if (!st) st = file_check_writable(out, err);
     if (!st) st = read_series(r, err);
     if (!st) st = make_lines(r, err);
@@ -470,7 +519,7 @@ laco_status forecast_train(task_job *j, laco_error *err)
     laco_status st = prepare(&r, err);
     if (!st) st = fit_run(&r.fit, err);
     if (!st) st = finish(&r, err);
-    fit_close(&r.fit), laco_model_free(r.m), evaluation_close(&r.e);
+    fit_close(&r.fit), laco_model_free(r.m), evaluation_close(&r.e), plot_free(r.plot), buf_free(&r.table);
     for (int64_t i = 0; r.line && i < r.d.count; i++) line_free(&r.line[i]);
     mem_free(r.line), mem_free(r.train), mem_free(r.valid), mem_free(r.test), mem_free(r.origin), mem_free(r.rows.row);
     mem_free(r.x), mem_free(r.y), mem_free(r.unit), mem_free(r.placed);

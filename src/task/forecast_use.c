@@ -15,6 +15,7 @@ typedef struct forecast_use {
     int64_t origins;
     forecast_levels levels;
     answers *out;
+    forecast_plot *plot;
     evaluation e;
 } forecast_use;
 
@@ -49,7 +50,7 @@ static laco_status make_lines(forecast_use *u, const int64_t *known, laco_error 
 static void close_use(forecast_use *u)
 {
     for (int64_t i = 0; u->line && i < u->d.count; i++) line_free(&u->line[i]);
-    mem_free(u->line), mem_free(u->origin), evaluation_close(&u->e);
+    mem_free(u->line), mem_free(u->origin), evaluation_close(&u->e), plot_free(u->plot);
     forecast_data_free(&u->d), forecast_free(&u->f);
 }
 static answer_wish wish_of(forecast_use *u, answer_fn *answer)
@@ -90,16 +91,12 @@ static laco_status write_answer(void *ctx, const origin *o, const double *answer
     forecast_use *u = ctx;
     const forecast_data *d = &u->d;
     const int64_t each = 1 + u->levels.n;
-    laco_status st = LACO_OK;
+    laco_status st = plot_add(u->plot, o, answer, err);
     char at[32];
     for (int64_t h = 1; !st && h <= u->f.horizon; h++) {
         if (d->name[o->series]) answers_text(u->out, d->name[o->series], strlen(d->name[o->series]));
-        if (d->time) {
-            time_text(time_after(d->time[d->start[o->series] + o->end], d->step, h), d->step, at);
-            answers_text(u->out, at, strlen(at));
-        } else {
-            answers_int(u->out, o->end + 1 + h);
-        }
+        forecast_when(d, o, h, at);
+        answers_text(u->out, at, strlen(at));
         for (int64_t i = 0; i < d->targets * each; i++) answers_number(u->out, answer[(h - 1) * d->targets * each + i]);
         st = answers_row(u->out, err);
     }
@@ -131,12 +128,14 @@ laco_status forecast_predict(task_job *j, laco_model *m, laco_error *err)
         else
             u.origin[u.origins++] = (origin){ i, u.d.known[i] - 1 };
     }
+    if (!st) st = plot_open(&u.plot, j, &u.f, &u.d, &u.levels, err);
     if (!st) st = answers_open(&u.out, j, err);
     if (!st) {
         declare_columns(&u, u.out);
         const answer_wish w = wish_of(&u, write_answer);
         st = answers_close(u.out, forecast_answer(&w, err), err);
     }
+    if (!st) st = plot_write(u.plot, err);
     close_use(&u);
     return st;
 }
