@@ -59,7 +59,7 @@ typedef struct forecast_data {
     char *file;
 } forecast_data;
 typedef struct forecast_columns {
-    bool wide, sort;
+    bool wide, sort, independent; /* independent: every target becomes a series */
     enum { GAPS_ERROR, GAPS_MASK, GAPS_IGNORE } gaps;
     char *time, *id; /* NULL: none */
     name_list target, past, future, statics; /* target: {NULL, 0}: all columns of numbers */

@@ -40,6 +40,7 @@ laco_status forecast_columns_of(forecast_columns *c, const options *o, laco_erro
     static const char *const gaps[] = { "error", "mask", "ignore", NULL };
     const char *target = options_text(o, "target");
     *c = (forecast_columns){ .wide = options_flag(o, "wide"), .sort = options_flag(o, "sort") };
+    c->independent = options_flag(o, "independent");
     c->gaps = find_text(gaps, options_text(o, "gaps"));
     laco_status st = copy_text(&c->time, options_text(o, "time"), err);
     if (!st) st = copy_text(&c->id, options_text(o, "id"), err);
@@ -171,7 +172,7 @@ laco_status forecast_make(forecast_front *f, const options *o, const forecast_da
     if (!st) st = parse_steps("difference", options_text(o, "difference"), f->season, &f->difference, err);
     if (!st) st = parse_steps("deseasonalise", options_text(o, "deseasonalise"), f->season, &f->deseasonalise, err);
     if (!st) st = parse_calendar(f, o, d, err);
-    if (!st && !f->columns.wide && !f->columns.target.n) st = name_list_copy(&f->columns.target, &d->target, err);
+    if (!st && !f->columns.wide && !f->columns.independent && !f->columns.target.n) st = name_list_copy(&f->columns.target, &d->target, err);
     return st ? st : check_front(f, err);
 }
 
@@ -356,6 +357,7 @@ laco_status forecast_to_json(const forecast_front *f, buf *out, laco_error *err)
     covariates_json(&o, "future", &f->columns.future, f->future);
     covariates_json(&o, "static", &f->columns.statics, f->statics);
     json_key(&o, "sort"), json_bool(&o, f->columns.sort);
+    json_key(&o, "independent"), json_bool(&o, f->columns.independent);
     json_key(&o, "gaps"), json_int(&o, f->columns.gaps);
     json_key(&o, "seconds"), json_number(&o, f->step.seconds);
     json_key(&o, "months"), json_int(&o, f->step.months);
@@ -496,6 +498,7 @@ static void take_front(front_reader *r, forecast_front *f)
 {
     double lag[MOST_LAGS];
     f->columns.wide = take_bool(r, r->root, "wide"), f->columns.sort = take_bool(r, r->root, "sort");
+    f->columns.independent = take_bool(r, r->root, "independent");
     f->columns.gaps = (int)take_count(r, r->root, "gaps", 0, GAPS_IGNORE);
     f->columns.time = take_text(r, r->root, "time"), f->columns.id = take_text(r, r->root, "id");
     take_names(r, r->root, "target", &f->columns.target);
@@ -515,7 +518,7 @@ static void take_front(front_reader *r, forecast_front *f)
     for (int k = 0; k < f->loss_options.levels; k++)
         r->bad |= !(f->loss_options.level[k] > 0 && f->loss_options.level[k] < 1);
     r->bad |= (f->loss == LOSS_PINBALL) != (f->loss_options.levels > 0) || f->loss == LOSS_SOFTMAX || f->loss == LOSS_BERNOULLI;
-    r->bad |= f->columns.wide ? f->targets != 1 : f->targets != f->columns.target.n;
+    r->bad |= f->columns.wide || f->columns.independent ? f->targets != 1 : f->targets != f->columns.target.n;
     take_series(r, f);
 }
 laco_status forecast_from_model(forecast_front *f, const laco_model *m, laco_error *err)

@@ -446,6 +446,45 @@ static laco_status read_wide(forecast_data *d, const table *t, const forecast_co
     return st;
 }
 
+/* ---- every target a series ---- */
+static void copy_steps(forecast_data *to, int64_t at, const forecast_data *from, int64_t begin, int64_t n);
+static char *joined(const char *id, const char *target)
+{
+    buf name = { 0 };
+    buf_printf(&name, "%s%s%s", id ? id : "", id ? " " : "", target);
+    char *copy = name.failed ? NULL : mem_text(name.data, name.len);
+    buf_free(&name);
+    return copy;
+}
+static laco_status split_targets(forecast_data *d, laco_error *err)
+{
+    const int64_t D = d->targets;
+    forecast_data all = { .targets = 1, .past = d->past, .future = d->future, .statics = d->statics, .step = d->step };
+    int64_t at = 0, steps, i = 0;
+    if (mul_overflows((size_t)d->start[d->count], (size_t)D, &(size_t){ 0 })) return fail_memory(err, SIZE_MAX);
+    laco_status st = take_room(&all, d->count * D, d->start[d->count] * D, d->time != NULL, err);
+    if (!st) st = add_name(&all.target, "value", 5, err);
+    d->targets = 1; /* so that the steps are copied without the values, which stand apart */
+    for (int64_t s = 0; !st && s < d->count; s++)
+        for (int64_t k = 0; !st && k < D; k++, i++, at += steps) {
+            steps = d->start[s + 1] - d->start[s], all.start[i] = at;
+            copy_steps(&all, at, d, d->start[s], steps);
+            for (int64_t t = 0; t < steps; t++) all.y[at + t] = d->y[(d->start[s] + t) * D + k];
+            if (!(all.name[i] = joined(d->name[s], d->target.name[k]))) st = fail_memory(err, 1);
+            for (int64_t c = 0; !st && c < d->statics; c++) {
+                const char *text = d->static_x[s * d->statics + c];
+                if (!(all.static_x[i * d->statics + c] = mem_text(text, strlen(text)))) st = fail_memory(err, 1);
+            }
+        }
+    all.start[all.count] = at, all.masked = d->masked * D;
+    if (st) return forecast_data_free(&all), st;
+    all.past_name = d->past_name, all.future_name = d->future_name, all.static_name = d->static_name, all.file = d->file;
+    d->past_name = d->future_name = d->static_name = (name_list){ 0 }, d->file = NULL;
+    forecast_data_free(d);
+    *d = all;
+    return LACO_OK;
+}
+
 laco_status forecast_read(forecast_data *out, task_job *j, int which, const forecast_columns *c, laco_error *err)
 {
     table_input in;
@@ -456,6 +495,7 @@ laco_status forecast_read(forecast_data *out, task_job *j, int which, const fore
     st = task_read_table(&in, which, &t, err);
     if (!st && t) st = c->wide ? read_wide(out, t, c, in.o.decimal_comma, err) : read_long(out, t, c, err);
     if (!st && t && !(out->file = mem_text(table_file(t), strlen(table_file(t))))) st = fail_memory(err, 1);
+    if (!st && t && c->independent) st = split_targets(out, err);
     if (!st && t) count_known(out);
     table_free(t), closed = table_input_close(&in, st ? NULL : err);
     if (!st) st = closed;

@@ -121,6 +121,9 @@ static const laco_option option_rows[] = {
       "The column of times, such as 2016-07-01 13:00:00. Without it, rows are steps." },
     { "target", "train.forecast", DATA, 's', NULL, 0, 0, NULL, "columns",
       "The columns to forecast, with commas between them. all: every column of numbers that is nothing else." },
+    { "independent", "train.forecast", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Every target is a series of its own, all read by one network, instead of one series of several targets that are "
+      "read together." },
     { "id", "train.forecast", DATA, 's', NULL, 0, 0, NULL, NULL, "The column that says which series a row is a step of." },
     { "wide", "train.forecast", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "Every row is a series, its values one after the other; where the first column holds words, these are its name." },
