@@ -155,12 +155,14 @@ typedef struct mixture {
     double network, bayes; /* a and b */
     bool on;
 } mixture;
-/* Counts the training part; the weights then, from the validation part. */
-laco_status mixture_count(mixture *m, const examples *e, const reading *f, laco_error *err);
-laco_status mixture_learn(mixture *m, const examples *e, const reading *f, const verdicts *network, laco_error *err);
+/* Counts the training part, or with valid the validation part too: so it does best where nothing is left to decide. */
+laco_status mixture_count(mixture *m, const examples *e, const reading *f, bool valid, laco_error *err);
 laco_status bayes_verdicts(verdicts *v, bayes *b, const examples *e, int part, laco_error *err);
-/* The answers of the network become those of both. */
-laco_status mixture_apply(const mixture *m, verdicts *v, const examples *e, int part, laco_error *err);
+/* The weights, from the validation part. */
+laco_status mixture_learn(mixture *m, const examples *e, const verdicts *network, const verdicts *counted,
+                          laco_error *err);
+/* The answers of the network to `count` examples become those of both. */
+void mixture_apply(const mixture *m, verdicts *network, const verdicts *counted, int64_t count);
 laco_status mixture_save(const mixture *m, laco_model *to, laco_error *err);
 laco_status mixture_load(mixture *m, const reading *f, const laco_model *from, laco_error *err); /* off where it has none */
 
@@ -196,9 +198,9 @@ typedef struct report {
 } report;
 laco_status report_add(report *r, const char *name, bool hard, const verdicts *v, const examples *e, const reading *f,
                        laco_error *err);
-/* trained: the examples hold the training part, so that baselines can be learnt from it. */
-laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, bool trained,
-                             const task_job *j, laco_error *err);
+/* counted: what naive Bayes says, or NULL. trained: the examples hold the training part, to learn baselines from. */
+laco_status report_baselines(report *r, const examples *e, const reading *f, const bayes *b, const verdicts *counted,
+                             bool trained, const task_job *j, laco_error *err);
 void report_note(const report *r, const reading *f, const task_job *j); /* as remarks */
 void report_out(const report *r, const reading *f, const task_job *j);  /* as the output */
 void report_json(const report *r, const reading *f, json_out *o); /* members valid, test, baselines, confusion */

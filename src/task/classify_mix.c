@@ -99,49 +99,42 @@ static laco_status gather(mix_data *d, const examples *e, const verdicts *networ
     }
     return LACO_OK;
 }
-laco_status mixture_count(mixture *m, const examples *e, const reading *f, laco_error *err)
+laco_status mixture_count(mixture *m, const examples *e, const reading *f, bool valid, laco_error *err)
 {
+    bayes_free(m->b), m->b = NULL;
     laco_status st = bayes_new(&m->b, grams_for(e, f), f->classes, err);
     for (int64_t i = 0; !st && i < e->count; i++)
-        if (e->row[i].part == PART_TRAIN && e->row[i].right >= 0)
+        if ((e->row[i].part == PART_TRAIN || (valid && e->row[i].part == PART_VALID)) && e->row[i].right >= 0)
             st = bayes_count(m->b, line_of(e, i), (size_t)e->row[i].bytes, e->row[i].right, err);
     return st ? st : bayes_ready(m->b, err);
 }
-laco_status mixture_learn(mixture *m, const examples *e, const reading *f, const verdicts *network, laco_error *err)
+laco_status mixture_learn(mixture *m, const examples *e, const verdicts *network, const verdicts *counted,
+                          laco_error *err)
 {
     mix_data d = { 0 };
-    verdicts counted = { 0 };
     double w[2] = { 1, 0 };
-    laco_status st = verdicts_new(&counted, e, f, false, err);
-    if (!st) st = bayes_verdicts(&counted, m->b, e, PART_VALID, err);
-    if (!st) st = gather(&d, e, network, &counted, err);
+    laco_status st = gather(&d, e, network, counted, err);
     if (!st && d.n) {
         double alone = point_at(&d, w).loss;
         fit_weights(&d, w);
         m->network = w[0], m->bayes = w[1];
         m->on = w[1] > 0 && point_at(&d, w).loss < alone;
     }
-    mem_free(d.x), mem_free(d.p), mem_free(d.right), mem_free(counted.p);
+    mem_free(d.x), mem_free(d.p), mem_free(d.right);
     return st;
 }
-laco_status mixture_apply(const mixture *m, verdicts *v, const examples *e, int part, laco_error *err)
+void mixture_apply(const mixture *m, verdicts *network, const verdicts *counted, int64_t count)
 {
-    int64_t K = v->width;
-    double *log_p = mem_new((size_t)K, sizeof *log_p);
-    laco_status st = log_p ? LACO_OK : fail_memory(err, (size_t)K * sizeof *log_p);
-    for (int64_t i = 0; !st && i < e->count; i++) {
-        double *p = v->p + i * K, top = -INFINITY, sum = 0;
-        if (part >= 0 && e->row[i].part != part) continue;
-        st = bayes_score(m->b, line_of(e, i), (size_t)e->row[i].bytes, log_p, err);
+    int64_t K = network->width;
+    for (int64_t i = 0; i < count; i++) {
+        double *p = network->p + i * K, top = -INFINITY, sum = 0;
         for (int64_t k = 0; k < K; k++) {
-            p[k] = m->network * floored_log(p[k]) + m->bayes * fmax(log_p[k], log(1e-12));
+            p[k] = m->network * floored_log(p[k]) + m->bayes * floored_log(counted->p[i * K + k]);
             top = fmax(top, p[k]);
         }
         for (int64_t k = 0; k < K; k++) sum += p[k] = exp(p[k] - top);
         for (int64_t k = 0; k < K; k++) p[k] /= sum;
     }
-    mem_free(log_p);
-    return st;
 }
 
 /* ---- in a model ---- */

@@ -419,7 +419,7 @@ static laco_status load_numbers(reading *f, const json *v, laco_error *err)
 static laco_status load_text(reading *f, const json *v, const laco_model *m, laco_error *err)
 {
     const char *unit = text_of(v, "unit"), *voc = model_get(m, "vocabulary");
-    f->spell = !strcmp(unit, "both"), f->max_length = (int64_t)number_of(v, "max_length", 0);
+    f->spell = !strcmp(unit, "both"), f->max_length = (int64_t)fmin(fmax(number_of(v, "max_length", 0), 0), 1e15);
     laco_status st = text_unit_named(&f->unit, f->spell ? "word" : unit, err);
     f->line = (line_options){ says(v, "lower"), f->unit == UNIT_WORD };
     if (!st && !voc) st = fail(err, LACO_EFORMAT, -1, "it has no vocabulary");

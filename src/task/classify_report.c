@@ -241,14 +241,13 @@ static laco_status add_statistics(report *r, const examples *e, const reading *f
     free_statistics(&s);
     return st;
 }
-laco_status report_baselines(report *r, const examples *e, const reading *f, const mixture *m, bool trained,
-                             const task_job *j, laco_error *err)
+laco_status report_baselines(report *r, const examples *e, const reading *f, const bayes *b, const verdicts *counted,
+                             bool trained, const task_job *j, laco_error *err)
 {
     verdicts v;
     laco_status st = verdicts_new(&v, e, f, f->every, err);
     if (!st) st = add_constant(r, e, f, &v, err);
-    if (!st && m->b) st = bayes_verdicts(&v, m->b, e, -1, err);
-    if (!st && m->b) st = report_add(r, bayes_about(m->b), false, &v, e, f, err);
+    if (!st && b) st = report_add(r, bayes_about(b), false, counted, e, f, err);
     if (!st && trained) st = add_statistics(r, e, f, &v, j, err);
     mem_free(v.p);
     return st;

@@ -237,7 +237,9 @@ laco_status examples_split(examples *e, reading *f, task_job *j, laco_error *err
         valid |= e->row[i].part == PART_VALID;
         if (!has_answer(e, f, &e->row[i]) || (f->numbers && !e->row[i].length)) e->row[i].part = PART_NONE;
     }
-    if (f->column[COL_GROUP])
+    if ((f->column[COL_GROUP] || options_int(j->o, "folds")) && (j->text[TEXT_TEST] || options_text(j->o, "test")))
+        st = fail(err, LACO_EINVAL, -1, "--folds and --group take their test from --data: leave --test out");
+    else if (f->column[COL_GROUP])
         st = take_group(e, f, j, err);
     else
         st = take_fold(e, j, err);

@@ -17,7 +17,7 @@ typedef struct class_run {
     laco_model *m;
     fit fit;
     runner runner;
-    verdicts said;
+    verdicts said, counted; /* answers of the network, of naive Bayes */
     mixture mix;
     report report;
     fit_task task;
@@ -298,16 +298,26 @@ static laco_status prepare(class_run *r, laco_error *err)
     if (!st) runner_init(&r->runner, r->m->net, max64(64, r->fit.s.batch), min64(256, r->longest));
     return st;
 }
-/* Naive Bayes beside the network, where validation says that it helps. */
+/* What naive Bayes says: to the validation part from the training part, to the test part from both. With them the weights
+   of both, which validation decides on. */
+static laco_status count_bayes(class_run *r, laco_error *err)
+{
+    if (r->f.numbers || r->f.answer != ANSWER_CLASS) return LACO_OK;
+    laco_status st = verdicts_new(&r->counted, &r->e, &r->f, false, err);
+    if (!st) st = mixture_count(&r->mix, &r->e, &r->f, false, err);
+    if (!st) st = bayes_verdicts(&r->counted, r->mix.b, &r->e, PART_VALID, err);
+    if (!st) st = mixture_learn(&r->mix, &r->e, &r->said, &r->counted, err);
+    if (!st) st = mixture_count(&r->mix, &r->e, &r->f, true, err);
+    return st ? st : bayes_verdicts(&r->counted, r->mix.b, &r->e, PART_TEST, err);
+}
 static laco_status add_bayes(class_run *r, laco_error *err)
 {
-    if (!r->mix.b || !strcmp(options_text(r->o, "with-bayes"), "no")) return LACO_OK;
-    laco_status st = mixture_learn(&r->mix, &r->e, &r->f, &r->said, err);
-    if (st || !r->mix.on) return st;
+    r->mix.on &= strcmp(options_text(r->o, "with-bayes"), "no") != 0;
+    if (!r->mix.on) return LACO_OK;
     task_note(r->j, "beside    %s: log p = %.3f network + %.3f naive Bayes, as validation says", bayes_about(r->mix.b),
               r->mix.network, r->mix.bayes);
-    st = mixture_save(&r->mix, r->m, err);
-    if (!st) st = mixture_apply(&r->mix, &r->said, &r->e, -1, err);
+    mixture_apply(&r->mix, &r->said, &r->counted, r->e.count);
+    laco_status st = mixture_save(&r->mix, r->m, err);
     return st ? st : report_add(&r->report, "with naive Bayes", false, &r->said, &r->e, &r->f, err);
 }
 static void result_json(const class_run *r)
@@ -328,8 +338,8 @@ static laco_status finish(class_run *r, laco_error *err)
     laco_status st = LACO_OK;
     for (int part = PART_VALID; !st && part < PARTS; part++)
         st = verdicts_run(&r->said, &r->runner, &r->e, &r->f, part, &never, err);
-    if (!st && !r->f.numbers && r->f.answer == ANSWER_CLASS) st = mixture_count(&r->mix, &r->e, &r->f, err);
-    if (!st) st = report_baselines(&r->report, &r->e, &r->f, &r->mix, true, r->j, err);
+    if (!st) st = count_bayes(r, err);
+    if (!st) st = report_baselines(&r->report, &r->e, &r->f, r->mix.b, &r->counted, true, r->j, err);
     if (!st) st = report_add(&r->report, "this network", false, &r->said, &r->e, &r->f, err);
     if (!st) st = add_bayes(r, err);
     if (!st) st = fit_save(&r->fit, err);
@@ -340,7 +350,8 @@ static laco_status finish(class_run *r, laco_error *err)
 }
 static void free_run(class_run *r)
 {
-    void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p, r->weight };
+    void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p, r->counted.p,
+                    r->weight };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     runner_free(&r->runner), laco_model_free(r->m), report_free(&r->report);
     bayes_free(r->mix.b), reading_free(&r->f), examples_free(&r->e);

@@ -14,6 +14,7 @@ typedef struct class_use {
     mixture mix;
     examples e;
     runner runner;
+    verdicts counted; /* what naive Bayes says */
     int64_t told; /* examples that were answered */
 } class_use;
 
@@ -28,7 +29,15 @@ static laco_status open_use(class_use *u, task_job *j, laco_model *m, laco_error
 }
 static void close_use(class_use *u)
 {
-    runner_free(&u->runner), examples_free(&u->e), bayes_free(u->mix.b), reading_free(&u->f);
+    runner_free(&u->runner), mem_free(u->counted.p), examples_free(&u->e), bayes_free(u->mix.b), reading_free(&u->f);
+}
+static laco_status add_bayes(class_use *u, verdicts *v, laco_error *err)
+{
+    mem_free(u->counted.p);
+    laco_status st = verdicts_new(&u->counted, &u->e, &u->f, false, err);
+    if (!st) st = bayes_verdicts(&u->counted, u->mix.b, &u->e, -1, err);
+    if (!st) mixture_apply(&u->mix, v, &u->counted, u->e.count);
+    return st;
 }
 /* What the network, and naive Bayes beside it, answer to the examples that were read. */
 static laco_status answer(class_use *u, verdicts *v, bool every, laco_error *err)
@@ -36,7 +45,7 @@ static laco_status answer(class_use *u, verdicts *v, bool every, laco_error *err
     laco_status st = reading_apply(&u->f, &u->e, u->j, err);
     if (!st) st = verdicts_new(v, &u->e, &u->f, every, err);
     if (!st) st = verdicts_run(v, &u->runner, &u->e, &u->f, -1, u->j->stop, err);
-    if (!st && u->mix.on && !every) st = mixture_apply(&u->mix, v, &u->e, -1, err);
+    if (!st && u->mix.on && !every) st = add_bayes(u, v, err);
     if (!st && *u->j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before all examples were answered");
     return st;
 }
@@ -178,7 +187,7 @@ static laco_status judge(class_use *u, report *r, int64_t *unseen, laco_error *e
     verdicts v = { 0 };
     laco_status st = examples_classes(&u->e, &u->f, unseen, err);
     if (!st) st = answer(u, &v, u->f.every, err);
-    if (!st) st = report_baselines(r, &u->e, &u->f, &u->mix, false, u->j, err);
+    if (!st) st = report_baselines(r, &u->e, &u->f, u->mix.b, &u->counted, false, u->j, err);
     if (!st) st = report_add(r, "this model", false, &v, &u->e, &u->f, err);
     mem_free(v.p);
     return st;
