@@ -235,6 +235,7 @@ static bool is_better(const fit *f, const fit_score *valid)
     if (!valid->tokens || !f->best) return !valid->tokens || isfinite(valid->loss);
     if (f->judge < 0) return fit_loss(valid) < fit_loss(&best);
     double now = valid->metric[f->judge], then = best.metric[f->judge];
+    if (now == then) return fit_loss(valid) < fit_loss(&best); /* equally good: the surer one */
     return f->task->metric[f->judge].higher ? now > then : now < then;
 }
 /* The validation of a stopped run is finished too: it decides what is kept. */

@@ -80,7 +80,7 @@ static laco_status split(tag_train_run *r, laco_error *err)
         return fail(err, LACO_EINVAL, -1, "--folds takes its validation data from --data: leave --valid out");
     if (r->part[PART_VALID].words || (!folds && share <= 0)) return LACO_OK;
     laco_status st = task_fold(r->o, d->sentences, "sentences", &fold, err);
-    int64_t keep = (int64_t)ceil((double)d->sentences * (1 - share));
+    int64_t keep = (int64_t)floor((double)d->sentences * (1 - share));
     if (!st && !folds && (keep < 1 || keep == d->sentences))
         st = fail(err, LACO_EINVAL, -1,
                   "%s has too few sentences to keep --split %g of them for validation; give --valid, or --split 0",
@@ -225,7 +225,7 @@ static void fill_in(const tag_train_run *r, const char *text, buf *out)
             bool given = length == 2 && !memcmp(word, "of", 2);
             if (!given && chars) buf_printf(out, " of %lld", (long long)r->f.letters + 1);
             if (!given && !chars)
-                buf_printf(out, " of %d", feature < r->f.features ? intern_count(r->f.feature[feature].value) : 0);
+                buf_printf(out, " of %d", feature < r->f.features ? intern_count(r->f.feature[feature].value) : 1);
             counted = true;
         }
         bool is_feature = length == 7 && !memcmp(word, "feature", 7);
@@ -234,7 +234,7 @@ static void fill_in(const tag_train_run *r, const char *text, buf *out)
         buf_add(out, text + at, blanks + length), at += blanks + length;
     }
     if (!counted && !chars)
-        buf_printf(out, " of %d", feature < r->f.features ? intern_count(r->f.feature[feature].value) : 0);
+        buf_printf(out, " of %d", feature < r->f.features ? intern_count(r->f.feature[feature].value) : 1);
     buf_text(out, text + n);
 }
 static laco_status check_network(const tag_train_run *r, laco_error *err)
