@@ -56,10 +56,19 @@ static int64_t breaks_in(const char *s, const char *end)
     while ((s = memchr(s, '\n', (size_t)(end - s)))) n++, s++;
     return n;
 }
-/* The quote that closes what begins at s; NULL: none. *doubled: quotes inside. */
-static const char *closing_quote(const char *s, const char *end, bool *doubled)
+/* The quote that closes what begins at s, NULL: none; whether there are doubled ones inside, and how many line breaks.
+   Most cells are short: their bytes are looked at one by one. */
+static const char *closing_quote(const char *s, const char *end, bool *doubled, int64_t *lines)
 {
-    while (s < end && (s = memchr(s, '"', (size_t)(end - s)))) {
+    enum { SHORT = 32 };
+    while (s < end) {
+        const char *near = end - s > SHORT ? s + SHORT : end, *far;
+        for (; s < near && *s != '"'; s++) *lines += *s == '\n';
+        if (s == end) return NULL;
+        if (*s != '"') {
+            if (!(far = memchr(s, '"', (size_t)(end - s)))) return NULL;
+            *lines += breaks_in(s, far), s = far;
+        }
         if (s + 1 == end || s[1] != '"') return s;
         *doubled = true;
         s += 2;
@@ -79,14 +88,15 @@ static cell_state behind_quote(const parser *p, const record *r, const char **at
 static cell_state quoted_cell(parser *p, table *t, record *r, const char **at)
 {
     const char *from = *at + 1, *end = r->end;
+    int64_t lines = 0;
     bool doubled = false, far = p->delimiter == '\t' && end - from > TSV_QUOTED;
-    const char *close = closing_quote(from, far ? from + TSV_QUOTED : end, &doubled);
+    const char *close = closing_quote(from, far ? from + TSV_QUOTED : end, &doubled, &lines);
     if (!close) return r->last || far ? CELL_BAD : CELL_CUT;
     if (close + 1 == end && !r->last) return CELL_CUT;
     *at = close + 1;
     cell_state state = behind_quote(p, r, at);
     if (state != CELL_MORE && state != CELL_LAST) return state;
-    r->lines += breaks_in(from, close);
+    r->lines += lines;
     t->escaped |= doubled;
     span s = { (uint32_t)(from - r->from), (uint32_t)(close - from) | (doubled ? SPAN_ESCAPED : 0) };
     return table_add_cell(t, s) ? state : CELL_NO_MEMORY;

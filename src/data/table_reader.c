@@ -9,7 +9,7 @@
 #include "data/utf8.h"
 #include <stdio.h>
 
-enum { CHUNK_TEXT = 1 << 20, READ_LEAST = 1 << 18, HEAD_MOST = 1 << 16 };
+enum { CHUNK_TEXT = 1 << 18, READ_LEAST = 1 << 18, HEAD_MOST = 1 << 16 };
 
 struct table_reader {
     char *name;
@@ -24,6 +24,7 @@ struct table_reader {
     bool lent; /* the text is the caller's */
     size_t begin, at, end, room;
     int64_t line, skipped; /* line: of the record at `at` */
+    int64_t rows, cells;   /* of the last table */
     bool last;             /* the source is at its end */
     bool inside;           /* of a line that was too long and is left out */
 };
@@ -78,7 +79,7 @@ static laco_status read_record(table_reader *r, laco_error *err)
 /* ---- records ---- */
 static record_state parse(table_reader *r, table *t, record *rec)
 {
-    *rec = (record){ .from = r->text + r->at, .end = r->text + r->end, .last = r->last };
+    rec->from = r->text + r->at, rec->end = r->text + r->end, rec->last = r->last;
     switch (r->p.format) {
     case TABLE_JSONL:
         return json_record(&r->p, t, rec);
@@ -176,14 +177,16 @@ static laco_status next_record(table_reader *r, table *t, bool *more, laco_error
 }
 
 /* ---- tables ---- */
+/* With room for about as much as the last one had, so that little grows while it is filled. */
 static laco_status new_table(table **out, const table_reader *r, laco_error *err)
 {
-    enum { FIRST_ROWS = 64 };
     table *t = *out = mem_new(1, sizeof *t);
     if (!t || !(t->file = mem_text(r->name, strlen(r->name)))) return fail_memory(err, sizeof *t);
-    if (!(t->row = mem_new(FIRST_ROWS, sizeof *t->row))) return fail_memory(err, FIRST_ROWS * sizeof *t->row);
-    t->row_room = FIRST_ROWS;
+    int64_t rows = r->rows + r->rows / 8 + 2, cells = r->cells + r->cells / 8 + 2;
     t->format = r->p.format, t->decimal_comma = r->o.decimal_comma;
+    if (!(t->row = mem_new((size_t)rows, sizeof *t->row)) || !(t->cell = mem_new((size_t)cells, sizeof *t->cell)))
+        return fail_memory(err, (size_t)rows * sizeof *t->row);
+    t->row_room = rows, t->cell_room = cells;
     return LACO_OK;
 }
 /* The records from begin to at are the table's. */
@@ -196,7 +199,7 @@ static laco_status give_text(table_reader *r, table *t, bool whole, laco_error *
         memcpy(t->text, r->text + r->begin, n);
     else
         return fail_memory(err, n);
-    r->begin = r->at;
+    r->begin = r->at, r->rows = t->rows, r->cells = t->cells;
     return table_finish(t, &r->p.columns, err);
 }
 static laco_status fill(table_reader *r, table *t, int64_t records, bool ready, size_t most, laco_error *err)
