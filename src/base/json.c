@@ -226,8 +226,8 @@ static bool json_keys_differ(json_reader *r, const json *item, size_t n)
 static bool json_close(json_reader *r, json *v, size_t first)
 {
     size_t n = r->used - first;
-    if (v->kind == JSON_OBJECT && !json_keys_differ(r, r->stack + first, n)) return false;
     if (n == 0) return true;
+    if (v->kind == JSON_OBJECT && !json_keys_differ(r, r->stack + first, n)) return false;
     json *item = mem_new(n, sizeof *item);
     if (!item) return json_no_memory(r, n * sizeof *item);
     memcpy(item, r->stack + first, n * sizeof *item);

@@ -117,11 +117,6 @@ static laco_status refuse_binary(const char *path, const char *head, size_t n, l
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (n >= rows[i].n && !memcmp(head, rows[i].begin, rows[i].n))
             return fail(err, LACO_EFORMAT, 0, "%s %s", path, rows[i].what);
-    if (!memchr(head, '\n', n) && memchr(head, '\r', n) && n > 4096)
-        return fail(err, LACO_EFORMAT, 0,
-                    "the lines of %s end in carriage returns alone; turn them into line breaks with tr "
-                    "'\\r' '\\n'",
-                    path);
     return LACO_OK;
 }
 
@@ -133,6 +128,15 @@ static bool begins_with_name(const char *name, const char *head, size_t n)
     if (!length || n <= length || memcmp(head, name, length)) return false;
     return head[length] == '\n' || head[length] == '\r';
 }
+
+static laco_status refuse_returns(const char *path, const char *head, size_t n, laco_error *err)
+{
+    enum { LONG_LINE = 4096 };
+    if (n < LONG_LINE || memchr(head, '\n', n) || !memchr(head, '\r', n)) return LACO_OK;
+    return fail(err, LACO_EFORMAT, 0,
+                "the lines of %s end in carriage returns alone; turn them into line breaks with tr '\\r' '\\n'", path);
+}
+
 laco_status table_guess(parser *p, const table_options *o, const char *path, const char *head, size_t n, bool last,
                         laco_error *err)
 {
@@ -142,6 +146,7 @@ laco_status table_guess(parser *p, const table_options *o, const char *path, con
     p->format = o->format ? o->format : format_of_name(path);
     if (!p->format && begins_with_name(o->column, head, n)) p->format = TABLE_CSV;
     bool cells = !p->format || p->format == TABLE_CSV;
+    if (!st && cells && !delimiter) st = refuse_returns(path, head, n, err);
     if (!st && cells && !delimiter) st = likely_delimiter(&delimiter, &c, o, head, n, last, err);
     if (!st && !p->format && !cut_lines(&single, '\n', head, n, last, o->decimal_comma)) st = fail_memory(err, n);
     if (!st && !p->format) p->format = o->delimiter ? TABLE_CSV : format_of_content(&c, delimiter, head, n, &single);

@@ -9,7 +9,7 @@
 #include "data/utf8.h"
 #include <stdio.h>
 
-enum { CHUNK_TEXT = 1 << 18, READ_LEAST = 1 << 18, HEAD_MOST = 1 << 16 };
+enum { CHUNK_TEXT = 1 << 18, READ_LEAST = 1 << 18, HEAD_LEAST = 8, HEAD_MOST = 1 << 16 };
 
 struct table_reader {
     char *name;
@@ -241,7 +241,7 @@ static laco_status read_head(table_reader *r, laco_error *err)
     bool known = r->o.format && (r->o.format != TABLE_CSV || r->o.delimiter);
     laco_status st = LACO_OK;
     int lines = 0;
-    while (!st && !r->last && r->end < (known ? 3u : HEAD_MOST) && lines < (known ? 1 : 2)) {
+    while (!st && !r->last && r->end < (known ? HEAD_LEAST : HEAD_MOST) && lines < (known ? 1 : 2)) {
         size_t had = r->end;
         st = read_more(r, err);
         for (const char *s = r->text + had, *end = r->text + r->end; !st && s < end; s++) lines += *s == '\n';
