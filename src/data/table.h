@@ -60,6 +60,12 @@ laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, co
    answer need not wait. *out NULL at the end. Freed with table_free, before or after the reader. */
 laco_status table_next(table_reader *r, int64_t records, bool ready, table **out, laco_error *err);
 int64_t table_skipped(const table_reader *r);
+typedef struct table_form {
+    table_format format; /* as it was guessed, or given */
+    char delimiter;      /* of CSV and TSV */
+    bool header;         /* the first record names the columns */
+} table_form;
+table_form table_form_of(const table_reader *r);
 void table_close(table_reader *r);
 /* All of it. table_own takes the bytes, which come from mem_new, over, also when it fails. */
 laco_status table_read(table **out, const char *path, const table_options *o, laco_error *err);

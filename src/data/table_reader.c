@@ -233,6 +233,11 @@ laco_status table_next(table_reader *r, int64_t records, bool ready, table **out
     return take(r, records, ready, CHUNK_TEXT, out, err);
 }
 int64_t table_skipped(const table_reader *r) { return r->skipped; }
+table_form table_form_of(const table_reader *r)
+{
+    bool cells = r->p.format == TABLE_CSV || r->p.format == TABLE_TSV;
+    return (table_form){ r->p.format, cells ? r->p.delimiter : 0, cells && !r->o.no_header };
+}
 
 /* ---- beginning ---- */
 /* As much as says what the text is, when that is not known: two lines, or all, or a good part of a long one. */
