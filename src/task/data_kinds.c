@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 const data_kind data_kinds[] = {
+    { "conll", recognises_conll, describe_conll },
     { "table", NULL, describe_table }, /* last: all that no other has recognised */
     { NULL, NULL, NULL },
 };
