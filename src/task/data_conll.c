@@ -20,8 +20,8 @@ typedef struct look {
     table_input in;
     tag_front f;
     tag_types t;
-    tag_data d[2];    /* --data, --test */
-    const char **tag; /* [words] of --data; a missing one is O */
+    tag_data d[2];     /* --data, --test */
+    const char **tag;  /* [words] of --data; a missing one is O */
     int32_t different; /* words of --data */
     int64_t in_both, new_tags, new_words;
 } look;
@@ -128,7 +128,7 @@ static void list_json(json_out *o, const char *key, const named_count *all, int3
 }
 typedef struct told {
     named_count *word, *tag, *span;
-    int32_t spans;
+    int32_t tags, spans;
     int64_t span_count, once, odd;
     tag_scheme scheme;
     length_summary length;
@@ -140,9 +140,8 @@ static void tell_text(const look *l, const told *q)
     buf to = { 0 };
     buf_printf(&to, "sentences %s of %s words\n", task_count(d->sentences, a), task_count(d->words, b));
     lengths_text(&to, "lengths", "words", &q->length);
-    buf_printf(&to, "words     %s different, %s of them once\n", task_count(l->different, a),
-               task_count(q->once, b));
-    buf_printf(&to, "tags      %d: ", intern_count(l->f.tag)), list_text(&to, q->tag, intern_count(l->f.tag));
+    buf_printf(&to, "words     %s different, %s of them once\n", task_count(l->different, a), task_count(q->once, b));
+    buf_printf(&to, "tags      %d: ", q->tags), list_text(&to, q->tag, q->tags);
     if (q->scheme)
         buf_printf(&to, "spans     %s in %s: ", task_count(q->span_count, a), scheme_names[q->scheme]),
             list_text(&to, q->span, q->spans);
@@ -174,7 +173,7 @@ static void tell_json(const look *l, const told *q)
     lengths_json(&o, "lengths", &q->length);
     json_key(&o, "different_words"), json_int(&o, l->different);
     json_key(&o, "words_once"), json_int(&o, q->once);
-    list_json(&o, "tags", q->tag, intern_count(l->f.tag));
+    list_json(&o, "tags", q->tag, q->tags);
     json_key(&o, "scheme"), json_text(&o, scheme_names[q->scheme]);
     if (q->scheme) list_json(&o, "spans", q->span, q->spans);
     if (l->d[1].words) {
@@ -199,6 +198,7 @@ static laco_status tell(look *l, laco_error *err)
     if (!st) st = count_names(d->type, d->words, l->t.key, &q.word, err);
     if (!st) st = count_names(d->tag, d->words, l->f.tag, &q.tag, err);
     if (!st) {
+        while (q.tags < intern_count(l->f.tag) && q.tag[q.tags].count) q.tags++; /* the rest are those of --test */
         q.length = summarise_lengths(length, d->sentences);
         q.scheme = scheme_guess(l->tag, d->start, d->sentences, &q.odd);
         for (int32_t k = 0; k < intern_count(l->t.key); k++) q.once += q.word[k].count == 1;
