@@ -95,7 +95,7 @@ static bool command_row(int i, named *out)
         { "train lm", "Trains a language model on a text and saves the best one." },
         { "train tag", "Trains a network to say the tag of every word, or the class of every step." },
         { "train classify", "Trains a network to say the class of a text or a series, or a number." },
-        { "train forecast", "Trains a network to forecast one or many series, beside forecasts without a network." },
+        { "train forecast", "Trains a network to forecast one or many series, beside simple forecasts." },
         { "train compose", "Trains a network to predict which notes of polyphonic music sound next." },
         { "train synthetic", "Trains a network on a long-memory task until that is solved, by its paper." },
         { "resume", "Goes on with a training run from its checkpoints, after a stop, a crash or a power cut." },
