@@ -32,23 +32,31 @@ static bool joins(uint32_t before, uint32_t mark, uint32_t after)
     if (mark == '\'' || mark == '-' || mark == 0x2019) return true;
     return (mark == '.' || mark == ',' || mark == ':') && is_digit(before) && is_digit(after);
 }
+/* How many letters and digits of ASCII come next: no blank is put between them. */
+static size_t plain_letters(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (unsigned char)s[i] < 0x80 && is_letter((unsigned char)s[i])) i++;
+    return i;
+}
 static void split_line(buf *to, const char *s, size_t n)
 {
     uint32_t before = ' '; /* what the last character was */
     bool apart = false;    /* a blank stands before the next */
     for (size_t i = 0; i < n;) {
-        one c = read_one(s + i, n - i);
-        uint32_t after = read_one(s + i + c.bytes, n - i - c.bytes).code;
-        if (c.bytes == 1 && is_blank((unsigned char)s[i])) {
+        if (is_blank((unsigned char)s[i])) {
             apart = true, before = ' ', i++;
             continue;
         }
-        bool inside = !apart && joins(before, c.code, after);
-        if (!inside && before != ' ' && is_mark(c.code) && c.code != before) apart = true;
+        size_t run = plain_letters(s + i, n - i);
+        one c = run ? (one){ (unsigned char)s[i], run } : read_one(s + i, n - i);
+        bool mark = is_mark(c.code);
+        bool inside = mark && !apart && joins(before, c.code, read_one(s + i + c.bytes, n - i - c.bytes).code);
+        if (!inside && before != ' ' && mark && c.code != before) apart = true;
         if (is_letter(c.code) && is_mark(before)) apart = true;
         if (apart && to->len && to->data[to->len - 1] != '\n') buf_add(to, " ", 1);
-        buf_add(to, s + i, c.bytes);
-        apart = false, before = inside ? 'x' : c.code, i += c.bytes;
+        buf_add(to, s + i, c.bytes), i += c.bytes;
+        apart = false, before = inside ? 'x' : run ? (unsigned char)s[i - 1] : c.code;
     }
 }
 static void plain_line(buf *to, const char *s, size_t n)
