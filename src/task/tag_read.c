@@ -1,4 +1,5 @@
 /* Data sets of a tagger: sentences in columns, as types of words; or series from a table, rows of numbers. */
+#include "data/readers.h"
 #include "task/tag.h"
 #include <math.h>
 #include <stdio.h>
@@ -173,6 +174,11 @@ static void learn_scale(tag_front *f, const double *x, int64_t n, int64_t k)
     f->deviation[k] = count && squares > 0 ? sqrt(squares / (double)count) : 1;
 }
 /* A missing number reads as the mean. */
+static void put_input(tag_data *d, const tag_front *f, const double *x, int64_t n, int64_t k)
+{
+    double scale = f->deviation[k] > 0 ? f->deviation[k] : 1;
+    for (int64_t i = 0; i < n; i++) d->x[i * f->inputs + k] = isnan(x[i]) ? 0 : (float)((x[i] - f->mean[k]) / scale);
+}
 static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t k, bool learn, laco_error *err)
 {
     int column;
@@ -181,9 +187,7 @@ static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t
     if (!st) st = table_numbers(t, column, &x, err);
     if (st) return st;
     if (learn) learn_scale(f, x, table_rows(t), k);
-    double scale = f->deviation[k] > 0 ? f->deviation[k] : 1;
-    for (int64_t i = 0; i < table_rows(t); i++)
-        d->x[i * f->inputs + k] = isnan(x[i]) ? 0 : (float)((x[i] - f->mean[k]) / scale);
+    put_input(d, f, x, table_rows(t), k);
     mem_free(x);
     return LACO_OK;
 }
@@ -238,8 +242,71 @@ static laco_status read_numbers(tag_data *d, tag_front *f, int which, const tag_
     table_free(t);
     return st;
 }
+
+/* ---- sets of series, with a label for every step ---- */
+static laco_status name_inputs(tag_front *f, const series_set *s, laco_error *err)
+{
+    size_t n = (size_t)s->features;
+    f->input = mem_new(n, sizeof *f->input), f->mean = mem_new(n, sizeof *f->mean);
+    f->deviation = mem_new(n, sizeof *f->deviation);
+    if (!f->input || !f->mean || !f->deviation) return fail_memory(err, n * sizeof *f->input);
+    for (f->inputs = 0; f->inputs < s->features; f->inputs++) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)f->inputs + 1);
+        const char *name = s->feature && s->feature[f->inputs] ? s->feature[f->inputs] : number;
+        if (!(f->input[f->inputs] = mem_text(name, strlen(name)))) return fail_memory(err, strlen(name));
+    }
+    return LACO_OK;
+}
+static laco_status take_series(tag_data *d, tag_front *f, const series_set *s, bool learn, int64_t *unseen,
+                               laco_error *err)
+{
+    int64_t steps = s->start[s->count];
+    double *x = mem_new((size_t)steps, sizeof *x);
+    laco_status st = x ? make_room(d, steps, f->inputs, err) : fail_memory(err, (size_t)steps * sizeof *x);
+    for (int64_t k = 0; !st && k < f->inputs; k++) {
+        for (int64_t i = 0; i < steps; i++) x[i] = (double)s->x[i * f->inputs + k];
+        if (learn) learn_scale(f, x, steps, k);
+        put_input(d, f, x, steps, k);
+    }
+    for (int64_t i = 0; !st && i < steps; i++) {
+        const char *label = s->step_label ? s->step_label[i] : NULL;
+        st = tag_number(f, label, label ? strlen(label) : 0, unseen, &d->tag[i], err);
+    }
+    for (int64_t k = 0; !st && k < s->count; k++) {
+        d->words = s->start[k + 1];
+        if (s->start[k + 1] > s->start[k] && !(st = make_room(d, 0, f->inputs, err))) end_sentence(d, k + 1);
+    }
+    mem_free(x);
+    return st;
+}
+static laco_status read_series(tag_data *d, tag_front *f, int which, const char *path, const tag_source *q, bool learn,
+                               int64_t *unseen, laco_error *err)
+{
+    static const char *const names[TEXTS] = { "labels", "valid-labels", "test-labels" };
+    const char *labels = options_type(q->j->o, names[which]) ? options_text(q->j->o, names[which]) : NULL;
+    series_set s = { 0 };
+    laco_status st = series_read(&s, path, &(series_options){ .labels = labels }, err);
+    if (!st && !(d->file = mem_text(path, strlen(path)))) st = fail_memory(err, strlen(path));
+    if (!st && !s.step_label && !q->untagged)
+        st = fail(err, LACO_EINVAL, -1,
+                  "%s has no class for every step: give --%s, a .npy file of whole numbers, a row for "
+                  "each series",
+                  path, names[which]);
+    if (!st && learn) st = name_inputs(f, &s, err);
+    if (!st && s.features != f->inputs)
+        st = fail(err, LACO_EFORMAT, -1, "%s has %lld features, the training data have %lld", path,
+                  (long long)s.features, (long long)f->inputs);
+    if (!st) st = take_series(d, f, &s, learn, unseen, err);
+    series_free(&s);
+    return st;
+}
 laco_status tag_data_read(tag_data *d, tag_front *f, tag_types *t, int which, const tag_source *s, bool learn,
                           int64_t *unseen, laco_error *err)
 {
-    return f->numbers ? read_numbers(d, f, which, s, learn, unseen, err) : read_words(d, f, t, which, s, unseen, err);
+    static const char *const names[TEXTS] = { "data", "valid", "test" };
+    const char *path = s->j->text[which] ? NULL : options_text(s->j->o, names[which]);
+    if (!f->numbers) return read_words(d, f, t, which, s, unseen, err);
+    return path && series_known(path) ? read_series(d, f, which, path, s, learn, unseen, err)
+                                      : read_numbers(d, f, which, s, learn, unseen, err);
 }

@@ -2,6 +2,7 @@
 
    read, split  ->  words, letters, features, classes  ->  the loop of fit.h over batches of whole sequences  ->  the
    baseline and the report. */
+#include "data/readers.h"
 #include "data/vectors.h"
 #include "task/fit.h"
 #include "task/lm.h"
@@ -53,8 +54,9 @@ static laco_status front_options(tag_train_run *r, laco_error *err)
     if (!st) st = keep_text(&f->features_column, options_text(r->o, "features"), err);
     if (!st) st = keep_text(&f->id_column, options_text(r->o, "id"), err);
     f->lower = f->shape = !options_flag(r->o, "cased");
-    f->numbers = f->id_column || (data && tag_is_table(data));
-    if (!st && f->numbers && !f->tags_column)
+    bool series = data && !r->j->text[TEXT_DATA] && series_known(data);
+    f->numbers = series || f->id_column || (data && tag_is_table(data));
+    if (!st && f->numbers && !series && !f->tags_column)
         st =
             fail(err, LACO_EINVAL, -1, "--tags is missing: the column of the table that holds the class of every step");
     return st;
