@@ -1,4 +1,5 @@
-/* Naive Bayes against probabilities worked out by hand, lines of words, different strings, and baselines on statistics. */
+/* Naive Bayes against probabilities worked out by hand, lines of words, different strings, and baselines on statistics.
+ */
 #include "data/intern.h"
 #include "data/words.h"
 #include "task/bayes.h"
@@ -54,7 +55,11 @@ static void test_places(void **state)
     near(log_odds(b, "ba\n"), 2 * log(2)), near(log_odds(b, "ab"), -2 * log(2)), near(log_odds(b, "aa\n"), 0);
     bayes_free(b);
     assert_int_equal(bayes_new(&b, GRAMS_CHARACTERS, 2, NULL), LACO_OK);
-    count(b, "a\xc3\xa9""b\n", 0), count(b, "x\n", 1);
+    count(b,
+          "a\xc3\xa9"
+          "b\n",
+          0),
+        count(b, "x\n", 1);
     assert_int_equal(bayes_ready(b, NULL), LACO_OK);
     assert_int_equal(bayes_grams(b), 7); /* of three characters 3 + 2 + 1, and x */
     bayes_free(b);
@@ -78,7 +83,8 @@ static void test_kept(void **state)
                                          "{\"kind\":\"words\",\"lines\":[1,1],\"grams\":\"BA\"}",  /* a count lacks */
                                          "{\"kind\":\"words\",\"lines\":[1,1],\"grams\":\"B*A\"}",
                                          "{\"kind\":\"words\",\"lines\":[1,1],\"grams\":\"gggggggggggggA\"}",
-                                         "{\"kind\":\"words\",\"lines\":[],\"grams\":\"\"}", "{\"lines\":[1]}" };
+                                         "{\"kind\":\"words\",\"lines\":[],\"grams\":\"\"}",
+                                         "{\"lines\":[1]}" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(json_parse(&d, wrong[i], strlen(wrong[i]), NULL), LACO_OK);
         assert_int_equal(bayes_parse(&again, json_root(d), NULL), LACO_EFORMAT);
@@ -115,7 +121,8 @@ static void line_is(const char *text, bool split, bool lower, const char *want)
 static void test_lines(void **state)
 {
     (void)state;
-    line_is("  Don't, stop!!! (now)\n at 3.14 or 12:30...  ", true, true, "don't , stop !!! ( now ) at 3.14 or 12:30 ...\n");
+    line_is("  Don't, stop!!! (now)\n at 3.14 or 12:30...  ", true, true,
+            "don't , stop !!! ( now ) at 3.14 or 12:30 ...\n");
     line_is("well-known \xe2\x80\x9cquote\xe2\x80\x9d -x it\xe2\x80\x99s", true, false,
             "well-known \xe2\x80\x9c quote \xe2\x80\x9d - x it\xe2\x80\x99s\n");
     line_is("a\r\nb\n\nc  d\t", false, false, "a b  c  d\n");

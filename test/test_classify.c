@@ -43,7 +43,8 @@ static int64_t count_of(const thing *q, int part, int32_t class)
 static void write_table(buf *to)
 {
     buf_text(to, "t,l,g\n");
-    for (int i = 0; i < 90; i++) buf_printf(to, "text %d,%s,%s\n", i, i % 3 ? "a" : "b", i % 2 ? "x" : i % 4 ? "y" : "z");
+    for (int i = 0; i < 90; i++)
+        buf_printf(to, "text %d,%s,%s\n", i, i % 3 ? "a" : "b", i % 2 ? "x" : i % 4 ? "y" : "z");
     buf_text(to, "alone,c,x\nlost,,x\n");
 }
 static void test_split(void **state)
@@ -66,7 +67,9 @@ static void test_split(void **state)
 static void test_folds(void **state)
 {
     option_pair o[] = { { "text", "t" }, { "label", "l" }, { "folds", "7" }, { "fold", "3" }, { NULL, NULL } };
-    const option_pair by_group[] = { { "text", "t" }, { "label", "l" }, { "group", "g" }, { "fold", "2" }, { NULL, NULL } };
+    const option_pair by_group[] = {
+        { "text", "t" }, { "label", "l" }, { "group", "g" }, { "fold", "2" }, { NULL, NULL }
+    };
     buf data = { 0 };
     thing q;
     (void)state;
@@ -88,7 +91,7 @@ static void test_folds(void **state)
 /* What a model keeps reads as what was trained: rare words spelled, long texts cut, unknown characters left out. */
 static void test_reading(void **state)
 {
-    const option_pair o[] = { { "text", "t" }, { "label", "l" },     { "split", "0" },      { "unit", "both" },
+    const option_pair o[] = { { "text", "t" },   { "label", "l" },     { "split", "0" },      { "unit", "both" },
                               { "lower", NULL }, { "min-count", "2" }, { "max-length", "6" }, { NULL, NULL } };
     laco_model *m;
     reading again;
@@ -98,7 +101,8 @@ static void test_reading(void **state)
     assert_int_equal(reading_learn(&q.f, &q.e, q.o, &q.j, NULL), LACO_OK);
     assert_int_equal(reading_apply(&q.f, &q.e, &q.j, NULL), LACO_OK);
     /* the @@c @@a @@t @@s @@a of the first, cut; the the @@a @@c <unk>: e is rare, and no word */
-    static const char *const want[] = { "the", "@@c", "@@a", "@@t", "<unk>", "@@a", "the", "the", "@@a", "@@c", "<unk>", "<eos>" };
+    static const char *const want[] = { "the", "@@c", "@@a", "@@t", "<unk>", "@@a",
+                                        "the", "the", "@@a", "@@c", "<unk>", "<eos>" };
     assert_int_equal(q.e.positions, 12);
     assert_int_equal(q.e.row[1].start, 6);
     for (int i = 0; i < 12; i++) {
@@ -157,7 +161,7 @@ static void test_mixture(void **state)
     assert_int_equal(mixture_learn(&m, &e, &a, &b, NULL), LACO_OK);
     assert_true(m.on);
     mixture_apply(&m, &a, &b, N);
-    double p = network[2][0]; /* said 0.99 for it */
+    double p = network[2][0];            /* said 0.99 for it */
     assert_true(fabs(p - 0.75) < 0.002); /* but for the penalty */
     assert_true(fabs(network[2][0] + network[2][1] - 1) < 1e-12);
     for (int i = 0; i < N; i++) counted[i][0] = counted[i][1] = 0.5;

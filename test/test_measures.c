@@ -23,7 +23,8 @@ static void test_classes(void **state)
     near(f.recall, (0.5 + 1 + 0) / 3);
     near(f.f1, (2.0 * 1 / (2 + 2) + 2.0 * 2 / (2 + 3) + 0) / 3); /* said: 0 twice, 1 three times, 2 never */
     near(f.loss, -(log(0.7) + log(0.3) + log(0.8) + log(0.6) + log(0.4)) / 5);
-    /* class 0: 0.7 0.3 against 0.1 0.2 0.5: 5 of 6 pairs; class 1: 0.8 0.6 against 0.2 0.5 0.1: all; class 2: 0.4: all */
+    /* class 0: 0.7 0.3 against 0.1 0.2 0.5: 5 of 6 pairs; class 1: 0.8 0.6 against 0.2 0.5 0.1: all; class 2: 0.4: all
+     */
     near(f.auc, (5.0 / 6 + 1 + 1) / 3);
     /* bins of width 1/15: 0.7 | 0.5 0.5 | 0.8 | 0.6 stand apart */
     near(f.calibration, (0.3 + 1.0 + 0.2 + 0.4) / 5);

@@ -62,7 +62,8 @@ static void split_line(buf *to, const char *s, size_t n)
 static void plain_line(buf *to, const char *s, size_t n)
 {
     for (size_t i = 0, e; i < n; i = e) {
-        for (e = i; e < n && s[e] != '\n' && s[e] != '\r'; e++);
+        for (e = i; e < n && s[e] != '\n' && s[e] != '\r'; e++)
+            ;
         buf_add(to, s + i, e - i);
         if (e < n) buf_add(to, " ", 1), e += s[e] == '\r' && e + 1 < n && s[e + 1] == '\n' ? 2 : 1;
     }

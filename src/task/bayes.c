@@ -1,6 +1,7 @@
 /* Counts stand in a table of open addressing with linear probing: keys beside rows of counts, one for each class. In a
    model the grams are written in the order of their keys, each as the distance from the key before and its counts:
-   numbers in digits of a base of 32, the lowest first, each digit but the last with 32 added, as one of 64 characters. */
+   numbers in digits of a base of 32, the lowest first, each digit but the last with 32 added, as one of 64 characters.
+ */
 #include "task/bayes.h"
 #include "base/hash.h"
 #include "base/json_utf8.h"
@@ -8,7 +9,11 @@
 #include <math.h>
 
 #define KEY_MASK ((UINT64_C(1) << 48) - 1)
-enum { LONGEST = 4, COUNTED_GRAMS = 1 << 23, COUNTED = 1 << 26 }; /* characters in a row; while counting: grams, counts */
+enum {
+    LONGEST = 4,
+    COUNTED_GRAMS = 1 << 23,
+    COUNTED = 1 << 26
+}; /* characters in a row; while counting: grams, counts */
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 static const struct {
     const char *name, *about;
@@ -36,7 +41,8 @@ int32_t bayes_classes(const bayes *b) { return b->classes; }
 void bayes_free(bayes *b)
 {
     if (!b) return;
-    mem_free(b->lines), mem_free(b->key), mem_free(b->count), mem_free(b->log_p), mem_free(b->prior), mem_free(b->found);
+    mem_free(b->lines), mem_free(b->key), mem_free(b->count), mem_free(b->log_p), mem_free(b->prior),
+        mem_free(b->found);
     mem_free(b);
 }
 static size_t count_bytes(const bayes *b) { return (size_t)b->classes * sizeof *b->count; }

@@ -4,8 +4,8 @@
        log p(c) + sum over the grams of the line of log (n_cg + 1) / (sum_g n_cg + G)
 
    n_cg: training lines of class c that have gram g; G: grams; p(c) = (lines of c + 1) / (lines + classes). Grams that
-   training has not seen say nothing. A gram is known by 48 bits of a hash. At most BAYES_GRAMS are kept, fewer with many
-   classes: when there are more, the rarest are dropped, all of one frequency together. */
+   training has not seen say nothing. A gram is known by 48 bits of a hash. At most BAYES_GRAMS are kept, fewer with
+   many classes: when there are more, the rarest are dropped, all of one frequency together. */
 #ifndef BAYES_H
 #define BAYES_H
 #include "base/json.h"

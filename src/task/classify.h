@@ -26,12 +26,12 @@
 /* ---- examples ---- */
 enum { PART_TRAIN, PART_VALID, PART_TEST, PARTS, PART_NONE = PARTS }; /* NONE: left out */
 typedef struct example {
-    int64_t start, length; /* positions */
-    int64_t text, bytes;   /* of its line in `text`, the line break included */
-    int64_t line;          /* of the file it is from, from 1; or its number there */
-    double number;         /* to answer; NaN: not known */
+    int64_t start, length;      /* positions */
+    int64_t text, bytes;        /* of its line in `text`, the line break included */
+    int64_t line;               /* of the file it is from, from 1; or its number there */
+    double number;              /* to answer; NaN: not known */
     int32_t label, group, name; /* of the names; -1: not known */
-    int32_t right;         /* class; -1: not known */
+    int32_t right;              /* class; -1: not known */
     uint8_t part;
 } example;
 typedef struct examples {
@@ -97,9 +97,10 @@ int64_t reading_outputs(const reading *f);
 void examples_free(examples *e);
 laco_status examples_new(examples *e, laco_error *err);
 void examples_clear(examples *e); /* of a chunk, before the next */
-/* All of --data, --valid or --test: a file, or one for each class ("pos=a.txt,neg=b.txt"). labels: a file with an answer
-   for each, or NULL. The features of a table are set in f by the first file that is read. */
-laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j, laco_error *err);
+/* All of --data, --valid or --test: a file, or one for each class ("pos=a.txt,neg=b.txt"). labels: a file with an
+   answer for each, or NULL. The features of a table are set in f by the first file that is read. */
+laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
+                          laco_error *err);
 /* The records of a table whose columns were found in it. */
 typedef struct text_columns {
     int column[COLS]; /* -1: there is none */
@@ -145,8 +146,8 @@ typedef struct verdicts {
     double *p;
 } verdicts;
 laco_status verdicts_new(verdicts *v, const examples *e, const reading *f, bool every, laco_error *err);
-laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
-                         laco_error *err);
+laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part,
+                         const volatile int *stop, laco_error *err);
 
 /* ---- naive Bayes beside the network ---- log p = a log p of the network + b log p of naive Bayes, normalised; a and b
    are those of the least loss on the validation part */
@@ -164,7 +165,8 @@ laco_status mixture_learn(mixture *m, const examples *e, const verdicts *network
 /* The answers of the network to `count` examples become those of both. */
 void mixture_apply(const mixture *m, verdicts *network, const verdicts *counted, int64_t count);
 laco_status mixture_save(const mixture *m, laco_model *to, laco_error *err);
-laco_status mixture_load(mixture *m, const reading *f, const laco_model *from, laco_error *err); /* off where it has none */
+laco_status mixture_load(mixture *m, const reading *f, const laco_model *from,
+                         laco_error *err); /* off where it has none */
 
 /* ---- figures ---- */
 enum { FIGURE_ROWS = 6 };
@@ -180,8 +182,8 @@ typedef struct figures {
 } figures;
 const figure_row *figure_rows(const reading *f);
 /* Of a part; confusion [classes][classes] or NULL. */
-laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f, int part,
-                       laco_error *err);
+laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f,
+                       int part, laco_error *err);
 void figures_say(const reading *f, const figures *s, char *to, size_t n);
 void figures_json(json_out *o, const reading *f, const figures *s); /* members */
 /* What stands beside a network, and the network: rows of a table. */
@@ -203,6 +205,6 @@ laco_status report_baselines(report *r, const examples *e, const reading *f, con
                              bool trained, const task_job *j, laco_error *err);
 void report_note(const report *r, const reading *f, const task_job *j); /* as remarks */
 void report_out(const report *r, const reading *f, const task_job *j);  /* as the output */
-void report_json(const report *r, const reading *f, json_out *o); /* members valid, test, baselines, confusion */
+void report_json(const report *r, const reading *f, json_out *o);       /* members valid, test, baselines, confusion */
 void report_free(report *r);
 #endif

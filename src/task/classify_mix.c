@@ -1,5 +1,6 @@
 /* Naive Bayes beside the network: what a count of words knows and a network that has seen few of them does not. Both
-   weights are those of the least loss on the validation part plus ((a - 1)^2 + b^2) / 2, which is convex: Newton's method. */
+   weights are those of the least loss on the validation part plus ((a - 1)^2 + b^2) / 2, which is convex: Newton's
+   method. */
 #include "task/classify.h"
 #include <math.h>
 #include <stdio.h>
@@ -70,8 +71,8 @@ static void fit_weights(const mix_data *d, double w[2])
 {
     fit_point q = point_at(d, w);
     for (int round = 0; round < 50; round++) {
-        double det = q.h[0] * q.h[2] - q.h[1] * q.h[1], step[2] = { (q.h[2] * q.g[0] - q.h[1] * q.g[1]) / det,
-                                                                    (q.h[0] * q.g[1] - q.h[1] * q.g[0]) / det };
+        double det = q.h[0] * q.h[2] - q.h[1] * q.h[1],
+               step[2] = { (q.h[2] * q.g[0] - q.h[1] * q.g[1]) / det, (q.h[0] * q.g[1] - q.h[1] * q.g[0]) / det };
         bool better = false;
         for (double part = 1; part > 1e-6 && !better; part /= 2) {
             double v[2] = { fmax(0, w[0] - part * step[0]), fmax(0, w[1] - part * step[1]) };

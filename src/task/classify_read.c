@@ -1,9 +1,10 @@
-/* Examples from what a person has: a table with a record for each (text and answer), a table with a record for each step
-   of a series (--id), a file of lines for each class, or a set of series (src/data/series.h). */
+/* Examples from what a person has: a table with a record for each (text and answer), a table with a record for each
+   step of a series (--id), a file of lines for each class, or a set of series (src/data/series.h). */
 #include "base/hash.h"
 #include "data/readers.h"
 #include "data/utf8.h"
 #include "task/classify.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -54,10 +55,12 @@ static laco_status take_number(const reading *f, const table *t, int64_t row, in
     cell c = table_cell(t, row, column);
     *out = NAN;
     if (!c.at || cell_missing(c)) return LACO_OK;
-    if (cell_number(trimmed(c), f->decimal_comma, out) && !isinf(*out)) return LACO_OK;
+    if (cell_number(trimmed(c), f->decimal_comma, out) && fabs(*out) <= FLT_MAX) return LACO_OK;
     long long line = (long long)table_line(t, row);
-    return fail(err, LACO_EFORMAT, line, "%s: line %lld, column \"%s\": \"%.*s\" is not a finite number; correct it, or "
-                "leave the cell empty", table_file(t), line, table_column_name(t, column), (int)min64(40, (int64_t)c.n), c.at);
+    return fail(err, LACO_EFORMAT, line,
+                "%s: line %lld, column \"%s\": \"%.*s\" is not a finite number; correct it, or "
+                "leave the cell empty",
+                table_file(t), line, table_column_name(t, column), (int)min64(40, (int64_t)c.n), c.at);
 }
 
 /* ---- texts ---- */
@@ -69,8 +72,10 @@ static laco_status add_text(examples *e, const reading *f, cell text, const char
     if (!text.at) text = (cell){ "", 0 };
     size_t bad = f->unit == UNIT_BYTE ? text.n : utf8_check(text.at, text.n);
     if (bad < text.n || (f->unit != UNIT_BYTE && memchr(text.at, 0, text.n)))
-        return fail(err, LACO_EFORMAT, line, "%s: the text of line %lld is not UTF-8; convert it with iconv, or use "
-                    "--unit byte", file, (long long)line);
+        return fail(err, LACO_EFORMAT, line,
+                    "%s: the text of line %lld is not UTF-8; convert it with iconv, or use "
+                    "--unit byte",
+                    file, (long long)line);
     laco_status st = words_line(&e->text, text.at, text.n, &f->line, err);
     r->bytes = (int64_t)e->text.len - r->text;
     return st;
@@ -100,8 +105,10 @@ laco_status examples_add_table(examples *e, const reading *f, const text_columns
         example *r = &e->row[e->count];
         st = add_text(e, f, table_cell(t, i, c->column[COL_TEXT]), table_file(t), table_line(t, i), err);
         r->part = (uint8_t)part;
-        if (!st && c->column[COL_LABEL] >= 0) st = add_name(e->label, table_cell(t, i, c->column[COL_LABEL]), &r->label, err);
-        if (!st && c->column[COL_GROUP] >= 0) st = add_name(e->group, table_cell(t, i, c->column[COL_GROUP]), &r->group, err);
+        if (!st && c->column[COL_LABEL] >= 0)
+            st = add_name(e->label, table_cell(t, i, c->column[COL_LABEL]), &r->label, err);
+        if (!st && c->column[COL_GROUP] >= 0)
+            st = add_name(e->group, table_cell(t, i, c->column[COL_GROUP]), &r->group, err);
         if (!st && c->column[COL_TARGET] >= 0) st = take_number(f, t, i, c->column[COL_TARGET], &r->number, err);
         e->count += !st;
     }
@@ -153,7 +160,8 @@ static laco_status read_class_files(examples *e, reading *f, const char *list, i
     while (!st && *list) {
         size_t n = strcspn(list, ","), name = strcspn(list, "=");
         if (!name || name + 1 >= n)
-            return fail(err, LACO_EINVAL, -1, "\"%.*s\": a file for each class is written class=file,class=file", (int)n, list);
+            return fail(err, LACO_EINVAL, -1, "\"%.*s\": a file for each class is written class=file,class=file",
+                        (int)n, list);
         char *path = mem_text(list + name + 1, n - name - 1);
         st = path ? read_lines(e, f, path, list, name, part, err) : fail_memory(err, n);
         mem_free(path), list += n + (list[n] == ',');
@@ -219,8 +227,10 @@ static laco_status check_same(int32_t *had, int32_t has, const reading *f, int c
     long long line = (long long)table_line(t, row);
     if (has < 0 || *had == has) return LACO_OK;
     if (*had >= 0)
-        return fail(err, LACO_EFORMAT, line, "%s: line %lld: column \"%s\" changes inside a series; it must be the same in "
-                    "all its steps", table_file(t), line, f->column[column]);
+        return fail(err, LACO_EFORMAT, line,
+                    "%s: line %lld: column \"%s\" changes inside a series; it must be the same in "
+                    "all its steps",
+                    table_file(t), line, f->column[column]);
     *had = has;
     return LACO_OK;
 }
@@ -242,11 +252,14 @@ static laco_status add_series(examples *e, const reading *f, const text_columns 
             st = take_number(f, t, row, column[k], &x, err);
             e->x[at * f->features + k] = (float)x;
         }
-        if (!st && c->column[COL_LABEL] >= 0) st = add_name(e->label, table_cell(t, row, c->column[COL_LABEL]), &label, err);
-        if (!st && c->column[COL_GROUP] >= 0) st = add_name(e->group, table_cell(t, row, c->column[COL_GROUP]), &group, err);
+        if (!st && c->column[COL_LABEL] >= 0)
+            st = add_name(e->label, table_cell(t, row, c->column[COL_LABEL]), &label, err);
+        if (!st && c->column[COL_GROUP] >= 0)
+            st = add_name(e->group, table_cell(t, row, c->column[COL_GROUP]), &group, err);
         if (!st) st = check_same(&r->label, label, f, COL_LABEL, t, row, err);
         if (!st) st = check_same(&r->group, group, f, COL_GROUP, t, row, err);
-        if (!st && c->column[COL_TARGET] >= 0) st = take_number(f, t, row, c->column[COL_TARGET], &x, err), e->y[at] = (float)x;
+        if (!st && c->column[COL_TARGET] >= 0)
+            st = take_number(f, t, row, c->column[COL_TARGET], &x, err), e->y[at] = (float)x;
         if (f->remaining) e->y[at] = (float)fmin(f->cap, (double)(n - 1 - i));
     }
     if (e->y) r->number = e->y[e->positions + n - 1];
@@ -261,6 +274,18 @@ static laco_status more_steps(examples *e, const reading *f, int64_t n, laco_err
     if (f->answer == ANSWER_NUMBER && (y = mem_resize(e->y, before * sizeof *y, all * sizeof *y))) e->y = y;
     return x && (y || f->answer != ANSWER_NUMBER) ? LACO_OK : fail_memory(err, all * F * sizeof *x);
 }
+static laco_status check_times(const reading *f, const table *t, const step *s, int64_t n, laco_error *err)
+{
+    for (int64_t i = 1; i < n; i++) {
+        long long line = (long long)table_line(t, s[i].row);
+        if (s[i].id == s[i - 1].id && s[i].time == s[i - 1].time)
+            return fail(err, LACO_EFORMAT, line,
+                        "%s: line %lld has the same time in column \"%s\" as line %lld of the same series; take one of "
+                        "them out",
+                        table_file(t), line, f->column[COL_TIME], (long long)table_line(t, s[i - 1].row));
+    }
+    return LACO_OK;
+}
 static laco_status add_steps(examples *e, reading *f, const text_columns *c, const table *t, int part, laco_error *err)
 {
     int64_t n = table_rows(t);
@@ -271,6 +296,7 @@ static laco_status add_steps(examples *e, reading *f, const text_columns *c, con
     for (int64_t k = 0; !st && k < f->features; k++) st = table_find(t, f->feature[k], &column[k], err);
     if (!st) st = find_steps(f, c, t, ids, s, err);
     if (!st) qsort(s, (size_t)n, sizeof *s, by_id_and_time), st = more_steps(e, f, n, err);
+    if (!st && c->column[COL_TIME] >= 0) st = check_times(f, t, s, n, err);
     for (int64_t i = 0, k; !st && i < n; i = k) {
         for (k = i; k < n && s[k].id == s[i].id; k++);
         st = add_series(e, f, c, column, t, s + i, k - i, part, err);
@@ -291,8 +317,8 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
 {
     int64_t n = s->start[s->count], from = e->positions;
     if (e->count && s->features != e->features)
-        return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data before %lld", s->file, (long long)s->features,
-                    (long long)e->features);
+        return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data before %lld", s->file,
+                    (long long)s->features, (long long)e->features);
     f->features = s->features;
     laco_status st = make_room(e, s->count, err);
     if (!st) st = more_steps(e, f, n, err);
@@ -394,7 +420,8 @@ static laco_status read_set(examples *e, reading *f, const char *path, const cha
     series_free(&s), pool_free(threads);
     return st;
 }
-laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j, laco_error *err)
+laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
+                          laco_error *err)
 {
     static const char *const names[TEXTS] = { "data", "valid", "test" };
     const char *path = j->text[which] ? names[which] : options_text(j->o, names[which]);
@@ -406,8 +433,10 @@ laco_status examples_read(examples *e, reading *f, int which, const char *labels
     else if (!f->numbers || f->column[COL_ID])
         st = read_table(e, f, which, part, j, err);
     else if (!series_known(path))
-        st = fail(err, LACO_EINVAL, -1, "%s: what is to be read? --text COLUMN of a table of texts, --id COLUMN of a table "
-                  "of series, or a .ts, .npy or idx file, or sounds", path);
+        st = fail(err, LACO_EINVAL, -1,
+                  "%s: what is to be read? --text COLUMN of a table of texts, --id COLUMN of a table "
+                  "of series, or a .ts, .npy or idx file, or sounds",
+                  path);
     else
         st = read_set(e, f, path, own ? labels : NULL, part, j, err);
     if (!st && labels && !own) st = read_labels(e, f, from, labels, err);

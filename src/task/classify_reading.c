@@ -1,6 +1,6 @@
-/* What the network reads of examples. Texts become symbols of the vocabulary of the training part; numbers are scaled by
-   mean and standard deviation of each feature over the steps of the training part, and where one is missing it is the
-   mean, with one more input that says so (of the features that miss some in the training part). */
+/* What the network reads of examples. Texts become symbols of the vocabulary of the training part; numbers are scaled
+   by mean and standard deviation of each feature over the steps of the training part, and where one is missing it is
+   the mean, with one more input that says so (of the features that miss some in the training part). */
 #include "base/rng.h"
 #include "task/classify.h"
 #include <math.h>
@@ -41,7 +41,8 @@ laco_status reading_options(reading *f, const options *o, laco_error *err)
     f->every = f->remaining, f->y_scale = 1;
     f->answer = separator ? ANSWER_LABELS : f->remaining || f->column[COL_TARGET] ? ANSWER_NUMBER : ANSWER_CLASS;
     snprintf(f->separator, sizeof f->separator, "%s", separator ? separator : "");
-    f->numbers = !f->column[COL_TEXT] && !(data && strchr(data, '='));
+    bool by_class = data && data[strcspn(data, "=/")] == '='; /* class=file,… */
+    f->numbers = !f->column[COL_TEXT] && !by_class;
     if (!st) st = keep_text(&f->pattern, options_text(o, "pattern"), err);
     if (!st) st = prepare_options(f, o, err);
     if (st) return st;
@@ -197,8 +198,9 @@ static laco_status learn_order(reading *f, const examples *e, const options *o, 
     if (!seed) return LACO_OK;
     for (int64_t i = 0; i < e->count; i++)
         if (e->row[i].length != T || T > INT32_MAX)
-            return fail(err, LACO_EINVAL, -1, "--permute needs sequences of one length, but there are %lld and %lld steps",
-                        (long long)T, (long long)e->row[i].length);
+            return fail(err, LACO_EINVAL, -1,
+                        "--permute needs sequences of one length, but there are %lld and %lld steps", (long long)T,
+                        (long long)e->row[i].length);
     if (!(f->order = mem_new((size_t)T, sizeof *f->order))) return fail_memory(err, (size_t)T * sizeof *f->order);
     f->length = T;
     for (int64_t t = 0; t < T; t++) f->order[t] = (int32_t)t;
@@ -211,21 +213,19 @@ static laco_status learn_order(reading *f, const examples *e, const options *o, 
 }
 
 /* ---- learning: answers that are numbers ---- */
-static double *numbers_mean(double x, double *sums) { return sums[0]++, sums[1] += x, sums[2] += x * x, sums; }
+/* Mean and deviation by the recurrence of Welford 1962. */
 static laco_status learn_scale(reading *f, const examples *e, laco_error *err)
 {
-    double s[3] = { 0 }, first = NAN; /* around the first, so that nothing is lost */
+    double n = 0, mean = 0, squares = 0;
     for (int64_t i = 0; i < e->count; i++) {
         const example *r = &e->row[i];
         for (int64_t t = 0; r->part == PART_TRAIN && t < (f->every ? r->length : 1); t++) {
-            double y = f->every ? e->y[r->start + t] : r->number;
-            if (isnan(first)) first = y;
-            if (!isnan(y)) numbers_mean(y - first, s);
+            double y = f->every ? e->y[r->start + t] : r->number, off = y - mean;
+            if (!isnan(y)) mean += off / ++n, squares += off * (y - mean);
         }
     }
-    if (!(s[0] > 0)) return fail(err, LACO_EINVAL, -1, "no training example has a number to answer");
-    double mean = s[1] / s[0], variance = fmax(0, s[2] / s[0] - mean * mean);
-    f->y_mean = first + mean, f->y_scale = variance > 0 ? sqrt(variance) : 1;
+    if (!(n > 0)) return fail(err, LACO_EINVAL, -1, "no training example has a number to answer");
+    f->y_mean = mean, f->y_scale = squares > 0 ? sqrt(squares / n) : 1;
     return LACO_OK;
 }
 laco_status reading_learn(reading *f, const examples *e, const options *o, const task_job *j, laco_error *err)
@@ -282,8 +282,9 @@ static laco_status apply_numbers(const reading *f, examples *e, const task_job *
     for (int64_t i = 0; i < e->count; i++) {
         const example *r = &e->row[i];
         if (f->order && r->length != f->length)
-            return mem_free(x), fail(err, LACO_EINVAL, r->line, "the model reads sequences of %lld steps, number %lld has %lld",
-                                     (long long)f->length, (long long)r->line, (long long)r->length);
+            return mem_free(x),
+                   fail(err, LACO_EINVAL, r->line, "the model reads sequences of %lld steps, number %lld has %lld",
+                        (long long)f->length, (long long)r->line, (long long)r->length);
         for (int64_t t = 0; t < r->length; t++) {
             int64_t from = r->start + (f->order ? f->order[t] : t);
             apply_row(f, e->x + from * e->features, x + (r->start + t) * f->inputs, &missing);
@@ -402,7 +403,8 @@ static laco_status load_numbers(reading *f, const json *v, laco_error *err)
     if (!f->mean || !f->scale || !f->flag) return fail_memory(err, n * 16);
     for (size_t i = 0; !st && i < n; i++) {
         const json *c = &list->item[i];
-        f->mean[i] = number_of(c, "mean", 0), f->scale[i] = number_of(c, "deviation", 0), f->flag[i] = says(c, "missing");
+        f->mean[i] = number_of(c, "mean", 0), f->scale[i] = number_of(c, "deviation", 0),
+        f->flag[i] = says(c, "missing");
         f->inputs += f->flag[i];
         if (f->feature) st = keep_text(&f->feature[i], text_of(c, "name"), err);
     }
@@ -411,7 +413,8 @@ static laco_status load_numbers(reading *f, const json *v, laco_error *err)
     if (!(f->order = mem_new((size_t)f->length, sizeof *f->order))) return fail_memory(err, order->len * 4);
     for (int64_t t = 0; t < f->length; t++) {
         const json *k = &order->item[t];
-        if (!k->integer || k->i < 0 || k->i >= f->length) return fail(err, LACO_EFORMAT, -1, "its order of steps is damaged");
+        if (!k->integer || k->i < 0 || k->i >= f->length)
+            return fail(err, LACO_EFORMAT, -1, "its order of steps is damaged");
         f->order[t] = (int32_t)k->i;
     }
     return LACO_OK;
@@ -454,9 +457,9 @@ static laco_status load_classes(reading *f, const laco_model *m, laco_error *err
         st = fail_memory(err, list->len * sizeof *f->class);
     for (size_t i = 0; !st && i < list->len; i++, f->classes++) {
         const json *c = &list->item[i];
-        st = c->kind == JSON_STRING ? keep_text(&f->class[i], c->text, err)
+        st = c->kind == JSON_STRING ? keep_text(&f->class[i], c -> text, err)
                                     : fail(err, LACO_EFORMAT, -1, "its classes are not names");
-        if (!st && i && strcmp(f->class[i - 1], f->class[i]) >= 0)
+        if (!st && i && strcmp(f->class[i - 1], f -> class[i]) >= 0)
             st = fail(err, LACO_EFORMAT, -1, "its classes are not in order");
     }
     json_free(d);

@@ -82,8 +82,8 @@ static laco_status class_figures_of(figures *out, int64_t *confusion, const verd
     mem_free(p), mem_free(right), mem_free(known), mem_free(label);
     return st;
 }
-laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f, int part,
-                       laco_error *err)
+laco_status figures_of(figures *out, int64_t *confusion, const verdicts *v, const examples *e, const reading *f,
+                       int part, laco_error *err)
 {
     *out = (figures){ 0 };
     return f->answer == ANSWER_NUMBER ? number_figures_of(out, v, e, f, part, err)
@@ -263,7 +263,8 @@ static void put_part(const report *r, const reading *f, const task_job *j, int p
     const figure_row *q = figure_rows(f);
     char line[256], value[32];
     int n = snprintf(line, sizeof line, "  %-34s", names[part]);
-    for (int i = 0; i < FIGURE_ROWS && q[i].key; i++) n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", q[i].title);
+    for (int i = 0; i < FIGURE_ROWS && q[i].key; i++)
+        n += snprintf(line + n, sizeof line - (size_t)n, "%-11s", q[i].title);
     snprintf(line + n, sizeof line - (size_t)n, "%s", loss_name(f)), put(j, line);
     for (int k = 0; k < r->rows; k++) {
         const figures *s = &r->row[k].of[part];

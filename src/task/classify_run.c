@@ -1,5 +1,6 @@
 /* The network over examples: batches of sequences of like length, longest first, in windows of time between which the
-   states are carried. A network that reads backwards gets every sequence whole, as many at once as WHOLE_STEPS allow. */
+   states are carried. A network that reads backwards gets every sequence whole, as many at once as WHOLE_STEPS allow.
+ */
 #include "task/classify.h"
 #include "task/lm.h"
 
@@ -118,8 +119,8 @@ static void collect(void *ctx, int64_t number, int64_t step, const float *y)
     const collector *c = ctx;
     reading_answer(c->f, y, c->v->p + (c->v->every ? c->e->row[number].start + step : number) * c->v->width);
 }
-laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part, const volatile int *stop,
-                         laco_error *err)
+laco_status verdicts_run(verdicts *v, runner *r, const examples *e, const reading *f, int part,
+                         const volatile int *stop, laco_error *err)
 {
     collector c = { v, e, f };
     return runner_run(r, e, part, v->every, stop, collect, &c, err);

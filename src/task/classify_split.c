@@ -1,6 +1,6 @@
-/* Which examples are for what. --folds K: every K-th example, beginning with that of the fold, is the test; --group: the
-   examples of one group are. Of what remains, unless --valid is given, a share is taken for validation, from every class
-   alike: the first of each class in an order drawn from the seed. */
+/* Which examples are for what. --folds K: every K-th example, beginning with that of the fold, is the test; --group:
+   the examples of one group are. Of what remains, unless --valid is given, a share is taken for validation, from every
+   class alike: the first of each class in an order drawn from the seed. */
 #include "base/rng.h"
 #include "task/classify.h"
 #include "task/repeat.h"
@@ -34,10 +34,12 @@ static laco_status take_group(examples *e, const reading *f, task_job *j, laco_e
     laco_status st = LACO_OK;
     j->groups = n;
     if (n < 2)
-        st = fail(err, LACO_EINVAL, -1, "--group %s: there are %d groups; one is left out in turn, so there must be two",
-                  f->column[COL_GROUP], n);
+        st =
+            fail(err, LACO_EINVAL, -1, "--group %s: there are %d groups; one is left out in turn, so there must be two",
+                 f->column[COL_GROUP], n);
     else if (fold > n)
-        st = fail(err, LACO_EINVAL, -1, "--fold %lld: --group %s has %d groups", (long long)fold, f->column[COL_GROUP], n);
+        st = fail(err, LACO_EINVAL, -1, "--fold %lld: --group %s has %d groups", (long long)fold, f->column[COL_GROUP],
+                  n);
     else
         snprintf(j->part, sizeof j->part, "%s", names[fold - 1]);
     for (int64_t i = 0; !st && i < e->count; i++)
@@ -75,7 +77,8 @@ static laco_status split_off(examples *e, const reading *f, const task_job *j, l
     qsort(d, (size_t)n, sizeof *d, by_class);
     double owed = 0; /* what classes too small for a whole example owe to those that follow */
     for (int64_t i = 0, k; i < n; i = k) {
-        for (k = i; k < n && d[k].class == d[i].class; k++);
+        for (k = i; k < n && d[k].class == d[i].class; k++)
+            ;
         owed += share * (double)(k - i);
         int64_t take = min64((int64_t)floor(owed + 0.5), k - i - 1); /* one at least stays for training */
         for (int64_t t = 0; t < take; t++) e->row[d[i + t].i].part = PART_VALID;
@@ -120,8 +123,9 @@ static laco_status learn_classes(reading *f, const examples *e, laco_error *err)
     if (!st) st = collect(names, e, f, err);
     int32_t n = st ? 0 : intern_count(names), least = f->answer == ANSWER_CLASS ? 2 : 1;
     if (!st && n < least)
-        st = fail(err, LACO_EINVAL, -1, n ? "there is one class alone, \"%.60s\": nothing to tell apart"
-                                          : "no example has an answer: name its column with --label",
+        st = fail(err, LACO_EINVAL, -1,
+                  n ? "there is one class alone, \"%.60s\": nothing to tell apart"
+                    : "no example has an answer: name its column with --label",
                   n ? intern_text(names, 0) : "");
     if (!st && !(f->class = mem_new((size_t)n, sizeof *f->class))) st = fail_memory(err, (size_t)n * sizeof *f->class);
     for (int32_t k = 0; !st && k < n; k++, f->classes++) {

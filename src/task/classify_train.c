@@ -1,7 +1,8 @@
 /* laco train classify: one answer for every sequence.
 
-   read, split  ->  what the network reads  ->  the loop of fit.h over batches in which the last step of a sequence alone
-   is asked (or every step, of numbers)  ->  naive Bayes beside the network of a text  ->  baselines and the report. */
+   read, split  ->  what the network reads  ->  the loop of fit.h over batches in which the last step of a sequence
+   alone is asked (or every step, of numbers)  ->  naive Bayes beside the network of a text  ->  baselines and the
+   report. */
 #include "task/classify.h"
 #include "task/fit.h"
 #include "task/lm.h"
@@ -22,8 +23,8 @@ typedef struct class_run {
     report report;
     fit_task task;
     fit_metric metric[FIT_METRICS + 1];
-    float *label;   /* [count][classes] of several labels */
-    double *weight; /* [classes] of the loss, or NULL */
+    float *label;          /* [count][classes] of several labels */
+    double *weight;        /* [classes] of the loss, or NULL */
     text_row *row, *drawn; /* training examples, in the order of an epoch; `quiet` is the number of the example */
     int64_t rows, epoch, longest, answers;
     /* memory of a batch: its rows and their examples, positions */
@@ -40,7 +41,9 @@ static laco_status read_all(class_run *r, laco_error *err)
 {
     static const struct {
         const char *data, *labels;
-    } parts[PARTS] /* in the order of the texts of a job */ = { { "data", "labels" }, { "valid", "valid-labels" }, { "test", "test-labels" } };
+    } parts[PARTS] /* in the order of the texts of a job */ = { { "data", "labels" },
+                                                                { "valid", "valid-labels" },
+                                                                { "test", "test-labels" } };
     if (!r->j->text[TEXT_DATA] && !options_text(r->o, "data"))
         return fail(err, LACO_EINVAL, -1, "--data is missing: the examples to learn from");
     laco_status st = examples_new(&r->e, err);
@@ -103,7 +106,8 @@ static laco_status check_network(const class_run *r, laco_error *err)
     if (r->f.numbers && r->m->net->symbols)
         return fail(err, LACO_EINVAL, -1, "these series are numbers, not symbols: take \"embed\" out of the network");
     if (!r->f.numbers && !r->m->net->symbols)
-        return fail(err, LACO_EINVAL, -1, "a network that reads text begins with embed, as in \"embed 64; lstm 64; dense\"");
+        return fail(err, LACO_EINVAL, -1,
+                    "a network that reads text begins with embed, as in \"embed 64; lstm 64; dense\"");
     return LACO_OK;
 }
 static laco_status make_network(class_run *r, laco_error *err)
@@ -256,8 +260,10 @@ static laco_status weigh_classes(class_run *r, laco_error *err)
 {
     if (!strcmp(options_text(r->o, "class-weights"), "none")) return LACO_OK;
     if (r->f.answer != ANSWER_CLASS)
-        return fail(err, LACO_EINVAL, -1, "--class-weights balanced is for one class of several, not for labels or numbers");
-    if (!(r->weight = mem_new((size_t)r->f.classes, sizeof *r->weight))) return fail_memory(err, (size_t)r->f.classes * 8);
+        return fail(err, LACO_EINVAL, -1,
+                    "--class-weights balanced is for one class of several, not for labels or numbers");
+    if (!(r->weight = mem_new((size_t)r->f.classes, sizeof *r->weight)))
+        return fail_memory(err, (size_t)r->f.classes * 8);
     for (int32_t k = 0; k < r->f.classes; k++) r->weight[k] = 1 / (r->f.prior[k] * r->f.classes);
     r->fit.s.class_weight = r->weight;
     return LACO_OK;
@@ -265,7 +271,9 @@ static laco_status weigh_classes(class_run *r, laco_error *err)
 static laco_status open_fit(class_run *r, laco_error *err)
 {
     static const loss_kind losses[] = { LOSS_SOFTMAX, LOSS_BERNOULLI, LOSS_SQUARED };
-    static const fit_task task = { .batch = next_batch, .measure = measure, .say = say, .score_json = score_json, .figures = test_json };
+    static const fit_task task = {
+        .batch = next_batch, .measure = measure, .say = say, .score_json = score_json, .figures = test_json
+    };
     laco_status st = fit_settings(&r->fit, r->o, r->m->net->k, err);
     if (st) return st;
     train_settings *s = &r->fit.s;
@@ -298,8 +306,8 @@ static laco_status prepare(class_run *r, laco_error *err)
     if (!st) runner_init(&r->runner, r->m->net, max64(64, r->fit.s.batch), min64(256, r->longest));
     return st;
 }
-/* What naive Bayes says: to the validation part from the training part, to the test part from both. With them the weights
-   of both, which validation decides on. */
+/* What naive Bayes says: to the validation part from the training part, to the test part from both. With them the
+   weights of both, which validation decides on. */
 static laco_status count_bayes(class_run *r, laco_error *err)
 {
     if (r->f.numbers || r->f.answer != ANSWER_CLASS) return LACO_OK;
@@ -350,8 +358,8 @@ static laco_status finish(class_run *r, laco_error *err)
 }
 static void free_run(class_run *r)
 {
-    void *all[] = { r->row, r->drawn, r->batch, r->of, r->ids, r->classes, r->x, r->y, r->label, r->said.p, r->counted.p,
-                    r->weight };
+    void *all[] = { r->row, r->drawn, r->batch, r->of,     r->ids,       r->classes,
+                    r->x,   r->y,     r->label, r->said.p, r->counted.p, r->weight };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     runner_free(&r->runner), laco_model_free(r->m), report_free(&r->report);
     bayes_free(r->mix.b), reading_free(&r->f), examples_free(&r->e);

@@ -1,5 +1,5 @@
-/* Using a model of laco train classify: predict and eval. Texts are read a part at a time, so that a stream of any length
-   is answered in the memory of a few hundred records; series are read whole. */
+/* Using a model of laco train classify: predict and eval. Texts are read a part at a time, so that a stream of any
+   length is answered in the memory of a few hundred records; series are read whole. */
 #include "task/answers.h"
 #include "task/classify.h"
 #include "task/use.h"
@@ -15,7 +15,7 @@ typedef struct class_use {
     examples e;
     runner runner;
     verdicts counted; /* what naive Bayes says */
-    int64_t told; /* examples that were answered */
+    int64_t told;     /* examples that were answered */
 } class_use;
 
 static laco_status open_use(class_use *u, task_job *j, laco_model *m, laco_error *err)
@@ -73,7 +73,8 @@ static laco_status open_sheet(sheet *s, class_use *u, laco_error *err)
                     "--every-step: this network reads from the end too, so it has no answer before the end");
     if (s->every && u->mix.on)
         task_note(u->j, "--every-step: the answers are those of the network alone, without naive Bayes");
-    if (!(s->order = mem_new((size_t)max64(1, f->classes), sizeof *s->order))) return fail_memory(err, (size_t)f->classes * 4);
+    if (!(s->order = mem_new((size_t)max64(1, f->classes), sizeof *s->order)))
+        return fail_memory(err, (size_t)f->classes * 4);
     laco_status st = answers_open(&s->to, u->j, err);
     if (st) return st;
     if (s->names) answers_column(s->to, f->column[COL_ID] ? f->column[COL_ID] : "name");
@@ -135,7 +136,8 @@ static laco_status put_answers(const sheet *s, class_use *u, laco_error *err)
         const example *r = &u->e.row[i];
         int64_t number = u->told++, last = r->length - 1;
         if (!r->length)
-            st = fail(err, LACO_EFORMAT, r->line, "example %lld has no steps: there is nothing to answer", (long long)number + 1);
+            st = fail(err, LACO_EFORMAT, r->line, "example %lld has no steps: there is nothing to answer",
+                      (long long)number + 1);
         for (int64_t t = s->every ? 0 : last; !st && t <= last; t++)
             st = put_row(s, u, r, number, t, v.p + (every ? r->start + t : i) * v.width, err);
     }
@@ -151,7 +153,8 @@ static laco_status predict_texts(class_use *u, sheet *s, laco_error *err)
     laco_status st = reading_tables(&in, &u->f, u->j, err);
     if (!st) st = task_open_table(&in, TEXT_DATA, &reader, err);
     if (!st) st = open_sheet(s, u, err);
-    for (bool first = true; !st && !(st = table_next(reader, CHUNK, true, &t, err)) && t; first = false, table_free(t)) {
+    for (bool first = true; !st && !(st = table_next(reader, CHUNK, true, &t, err)) && t;
+         first = false, table_free(t)) {
         if (first) st = examples_text_column(&c, &u->f, t, err);
         examples_clear(&u->e);
         if (!st) st = examples_add_table(&u->e, &u->f, &c, t, PART_TEST, err);

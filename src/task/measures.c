@@ -137,8 +137,7 @@ static void count_exact(label_figures *out, const double *p, const float *right,
 {
     for (int64_t i = 0; i < n; i++) {
         bool known = true, all = true;
-        for (int64_t k = i * K; k < (i + 1) * K; k++)
-            known &= right[k] >= 0, all &= (p[k] > 0.5) == (right[k] > 0.5f);
+        for (int64_t k = i * K; k < (i + 1) * K; k++) known &= right[k] >= 0, all &= (p[k] > 0.5) == (right[k] > 0.5f);
         out->n += known, out->exact += known && all;
     }
     out->exact /= (double)out->n, out->loss /= (double)out->n;

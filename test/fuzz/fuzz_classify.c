@@ -12,7 +12,8 @@ static laco_model *model_of(const char *network, int64_t inputs, int64_t outputs
 {
     laco_model *m;
     require(model_new(&m, network, inputs, outputs, 1, NULL) == LACO_OK);
-    require(model_set(m, "vocabulary", "{\"unit\":\"word\",\"lower\":false,\"symbols\":[\"<eos>\",\"<unk>\",\"a\"]}", NULL) == LACO_OK);
+    require(model_set(m, "vocabulary", "{\"unit\":\"word\",\"lower\":false,\"symbols\":[\"<eos>\",\"<unk>\",\"a\"]}",
+                      NULL) == LACO_OK);
     require(model_set(m, "classes", "[\"a\",\"b\"]", NULL) == LACO_OK);
     return m;
 }
