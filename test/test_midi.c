@@ -138,6 +138,7 @@ static void errors_name_the_place(void **state)
     } rows[] = {
         ROW("", "m, byte 0: not a MIDI file"),
         ROW("RIFF....", "m, byte 0: not a MIDI file"),
+        ROW("MThd\0\0\0", "m, byte 0: the file ends in its header"),
         ROW("MThd\0\0\0\2\0\0", "m, byte 8: the header is shorter"),
         ROW(HEAD("\2", "\0\x60"), "m: a MIDI file of format 2"),
         ROW(HEAD("\0", "\0\0"), "m, byte 8: a division of 0"),
@@ -194,10 +195,17 @@ static void expect(const char *folder, int64_t train, int64_t valid, int64_t tes
         rolls_free(&part[i]);
     }
 }
+static void count_bad(void *ctx, const char *name, const char *why)
+{
+    assert_string_equal(name, "train/bad.mid");
+    assert_non_null(strstr(why, "train/bad.mid, byte"));
+    ++*(int *)ctx;
+}
 static void folders_have_parts(void **state)
 {
     (void)state;
     char folder[] = "/tmp/laco-midi-XXXXXX", name[32];
+    int told = 0;
     rolls part[ROLL_PARTS];
     laco_error err;
     midi_folder f = { .quarters = 1 };
@@ -223,8 +231,9 @@ static void folders_have_parts(void **state)
     assert_int_equal(midi_read_folder(part, folder, &f, &err), LACO_EFORMAT);
     assert_non_null(strstr(err.msg, "train/bad.mid"));
     f.skip_bad = true;
+    f.tell = count_bad, f.ctx = &told;
     assert_int_equal(midi_read_folder(part, folder, &f, &err), LACO_OK);
-    assert_true(f.bad == 1 && f.files == 3 && part[ROLL_TRAIN].steps == 3);
+    assert_true(told == 1 && f.bad == 1 && f.files == 3 && part[ROLL_TRAIN].steps == 3);
     for (int i = 0; i < ROLL_PARTS; i++) rolls_free(&part[i]);
     mem_free(bad), folder_delete(folder);
 }

@@ -162,7 +162,7 @@ static laco_status take_chunks(reading *r, const char *bytes, size_t n)
             st = take_track(r);
         at += 8 + size;
     }
-    return st;
+    return st || at ? st : bad(r, "the file ends in its header");
 }
 
 /* ---- steps ---- */

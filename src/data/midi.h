@@ -28,7 +28,9 @@ laco_status midi_rolls(rolls *part, const char *bytes, size_t n, double quarters
    fewer than ten the last two; of fewer than three none). */
 typedef struct midi_folder {
     double quarters;
-    bool skip_bad;                /* files that cannot be read are counted and left out */
+    bool skip_bad; /* files that cannot be read are told of, counted and left out */
+    void (*tell)(void *ctx, const char *name, const char *why); /* with skip_bad; or NULL */
+    void *ctx;
     int64_t files, bad, left_out; /* set: read; not read; keys out of the range */
     uint64_t hash;                /* set: of all the bytes */
 } midi_folder;

@@ -84,8 +84,10 @@ static laco_status read_pieces(piece *p, size_t *count, const char *path, char *
         if (!is_midi_name(names[i])) continue;
         int part = sorted ? part_by_folder(names[i]) : part_by_place(k++, files);
         if (part < 0) continue;
-        laco_status st = read_piece(&p[*count], path, names[i], f, err);
-        if (st && (!f->skip_bad || st == LACO_ENOMEM)) return st;
+        laco_error why = { .msg = "" };
+        laco_status st = read_piece(&p[*count], path, names[i], f, &why);
+        if (st && (!f->skip_bad || st == LACO_ENOMEM)) return fail(err, st, why.at, "%s", why.msg);
+        if (st && f->tell) f->tell(f->ctx, names[i], why.msg);
         if (st)
             f->bad++;
         else

@@ -18,14 +18,32 @@ laco_status compose_parse(rolls part[ROLL_PARTS], const char *bytes, size_t n, d
     if (!midi_is(bytes, n)) return rolls_parse(part, bytes, n, name, err);
     return midi_rolls(&part[ROLL_TRAIN], bytes, n, quarters, name, err);
 }
+typedef struct bad_files {
+    file_log *log;
+    laco_error err;
+    laco_status status;
+} bad_files;
+static void keep_name(void *ctx, const char *name, const char *why)
+{
+    bad_files *b = ctx;
+    buf line = { 0 };
+    buf_printf(&line, "%s\t%s", name, why);
+    if (!b->status)
+        b->status = line.failed ? fail_memory(&b->err, line.len) : file_log_line(b->log, line.data, &b->err);
+    buf_free(&line);
+}
 static laco_status read_folder(rolls part[ROLL_PARTS], task_job *j, const char *path, double quarters, laco_error *err)
 {
-    midi_folder f = { .quarters = quarters,
-                      .skip_bad = options_type(j->o, "skip-bad") && options_flag(j->o, "skip-bad") };
-    laco_status st = midi_read_folder(part, path, &f, err);
+    bad_files bad = { 0 };
+    const char *to = options_text(j->o, "skip-bad");
+    midi_folder f = { .quarters = quarters, .skip_bad = to != NULL, .tell = keep_name, .ctx = &bad };
+    laco_status st = to ? file_log_open_at(&bad.log, to, 0, err) : LACO_OK;
+    if (!st) st = midi_read_folder(part, path, &f, err);
+    file_log_close(bad.log);
+    if (!st && bad.status) st = fail(err, bad.status, bad.err.at, "%s", bad.err.msg);
     j->data_hash = hash_bytes(j->data_hash, &f.hash, sizeof f.hash);
-    if (!st && f.bad) task_note(j, "%lld MIDI files could not be read and were left out", (long long)f.bad);
-    if (!st && f.left_out) task_note(j, "%lld notes that a piano does not have were left out", (long long)f.left_out);
+    if (!st && f.bad) task_note(j, "left out  %lld MIDI files that cannot be read, named in %s", (long long)f.bad, to);
+    if (!st && f.left_out) task_note(j, "left out  %lld notes that a piano does not have", (long long)f.left_out);
     return st;
 }
 laco_status compose_read(rolls part[ROLL_PARTS], task_job *j, double quarters, laco_error *err)

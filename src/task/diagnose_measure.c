@@ -37,6 +37,7 @@ static laco_status make_window(measure *g, laco_error *err)
     if (!g->active || !g->off) return fail_memory(err, (size_t)a->T * sizeof *g->off);
     for (int64_t t = 0; t < a->T; t++) g->active[t] = a->B, g->off[t + 1] = (t + 1) * a->B;
     g->p.b = (ragged){ a->T, a->B, a->T * a->B, g->active, g->off };
+    g->p.target = a->y, g->p.targets = g->n->outputs;
     return net_reserve(g->n, a->B, a->B, true, err);
 }
 /* How many Jacobians of N numbers are taken: the larger, the fewer. */

@@ -47,8 +47,9 @@ static const laco_option option_rows[] = {
       "every ten in the order of their names the last is for test and the one before for validation." },
     { "step", "train.compose", DATA, 'f', "1", 0.0021, 64, NULL, "quarter notes",
       "How long a step is: what the notes of MIDI files are rounded to." },
-    { "skip-bad", "train.compose", DATA, 'b', NULL, 0, 0, NULL, NULL,
-      "Leaves out MIDI files that cannot be read, instead of ending with an error." },
+    { "skip-bad", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Leaves out MIDI files that cannot be read, instead of ending with an error, and writes their names to this "
+      "file." },
     { "data", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "What to look at: CSV, TSV, JSON lines or text, plain or .gz; - is standard input." },
     { "test", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
