@@ -193,8 +193,9 @@ static void test_same_bits(void **state)
         check_net(symbol_nets[i], real32, WEIGHTS_BF16, LOSS_SOFTMAX);
     }
     for (size_t i = 0; i < sizeof number_nets / sizeof *number_nets; i++)
-        for (loss_kind loss = LOSS_SOFTMAX; loss <= LOSS_BERNOULLI; loss++)
-            check_net(number_nets[i], real32, WEIGHTS_FLOAT, loss);
+        for (int k = 0; k < 3; k++)
+            check_net(number_nets[i], real32, WEIGHTS_FLOAT,
+                      (const loss_kind[]){ LOSS_SOFTMAX, LOSS_SQUARED, LOSS_BERNOULLI }[k]);
 }
 /* In segments and whole: the same sums in another order. */
 static void test_whole(void **state)
