@@ -27,6 +27,7 @@ const example examples[] = {
     { "explain", "laco explain m.safetensors --text \"a fine film\"" },
     { "explain", "laco explain m.safetensors --data new.csv --html page.html" },
     { "score", "laco score book.safetensors --data sentences.txt" },
+    { "anomaly", "laco anomaly m.safetensors --data new.csv --clean clean.csv --quantile 0.999" },
     { "stream", "laco stream filter.safetensors --format s16 --rate 48000 <in.raw >out.raw" },
     { "info", "laco info book.safetensors" },
     { "data", "laco data reviews.csv --label stars --test held-out.csv" },

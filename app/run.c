@@ -149,7 +149,10 @@ static int run_to_end(run *r, const args_general *general, bool live)
 }
 
 /* Whoever reads the output waits for it: every block goes out as it is made. */
-static bool is_live(const char *command) { return !strcmp(command, "stream") || !strcmp(command, "predict"); }
+static bool is_live(const char *command)
+{
+    return !strcmp(command, "stream") || !strcmp(command, "predict") || !strcmp(command, "anomaly");
+}
 
 int run_command(const char *command, int argc, char **argv)
 {

@@ -64,6 +64,7 @@ static const command_row commands[] = {
     { "explain", explain_run },
     { "sample", sample_run },
     { "score", score_run },
+    { "anomaly", anomaly_run },
     { "stream", run_stream },
     { "info", model_info },
     { "data", data_look },

@@ -105,6 +105,7 @@ static bool command_row(int i, named *out)
         { "explain", "Shows what every step of a sequence contributed to the answer of a model." },
         { "sample", "Writes text or music with a model." },
         { "score", "Gives every line of a text its probability under a model." },
+        { "anomaly", "Says of every step of a series how little it was to be expected, and which are anomalies." },
         { "stream", "Steps a network through numbers or text as they come." },
         { "data", "Shows what is understood of a file: columns, types, lengths, and what would mislead." },
         { "info", "Shows the layers of a model, what they cost, and how it was trained." },

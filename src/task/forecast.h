@@ -15,6 +15,7 @@
 #ifndef FORECAST_H
 #define FORECAST_H
 #include "base/json.h"
+#include "data/table.h"
 #include "format/model.h"
 #include "loss/heads.h"
 #include "task/forecast_measures.h"
@@ -63,8 +64,12 @@ typedef struct forecast_columns {
     enum { GAPS_ERROR, GAPS_MASK, GAPS_IGNORE } gaps;
     char *time, *id; /* NULL: none */
     name_list target, past, future, statics; /* target: {NULL, 0}: all columns of numbers */
+    bool part;      /* of a table that goes on: nothing is asked of a column as a whole */
+    time_step step; /* of the times; zeros: it is seen from them */
 } forecast_columns;
 laco_status forecast_read(forecast_data *out, task_job *j, int which, const forecast_columns *c, laco_error *err);
+laco_status forecast_from_table(forecast_data *out, const table *t, const forecast_columns *c, bool decimal_comma,
+                                laco_error *err);
 void forecast_data_free(forecast_data *d);
 laco_status forecast_append(forecast_data *d, const forecast_data *more, laco_error *err); /* by name: what came after */
 laco_status name_list_split(name_list *out, const char *text, laco_error *err);            /* at commas */
@@ -95,6 +100,8 @@ typedef struct forecast_front {
     int64_t targets, horizon, window, season, span; /* span: steps that the scales window and level look back over */
     int64_t lags, lag[MOST_LAGS], difference, deseasonalise; /* 0: none */
     bool log, masked;         /* masked: a number beside each target says where it is missing */
+    bool smooth;              /* --model es-rnn: the first layer reads a value and the number of its series */
+    int64_t second_season;    /* of it; 0: none */
     int calendar;
     covariate *past, *future, *statics;
     known_series *series;
@@ -112,11 +119,19 @@ int64_t forecast_inputs(const forecast_front *f);
 int64_t forecast_targets(const forecast_front *f);  /* targets of a step: steps ahead x targets */
 int64_t forecast_ahead(const forecast_front *f);    /* steps ahead: the horizon, or 1 */
 
+/* ---- --model es-rnn ---- src/task/forecast_smooth.c: exponential smoothing of each series in the network */
+enum { FORECAST_WHOLE = 1 << 24 }; /* a window of series that are read from their beginning */
+bool forecast_is_smooth(const options *o);
+laco_status forecast_smooth_make(forecast_front *f, const options *o, const forecast_data *d, laco_error *err);
+void forecast_smooth_text(const forecast_front *f, const options *o, buf *out);
+int64_t forecast_smooth_quiet(const forecast_front *f, int64_t n); /* first steps of n that are only read */
+
 /* ---- lines ---- src/task/forecast_line.c: a series as the network sees it */
 typedef struct line {
     const forecast_front *f;
     const forecast_data *d;
     int64_t series, from, n, cap; /* which; steps from..n are held; room */
+    int64_t known;                /* its place among the series of the front */
     double *v;                    /* [cap][targets] logarithm, without season; NaN: missing */
     double *sum, *square, *count; /* [cap + 1][targets] running, of v - shift */
     double *shift, *mean, *deviation; /* [targets] */
@@ -138,6 +153,9 @@ double line_back(const line *l, int64_t t, int64_t d, double v); /* in the units
 void line_inputs(const line *l, int64_t t, int64_t end, float *x);
 /* Targets of step t, [ahead][targets]: NaN where missing, not before `stop`, or not asked for; *unit of counts. */
 void line_targets(const line *l, int64_t t, int64_t end, int64_t stop, float *y, float *unit);
+/* The level and seasons of each series, as its first steps have them. */
+laco_status forecast_smooth_begin(net *n, const forecast_front *f, const line *lines, const int64_t *train,
+                                  laco_error *err);
 /* What an answer to the h-th step behind t is multiplied with, and what is added then, to be a v. */
 void line_scale(const line *l, int64_t t, int64_t end, int64_t h, int64_t d, double *a, double *b);
 
@@ -162,6 +180,8 @@ typedef struct answer_wish {
     const forecast_levels *levels;
     const volatile int *stop;
     answer_fn *answer;
+    /* or only what the network says of the next step, of each target, in the units of the line */
+    laco_status (*first)(void *ctx, const origin *o, int64_t target, const head *h, laco_error *err);
     void *ctx;
 } answer_wish;
 laco_status forecast_answer(const answer_wish *w, laco_error *err);

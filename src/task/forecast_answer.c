@@ -178,6 +178,25 @@ static laco_status answer_by_paths(answerer *a, int64_t i, laco_error *err)
     return st ? st : a->w->answer(a->w->ctx, o, a->answer, err);
 }
 
+/* ---- the next step alone ---- */
+static laco_status answer_first(answerer *a, int64_t i, laco_error *err)
+{
+    const forecast_front *f = a->f;
+    const origin *o = &a->of[i];
+    const line *l = &a->w->line[o->series];
+    const float *y = a->last + i * parts_of(a) * a->w->n->outputs;
+    laco_status st = LACO_OK;
+    for (int64_t d = 0; !st && d < f->targets; d++) {
+        double scale, shift;
+        head at;
+        line_scale(l, o->end, o->end, 1, d, &scale, &shift);
+        head_read(&at, f->loss, &f->loss_options, y, forecast_targets(f), d, scale);
+        head_scale_by(&at, scale, shift);
+        st = a->w->first(a->w->ctx, o, d, &at, err);
+    }
+    return st;
+}
+
 /* ---- all ---- */
 static laco_status answer_chunk(answerer *a, const origin *from, int64_t m, laco_error *err)
 {
@@ -191,6 +210,8 @@ static laco_status answer_chunk(answerer *a, const origin *from, int64_t m, laco
     }
     for (int64_t i = 0; i < m; i++) a->of[i] = from[order[i]], place[order[i]] = i;
     read_rows(a);
+    for (int64_t i = 0; a->w->first && !st && i < m; i++) st = answer_first(a, place[i], err);
+    if (st || a->w->first) return st;
     if (a->f->way == WAY_RECURSIVE) net_state_get(a->w->n, a->state, a->numbers);
     for (int64_t i = 0; !st && i < m; i++)
         st = a->f->way == WAY_RECURSIVE ? answer_by_paths(a, place[i], err) : answer_at_once(a, place[i], err);

@@ -173,6 +173,7 @@ laco_status forecast_make(forecast_front *f, const options *o, const forecast_da
     if (!st) st = parse_steps("deseasonalise", options_text(o, "deseasonalise"), f->season, &f->deseasonalise, err);
     if (!st) st = parse_calendar(f, o, d, err);
     if (!st && !f->columns.wide && !f->columns.independent && !f->columns.target.n) st = name_list_copy(&f->columns.target, &d->target, err);
+    if (!st && forecast_is_smooth(o)) st = forecast_smooth_make(f, o, d, err);
     return st ? st : check_front(f, err);
 }
 
@@ -263,6 +264,7 @@ static int64_t covariate_inputs(const covariate *c, int64_t n)
 }
 int64_t forecast_inputs(const forecast_front *f)
 {
+    if (f->smooth) return 2;
     int64_t calendars = 0, each = f->targets * (1 + f->masked + (f->difference > 0)) + (f->way == WAY_DECODER);
     for (int k = 0; k < CALENDARS; k++) calendars += 2 * (f->calendar >> k & 1);
     return each + f->lags * forecast_targets(f) + calendars + covariate_inputs(f->past, f->columns.past.n) +
@@ -369,6 +371,7 @@ laco_status forecast_to_json(const forecast_front *f, buf *out, laco_error *err)
     numbers_json(&o, "lags", lag, f->lags);
     json_key(&o, "log"), json_bool(&o, f->log);
     json_key(&o, "masked"), json_bool(&o, f->masked);
+    json_key(&o, "smooth"), json_bool(&o, f->smooth);
     json_key(&o, "calendar"), json_int(&o, f->calendar);
     json_key(&o, "series"), json_begin(&o, '[');
     for (int64_t i = 0; i < f->known; i++) {
@@ -514,6 +517,7 @@ static void take_front(front_reader *r, forecast_front *f)
     f->lags = take_numbers(r, r->root, "lags", lag, MOST_LAGS);
     for (int64_t i = 0; i < f->lags; i++) r->bad |= !(lag[i] >= 1 && lag[i] <= 1e6), f->lag[i] = r->bad ? 1 : (int64_t)lag[i];
     f->log = take_bool(r, r->root, "log"), f->masked = take_bool(r, r->root, "masked");
+    f->smooth = take_bool(r, r->root, "smooth");
     f->calendar = (int)take_count(r, r->root, "calendar", 0, (1 << CALENDARS) - 1);
     for (int k = 0; k < f->loss_options.levels; k++)
         r->bad |= !(f->loss_options.level[k] > 0 && f->loss_options.level[k] < 1);

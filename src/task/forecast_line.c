@@ -132,6 +132,7 @@ bool line_adopt(line *l)
         const known_series *s = &f->series[(i + l->series) % f->known]; /* most likely in the same order */
         bool same = f->known == 1 && !s->name && !name;
         if (!same && (!name || !s->name || strcmp(name, s->name))) continue;
+        l->known = (i + l->series) % f->known;
         memcpy(l->mean, s->mean, (size_t)f->targets * sizeof *l->mean);
         memcpy(l->deviation, s->deviation, (size_t)f->targets * sizeof *l->deviation);
         return true;
@@ -161,7 +162,7 @@ laco_status line_make(line *l, const forecast_front *f, const forecast_data *d, 
                       laco_error *err)
 {
     const int64_t D = f->targets, n = d->known[series], first = d->start[series];
-    *l = (line){ .f = f, .d = d, .series = series };
+    *l = (line){ .f = f, .d = d, .series = series, .known = series };
     double *v = mem_new((size_t)(n * D), sizeof *v);
     laco_status st = v ? take_room(l, n, err) : fail_memory(err, (size_t)(n * D) * sizeof *v);
     if (!st && n) memcpy(v, d->y + first * D, (size_t)(n * D) * sizeof *v);
@@ -294,6 +295,12 @@ void line_inputs(const line *l, int64_t t, int64_t end, float *x)
     const forecast_front *f = l->f;
     const bool decoder = f->way == WAY_DECODER;
     const int64_t D = f->targets, shown = decoder ? t : t + 1; /* the step whose calendar is told */
+    if (f->smooth) {
+        double a, b;
+        scale_of(l, t, end, 0, &a, &b);
+        x[0] = (float)((line_at(l, t, 0) - b) / a), x[1] = (float)l->known;
+        return;
+    }
     for (int64_t d = 0; d < D; d++) {
         double a, b, v = t <= end ? line_at(l, t, d) : NAN;
         scale_of(l, t, end, d, &a, &b);

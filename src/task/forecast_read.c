@@ -330,7 +330,7 @@ static void count_known(forecast_data *d)
         d->known[i] = n;
     }
 }
-static laco_status fill_long(forecast_data *d, const long_table *q, const int64_t *from, laco_error *err)
+static laco_status fill_long(forecast_data *d, const long_table *q, const int64_t *from, bool all, laco_error *err)
 {
     int64_t *where = mem_new((size_t)q->rows, sizeof *where), at = 0;
     if (!where) return fail_memory(err, (size_t)q->rows * sizeof *where);
@@ -353,9 +353,9 @@ static laco_status fill_long(forecast_data *d, const long_table *q, const int64_
         }
     }
     d->start[d->count] = at;
-    if (!st) st = read_columns(q, q->target, d->targets, d->y, where, true, err);
-    if (!st) st = read_columns(q, q->past, d->past, d->past_x, where, true, err);
-    if (!st) st = read_columns(q, q->future, d->future, d->future_x, where, true, err);
+    if (!st) st = read_columns(q, q->target, d->targets, d->y, where, all, err);
+    if (!st) st = read_columns(q, q->past, d->past, d->past_x, where, all, err);
+    if (!st) st = read_columns(q, q->future, d->future, d->future_x, where, all, err);
     if (!st) st = read_statics(q, d, from, err);
     mem_free(where);
     return st;
@@ -374,7 +374,8 @@ static laco_status read_long(forecast_data *d, const table *t, const forecast_co
     if (!st && q.time >= 0) st = read_times(&q, err);
     if (!st) st = group_rows(&q, count, &from, err);
     for (int64_t i = 0; !st && q.time >= 0 && i < count; i++) st = check_order(&q, from[i], from[i + 1], c->sort, err);
-    if (!st && q.time >= 0) st = find_step(&q, &d->step, err);
+    d->step = c->step;
+    if (!st && q.time >= 0 && !c->step.months && !(c->step.seconds > 0)) st = find_step(&q, &d->step, err);
     for (int64_t i = 0; !st && i < count; i++) st = place_rows(&q, from[i], from[i + 1], d->step, c->gaps, err);
     for (int64_t i = 0; !st && i < count; i++) {
         int64_t last = q.place[from[i + 1] - 1];
@@ -385,7 +386,7 @@ static laco_status read_long(forecast_data *d, const table *t, const forecast_co
         steps += last + 1;
     }
     if (!st) st = take_room(d, count, steps, q.time >= 0, err);
-    if (!st) st = fill_long(d, &q, from, err);
+    if (!st) st = fill_long(d, &q, from, !c->part, err);
     mem_free(q.target), mem_free(q.past), mem_free(q.future), mem_free(q.statics), mem_free(q.when);
     mem_free(q.series), mem_free(q.order), mem_free(q.place), mem_free(from);
     return st;
@@ -485,6 +486,17 @@ static laco_status split_targets(forecast_data *d, laco_error *err)
     return LACO_OK;
 }
 
+laco_status forecast_from_table(forecast_data *out, const table *t, const forecast_columns *c, bool decimal_comma,
+                                laco_error *err)
+{
+    *out = (forecast_data){ 0 };
+    laco_status st = c->wide ? read_wide(out, t, c, decimal_comma, err) : read_long(out, t, c, err);
+    if (!st && !(out->file = mem_text(table_file(t), strlen(table_file(t))))) st = fail_memory(err, 1);
+    if (st) return forecast_data_free(out), st;
+    if (c->independent && (st = split_targets(out, err))) return forecast_data_free(out), st;
+    count_known(out);
+    return LACO_OK;
+}
 laco_status forecast_read(forecast_data *out, task_job *j, int which, const forecast_columns *c, laco_error *err)
 {
     table_input in;
@@ -493,10 +505,7 @@ laco_status forecast_read(forecast_data *out, task_job *j, int which, const fore
     laco_status st = table_input_open(&in, j, err), closed;
     if (st) return st;
     st = task_read_table(&in, which, &t, err);
-    if (!st && t) st = c->wide ? read_wide(out, t, c, in.o.decimal_comma, err) : read_long(out, t, c, err);
-    if (!st && t && !(out->file = mem_text(table_file(t), strlen(table_file(t))))) st = fail_memory(err, 1);
-    if (!st && t && c->independent) st = split_targets(out, err);
-    if (!st && t) count_known(out);
+    if (!st && t) st = forecast_from_table(out, t, c, in.o.decimal_comma, err);
     table_free(t), closed = table_input_close(&in, st ? NULL : err);
     if (!st) st = closed;
     if (st) forecast_data_free(out);

@@ -155,8 +155,14 @@ static void note_parts(const forecast_run *r)
         a += r->train[i], b += r->valid[i] - r->train[i], c += r->test[i] - r->valid[i];
         shorter += r->train[i] < r->f.window;
     }
-    task_note(r->j, "parts     %s steps to train, %s validation, %s test from %s origins; window %lld", task_count(a, x),
-              task_count(b, y), task_count(c, z), task_count(r->origins, w), (long long)r->f.window);
+    task_note(r->j, "parts     %s steps to train, %s validation, %s test from %s origins", task_count(a, x),
+              task_count(b, y), task_count(c, z), task_count(r->origins, w));
+    if (r->f.smooth) {
+        task_note(r->j, "es-rnn    of %s, seasons %lld and %lld", r->f.log ? "logarithms" : "values by their deviation",
+                  (long long)max64(1, r->f.season), (long long)max64(1, r->f.second_season));
+        return;
+    }
+    task_note(r->j, "window    %lld steps", (long long)r->f.window);
     if (shorter)
         task_note(r->j, "window    %lld series are shorter than it: they are read from their beginning", (long long)shorter);
 }
@@ -212,7 +218,9 @@ static laco_status make_network(forecast_run *r, laco_error *err)
     laco_status st = kernels_choose(&k, REAL_FLOAT, err);
     if (st) return st;
     int64_t outputs = forecast_targets(&r->f) * loss_parts(k->loss->row(r->f.loss), &r->f.loss_options);
-    if (options_text(r->o, "model"))
+    if (r->f.smooth)
+        forecast_smooth_text(&r->f, r->o, &text);
+    else if (options_text(r->o, "model"))
         buf_text(&text, options_text(r->o, "model"));
     else
         shorthand(r, &text);
@@ -227,6 +235,7 @@ static laco_status make_network(forecast_run *r, laco_error *err)
     if (!st) st = net_weights(r->m->net, kind, err);
     uint64_t seed = (uint64_t)options_int(r->o, "seed");
     if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
+    if (!st && r->f.smooth) st = forecast_smooth_begin(r->m->net, &r->f, r->line, r->train, err);
     return st;
 }
 
@@ -268,6 +277,10 @@ static laco_status training_rows(const forecast_run *r, row_set *s, int64_t epoc
     for (int64_t i = 0; !st && i < r->d.count; i++) {
         int64_t n = r->train[i], hi = by_origin(r) ? max64(0, n - 1 - r->f.horizon) : n - 2;
         int64_t lo = min64(r->f.window / 2, hi / 2);
+        if (r->f.smooth) {
+            if (hi >= 0) st = add_row(s, (text_row){ r->d.start[i], hi + 1, forecast_smooth_quiet(&r->f, hi + 1) }, err);
+            continue;
+        }
         double u = rng_uniform(r->fit.s.seed, RNG_DATA, (uint64_t)epoch << 32 | (uint64_t)i);
         st = cut_series(r, s, i, lo, hi, min64((int64_t)(u * (double)r->apart), hi - lo), err);
     }

@@ -43,7 +43,10 @@ static laco_status make_lines(forecast_use *u, const int64_t *known, laco_error 
     laco_status st = LACO_OK;
     for (int64_t i = 0; !st && i < u->d.count; i++) {
         st = line_make(&u->line[i], &u->f, &u->d, i, known[i], err);
-        if (!st) line_adopt(&u->line[i]);
+        if (!st && !line_adopt(&u->line[i]) && u->f.smooth)
+            st = fail(err, LACO_EINVAL, -1,
+                      "%s: the model does not know the series %.60s; es-rnn has parameters for each series that it was "
+                      "trained on, and no others", u->d.file, u->d.name[i] ? u->d.name[i] : "(without a name)");
     }
     return st;
 }

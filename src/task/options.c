@@ -18,12 +18,12 @@
 #define INITIALIZERS "default|uniform|glorot|orthogonal|identity|chrono"
 #define SCHEDULES "constant|step|exponential|inverse-sqrt|cosine|cosine-restarts|one-cycle|plateau"
 #define COMPARE "compare-gradients"
-#define TABLES "train.classify train.tag train.forecast predict eval explain data" /* commands that may read tables */
-#define ANY_JOB "train resume search diagnose predict explain sample eval score stream info data selftest bench " COMPARE
+#define TABLES "train.classify train.tag train.forecast predict eval explain anomaly data" /* commands that may read tables */
+#define ANY_JOB "train resume search diagnose predict explain sample eval score anomaly stream info data selftest bench " COMPARE
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
-    { "model-file", "predict explain sample eval score stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+    { "model-file", "predict explain sample eval score anomaly stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
     { "folder", "resume", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
@@ -59,6 +59,15 @@ static const laco_option option_rows[] = {
     { "id", "data", DATA, 's', NULL, 0, 0, NULL, NULL, "The column that says which series a row belongs to." },
     { "data", "predict", DATA, 'p', "-", 0, 0, NULL, NULL,
       "What to answer, in the format that the model was trained on, plain or .gz; - is standard input." },
+    { "data", "anomaly", DATA, 'p', "-", 0, 0, NULL, NULL,
+      "The series to judge, in the format that the model was trained on, plain or .gz; - is standard input." },
+    { "clean", "anomaly", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Series without anomalies: --quantile of their scores is the threshold." },
+    { "quantile", "anomaly", DATA, 'f', "0.999", 0, 1, NULL, NULL, "The share of clean steps below the threshold." },
+    { "threshold", "anomaly", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "The score above which a step is an anomaly. Without it and --clean, the one that --store kept." },
+    { "store", "anomaly", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Keeps the threshold in the model file; without --data nothing else is done." },
     { "data", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "What to explain, in the format that the model was trained on, plain or .gz; - is standard input." },
     { "text", "explain", DATA, 's', NULL, 0, 0, NULL, NULL, "A text to explain, instead of --data." },
@@ -67,7 +76,7 @@ static const laco_option option_rows[] = {
       "Where the page goes, such as page.html, instead of coloured text: one file for any browser." },
     { "color", "explain", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "Colours the text also where standard output is no terminal." },
-    { "out", "predict", DATA, 'p', "-", 0, 0, NULL, NULL,
+    { "out", "predict anomaly", DATA, 'p', "-", 0, 0, NULL, NULL,
       "Where the answers go, whole or not at all; - is standard output, row by row as they are made." },
     { "probabilities", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "Beside each answer the probability of every class." },
@@ -144,6 +153,8 @@ static const laco_option option_rows[] = {
     { "season", "train.forecast", DATA, 'i', "0", 0, 100000, NULL, "steps",
       "Steps of a season; 1: none. 0: by the step of the times, such as 24 of hours, 7 of days, 52 of weeks, 12 of "
       "months." },
+    { "second-season", "train.forecast", DATA, 'i', "0", 0, 8784, NULL, "steps",
+      "Of --model es-rnn: steps of a longer season; 1: none. 0: 168 beside a season of 24, where there are three weeks." },
     { "backtest", "train.forecast", DATA, 'i', "1", 0, 100000, NULL, "origins",
       "From how many origins, a horizon apart, the end of each series is forecast as a test; before it as much is for "
       "validation. 0: no test." },
@@ -294,7 +305,8 @@ static const laco_option option_rows[] = {
       "Share of the numbers behind each recurrent layer that is set to zero at random while training." },
     { "model", "train.forecast", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"lstm 64 x2; dense\", or \"window 24; dense 64 relu; dense\" without recurrence. "
-      "Replaces the options of this section that name cells and sizes." },
+      "Replaces the options of this section that name cells and sizes. es-rnn: exponential smoothing of each series, "
+      "learned with --layers dilated recurrent layers (Smyl 2020)." },
     { "cell", "train.forecast", NETWORK, 's', "lstm", 0, 0, NULL, NULL, "The recurrent cell; laco help cells lists them." },
     { "hidden", "train.forecast", NETWORK, 'i', "64", 0, 65536, NULL, "units",
       "Units of each recurrent layer. 0: the default." },
@@ -640,11 +652,11 @@ static const laco_option option_rows[] = {
       "Threads of each way. 0: LACO_THREADS where it is set, otherwise the cores that may be used." },
     { "seed", "train sample " COMPARE, GENERAL, 'i', "1", 0, LARGEST_SEED, NULL, NULL,
       "The same seed gives the same result, for any number of threads." },
-    { "threads", "train resume diagnose predict explain sample eval score selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
+    { "threads", "train resume diagnose predict explain sample eval score anomaly selftest bench", GENERAL, 'i', "0", 0, 1024, NULL, "threads",
       "0: LACO_THREADS where it is set, otherwise the cores that may be used." },
     { "json", "train resume search diagnose eval score info data selftest bench " COMPARE, GENERAL, 'b', NULL, 0, 0, NULL, NULL,
       "Writes the figures to standard output as JSON." },
-    { "json", "predict explain", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
+    { "json", "predict explain anomaly", GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Writes a JSON object a line instead of CSV." },
     { "quiet", ANY_JOB, GENERAL, 'b', NULL, 0, 0, NULL, NULL, "Shows no progress and no remarks." },
 };
 

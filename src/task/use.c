@@ -4,7 +4,7 @@
 const use_task use_tasks[] = {
     { .name = "lm", .eval = lm_eval, .explain = lm_explain, .sample = lm_sample, .score = lm_score },
     { .name = "classify", .predict = classify_predict, .eval = classify_eval, .explain = classify_explain },
-    { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval },
+    { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval, .anomaly = forecast_anomaly },
     { .name = "tag", .predict = tag_predict, .eval = tag_eval },
     { .name = "compose", .eval = compose_eval, .sample = compose_sample },
     { .name = NULL },
@@ -54,3 +54,4 @@ laco_status eval_run(task_job *j, laco_error *err) { return run_use(j, offsetof(
 laco_status explain_run(task_job *j, laco_error *err) { return run_use(j, offsetof(use_task, explain), err); }
 laco_status sample_run(task_job *j, laco_error *err) { return run_use(j, offsetof(use_task, sample), err); }
 laco_status score_run(task_job *j, laco_error *err) { return run_use(j, offsetof(use_task, score), err); }
+laco_status anomaly_run(task_job *j, laco_error *err) { return run_use(j, offsetof(use_task, anomaly), err); }

@@ -13,12 +13,13 @@ typedef struct use_task {
     use_fn *explain;  /* what each step contributed */
     use_fn *sample;   /* draws something new */
     use_fn *score;    /* how likely it is */
+    use_fn *anomaly;  /* how little each step was to be expected */
 } use_task;
 extern const use_task use_tasks[]; /* src/task/use.c; ends in a NULL name */
 /* The commands predict_run, eval_run and so on (src/task/task.h) load the model and find its row. */
 use_fn lm_eval, lm_explain, lm_sample, lm_score;
 use_fn classify_predict, classify_eval, classify_explain;
 use_fn tag_predict, tag_eval;
-use_fn forecast_predict, forecast_eval;
+use_fn forecast_predict, forecast_eval, forecast_anomaly;
 use_fn compose_eval, compose_sample;
 #endif
