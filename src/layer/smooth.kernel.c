@@ -30,12 +30,13 @@ struct layer {
     layer_head h;
     smooth_ahead ahead;
     int64_t season[SEASONS], rates, stride, params_row; /* states and parameters of a series */
-    const pass *p;                                      /* to ldx: of the tape */
+    const pass *p;                                      /* to cap_kept: of the tape */
     const real *x, *initial;
     int64_t ldx;
-    real *error;                  /* [R] e */
-    real *work, *gradient;        /* [B][stride] states, or their gradients; [B][params_row] */
-    int64_t cap_error, cap_batch; /* the first of the tape */
+    real *error, *kept; /* [R] e; [B][stride] where the window began, if not at the beginning of the series */
+    int64_t cap_error, cap_kept;
+    real *work, *gradient; /* [B][stride] states, or their gradients; [B][params_row] */
+    int64_t cap_batch;
     real *final, *carry;
     const real *dy;
     int64_t lddy;
@@ -91,13 +92,13 @@ static laco_status smooth_make(layer **out, const layer_spec *s, pool *p, laco_e
 static void smooth_free(layer *l)
 {
     if (!l) return;
-    mem_free(l->h.y), mem_free(l->error), mem_free(l->work), mem_free(l->gradient);
+    mem_free(l->h.y), mem_free(l->error), mem_free(l->kept), mem_free(l->work), mem_free(l->gradient);
     mem_free(l->ahead.value), mem_free(l->ahead.d), mem_free(l);
 }
 static void smooth_load(layer *l, const void *w, bool train) { (void)train, l->h.w = w; }
 static size_t smooth_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
-    size_t tape = rows_bytes(rows, l->h.ldy) + (size_t)rows * sizeof(real);
+    size_t tape = rows_bytes(rows, l->h.ldy) + rows_bytes(rows, 1) + rows_bytes(batch, l->stride);
     return tape * (size_t)tapes + rows_bytes(rows, l->ahead.ld) * (train ? 2 : 1) +
            (size_t)(batch * (l->stride + l->params_row)) * sizeof(real);
 }
@@ -116,6 +117,7 @@ static laco_status smooth_reserve(layer *l, int64_t rows, int64_t batch, bool tr
     int64_t ahead = l->ahead.cap, back = l->ahead.d ? ahead : 0;
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
     if (!st) st = reserve_rows(&l->error, &l->cap_error, rows, 1, err);
+    if (!st) st = reserve_rows(&l->kept, &l->cap_kept, batch, l->stride, err);
     if (!st) st = reserve_batch(l, batch, err);
     if (!st) st = reserve_rows(&l->ahead.value, &ahead, rows, l->ahead.ld, err);
     if (!st && train) st = reserve_rows(&l->ahead.d, &back, ahead, l->ahead.ld, err);
@@ -124,10 +126,13 @@ static laco_status smooth_reserve(layer *l, int64_t rows, int64_t batch, bool tr
 }
 static int smooth_tape(layer *l, tape_part parts[TAPE_PARTS])
 {
-    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, ldx), parts[2] = TAPE_FIELDS(l, error, error),
-           parts[3] = TAPE_FIELDS(l, cap_error, cap_error), 4;
+    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, cap_kept), 2;
 }
-static void smooth_release(layer *l) { release_rows(&l->h.y, &l->h.cap_rows), release_rows(&l->error, &l->cap_error); }
+static void smooth_release(layer *l)
+{
+    release_rows(&l->h.y, &l->h.cap_rows), release_rows(&l->error, &l->cap_error);
+    release_rows(&l->kept, &l->cap_kept);
+}
 
 /* ---- a row ---- */
 typedef struct series {
@@ -229,7 +234,8 @@ static void smooth_row(void *ctx, int64_t b, int thread)
 }
 static void smooth_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    l->p = p, l->x = x, l->ldx = ldx, l->initial = initial, l->final = final;
+    l->p = p, l->x = x, l->ldx = ldx, l->initial = initial ? l->kept : NULL, l->final = final;
+    if (initial) memcpy(l->kept, initial, (size_t)(p->b.B * l->stride) * sizeof(real));
     pool_run(l->h.pool, p->b.B, smooth_row, l);
 }
 static const void *smooth_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
