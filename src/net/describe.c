@@ -105,6 +105,9 @@ static const describe_word words[] = {
     { "pool", "attention", "[N]: a mean with learned weights of the steps, from a hidden layer of N", NO_NUMBER },
     { "pool", "feature-attention", "[N]: a mean with learned weights of the features of each step", NO_NUMBER },
     { "pool", "time-feature-attention", "[N]: both side by side (Xie et al. 2019)", NO_NUMBER },
+    { "tokens", "chars", "M of COUNT CELL H: also the last states of a cell that reads the word's characters both ways",
+      NO_NUMBER },
+    { "tokens", "feature", "S of COUNT: also a vector for the value of a feature of the word; one for each", NO_NUMBER },
     { "pool", "by-last", "of attention over time: the latest step weighs those before it (Xie et al. 2019)", NO_NUMBER },
     { .kind = NULL },
 };
@@ -264,7 +267,6 @@ static laco_status take_table(reader *r, const char *what, int64_t *size, int64_
 }
 static laco_status read_tokens(reader *r, layer_spec *s)
 {
-    static const char *const known[] = { "chars", "feature", NULL };
     s->kind = "tokens";
     laco_status st = take_size(r, "tokens", &s->size);
     while (!st && *r->word) {
@@ -282,7 +284,7 @@ static laco_status read_tokens(reader *r, layer_spec *s)
             s->cell.cell = c->name, s->cell.biases = c->biases;
             if (!(st = next_word(r))) st = take_size(r, c->name, &s->cell.hidden);
         } else
-            st = unknown_word(r, "tokens", known);
+            st = unknown_layer_word(r, "tokens");
     }
     return st;
 }
