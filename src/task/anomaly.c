@@ -11,6 +11,8 @@
    anomaly when its score is above a threshold: the quantile --quantile of the scores over a stretch without anomalies
    (--clean), given (--threshold), or as the model file has it (--store).
 
+   Steps with less than half a window before them have no score: training does not ask for these either.
+
    Rows are read as they come and answered in their order, in memory of the steps that the model looks back over. */
 #include "task/anomaly.h"
 #include "base/number.h"
@@ -110,7 +112,7 @@ static laco_status open_chunk(judge *r, laco_error *err)
     for (int64_t i = 0; !st && i < d->count; i++) {
         st = make_line(r, i, err);
         for (int64_t t = r->t.fresh[i]; t < d->start[i + 1] - d->start[i]; t++) {
-            if (t > 0 && t < d->known[i]) r->origin[r->origins++] = (origin){ i, t - 1 };
+            if (t >= max64(1, r->f.window / 2) && t < d->known[i]) r->origin[r->origins++] = (origin){ i, t - 1 };
             if (d->line[d->start[i] + t]) r->order[r->news++] = (scored){ i, t, d->line[d->start[i] + t] };
         }
     }
