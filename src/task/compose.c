@@ -1,9 +1,10 @@
 /* laco train compose: which keys sound next, from piano rolls (src/data/rolls.h).
 
-   The network reads the 88 keys of a step as numbers 0 and 1 and answers with 88 independent probabilities for the next
-   one (a Bernoulli distribution each); the first step is predicted from silence. The figure is the mean negative log-
-   likelihood per time step, the sum over the keys, in nats (Boulanger-Lewandowski, Bengio & Vincent 2012). Beside it
-   stand two baselines that only count: how often a key sounds, and that from whether it sounded in the step before. */
+   The network reads the 88 keys of a step as numbers 0 and 1 and answers with 88 probabilities for the next one, of
+   keys that are independent (--head bernoulli) or each given those below it (--head nade, src/layer/nade.kernel.c); the
+   first step is predicted from silence. The figure is the mean negative log- likelihood per time step, the sum over the
+   keys, in nats (Boulanger-Lewandowski, Bengio & Vincent 2012). Beside it stand two baselines that only count: how
+   often a key sounds, and that from whether it sounded in the step before. */
 #include "task/compose.h"
 #include "base/number.h"
 #include "task/fit.h"
@@ -132,7 +133,7 @@ static const fit_task compose_task = {
 static void note_line(void *ctx, const char *text) { task_note(ctx, "%s", text); }
 static void report(const compose_run *r)
 {
-    compose_report(&r->d, ROLL_VALID, true, note_line, r->j);
+    if (r->d.set[ROLL_VALID].n || r->d.set[ROLL_TEST].n) compose_report(&r->d, ROLL_VALID, true, note_line, r->j);
     task_note(r->j, "model     %s (epoch %lld)", options_text(r->o, "out"), (long long)r->fit.c.best_epoch);
 }
 static void result_json(const compose_run *r)
