@@ -145,6 +145,23 @@ static void check_gradient(const char *text)
             fail_msg("%s: parameter %lld: %.12g, by differences %.12g", text, (long long)i, made, by);
     }
     assert_true(moving > n->params / 2);
+    /* and of what is read */
+    static double dx[MOST * LD + 64];
+    const pass p = { .b = { T, B, d.rows, d.active, d.off }, .train = true };
+    learn(n, true), net_reset(n), net_forward(n, &p, d.x, LD, n->d.layers); /* a tape is good for one way back */
+    net_backward(n, &p, n->d_out, n->ld_out, n->d.layers, dx, LD);
+    for (int64_t i = 0; i < d.rows; i++) {
+        const double step = 1e-6, x = d.x[i * LD];
+        assert_true(dx[i * LD + 1] == 0);
+        if (isnan(x)) continue;
+        d.x[i * LD] = x + step;
+        double above = learn(n, false);
+        d.x[i * LD] = x - step;
+        double below = learn(n, false), by = 0.25 * (above - below) / (2 * step);
+        d.x[i * LD] = x;
+        if (fabs(dx[i * LD] - by) > 1e-7 * (1 + fabs(by)))
+            fail_msg("%s: input %lld: %.12g, by differences %.12g", text, (long long)i, dx[i * LD], by);
+    }
     net_free(n);
 }
 static void test_gradients(void **state)

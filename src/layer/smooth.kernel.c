@@ -37,9 +37,9 @@ struct layer {
     int64_t cap_error, cap_kept;
     real *work, *gradient; /* [B][stride] states, or their gradients; [B][params_row] */
     int64_t cap_batch;
-    real *final, *carry;
+    real *final, *carry, *dx;
     const real *dy;
-    int64_t lddy;
+    int64_t lddy, lddx;
 };
 /* of a row of states, or of their gradients */
 enum { LEVEL, READ, PHASE, FIRST_SEASON = PHASE + SEASONS };
@@ -256,22 +256,42 @@ static real number_at(const layer *l, int64_t b, int64_t t)
     const real *state = state_before(l, b);
     return state && -t <= l->h.s.steps ? state[l->stride - l->h.s.steps - t - 1] : (real)NAN;
 }
+/* The gradient of the number at step t of the row: of an input, or of what the window before left. */
+static void add_number(const layer *l, const series *d, int64_t b, int64_t t, real g)
+{
+    if (t < 0)
+        d->past[-t - 1] += g;
+    else if (l->dx)
+        l->dx[(l->p->b.off[t] + b) * l->lddx] += g;
+}
 static void back_window(const layer *l, const series *d, const int64_t *phase, const real *dy, int64_t b, int64_t t)
 {
     int64_t i = phase[0], j = phase[1];
     for (int64_t k = 0; k < l->h.s.steps; k++, i = before(i, l->season[0]), j = before(j, l->season[1])) {
         const real g = isfinite(number_at(l, b, t - k)) ? dy[k] : 0;
         *d->level -= g, d->season[0][i] -= g, d->season[1][j] -= g;
+        if (g != 0) add_number(l, d, b, t - k, g);
     }
 }
-/* da: of the rates */
-static void back_step(const series *q, const series *d, const int64_t *phase, real error, real *da)
+/* What later windows ask of the last numbers of this one, T steps long: d->past becomes that of the numbers before it.
+ */
+static void begin_numbers(const layer *l, const series *d, int64_t b, int64_t T)
+{
+    const int64_t W = l->h.s.steps;
+    for (int64_t t = 0; l->dx && t < T; t++)
+        for (int k = 0; k < 2; k++) l->dx[(l->p->b.off[t] + b) * l->lddx + k] = 0;
+    for (int64_t k = 0; k < min64(W, T); k++) add_number(l, d, b, T - 1 - k, d->past[k]);
+    for (int64_t k = 0; k < W; k++) d->past[k] = k + T < W ? d->past[k + T] : 0;
+}
+/* da: of the rates; returns that of the number */
+static real back_step(const series *d, const int64_t *phase, real error, real *da)
 {
     real *s = d->season[0] + phase[0], *u = d->season[1] + phase[1];
-    const real rest = (1 - q->rate[0]) * error, drest = q->rate[1] * *s + q->rate[2] * *u;
+    const real rest = (1 - d->rate[0]) * error, drest = d->rate[1] * *s + d->rate[2] * *u;
     da[0] += error * (*d->level - drest), da[1] += rest * *s, da[2] += rest * *u;
-    const real de = q->rate[0] * *d->level + (1 - q->rate[0]) * drest;
+    const real de = d->rate[0] * *d->level + (1 - d->rate[0]) * drest;
     *d->level -= de, *s -= de, *u -= de;
+    return de;
 }
 static void smooth_back_row(void *ctx, int64_t b, int thread)
 {
@@ -287,21 +307,24 @@ static void smooth_back_row(void *ctx, int64_t b, int thread)
     const real *from = state_before(l, b);
     const series d = series_of(l, state, series_at(l, b));
     int64_t phase[SEASONS];
+    begin_numbers(l, &d, b, T);
     for (int k = 0; k < SEASONS; k++) phase[k] = (T + (from ? (int64_t)from[PHASE + k] : 0)) % l->season[k];
     for (int64_t t = T - 1; t >= 0; t--) {
         const int64_t row = g->off[t] + b;
         for (int k = 0; k < SEASONS; k++) phase[k] = before(phase[k], l->season[k]);
         if (l->ahead.steps) back_ahead(l, &d, phase, l->ahead.d + row * l->ahead.ld);
         back_window(l, &d, phase, l->dy + row * l->lddy, b, t);
-        if (isfinite(number_at(l, b, t))) back_step(&d, &d, phase, l->error[row], da);
+        if (isfinite(number_at(l, b, t))) add_number(l, &d, b, t, back_step(&d, phase, l->error[row], da));
     }
     for (int k = 0, r = 0; k <= SEASONS; k++)
         if (!k || l->season[k - 1] > 1) to[r++] = rate_gain * d.rate[k] * (1 - d.rate[k]) * da[k];
     if (l->carry) memcpy(l->carry + b * l->stride, state, (size_t)l->stride * sizeof(real));
     if (from) return; /* its first level and seasons are those of the window before */
     to += l->rates, *to++ = state[LEVEL];
-    for (int k = 0; k<SEASONS; to += l->season[k]> 1 ? l->season[k] : 0, k++)
-        if (l->season[k] > 1) memcpy(to, d.season[k], (size_t)l->season[k] * sizeof(real));
+    for (int k = 0; k < SEASONS; k++) {
+        const int64_t n = l->season[k] > 1 ? l->season[k] : 0;
+        memcpy(to, d.season[k], (size_t)n * sizeof(real)), to += n;
+    }
 }
 static const real *add_to(real *to, const real *from, int64_t n)
 {
@@ -311,8 +334,7 @@ static const real *add_to(real *to, const real *from, int64_t n)
 static void smooth_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
                             int64_t lddx)
 {
-    (void)dx, (void)lddx; /* nothing is before it */
-    l->p = p, l->dy = dy, l->lddy = ldy, l->carry = carry;
+    l->p = p, l->dy = dy, l->lddy = ldy, l->carry = carry, l->dx = dx, l->lddx = lddx;
     pool_run(l->h.pool, p->b.B, smooth_back_row, l);
     real *to = dparams;
     for (int64_t b = 0; b < p->b.B && p->b.T && b < p->b.active[0]; b++) {
