@@ -140,7 +140,7 @@ static laco_status check_front(const forecast_front *f, laco_error *err)
     if (f->deseasonalise == 1 || (f->season < 2 && f->deseasonalise == f->season && f->deseasonalise))
         return fail(err, LACO_EINVAL, -1, "--deseasonalise needs a season of at least 2 steps; give --season");
     if (f->loss == LOSS_NEGATIVE_BINOMIAL && (f->log || f->difference || f->deseasonalise))
-        return fail(err, LACO_EINVAL, -1, "--loss negative-binomial is of counts as they are: leave out --log, --difference and "
+        return fail(err, LACO_EINVAL, -1, "--loss negative-binomial is of counts as they are: leave out --logarithm, --difference and "
                     "--deseasonalise");
     if (f->loss == LOSS_NEGATIVE_BINOMIAL && f->scale != SCALE_NONE && f->scale != SCALE_MEAN)
         return fail(err, LACO_EINVAL, -1, "--loss negative-binomial takes --scale none or mean");
@@ -160,7 +160,7 @@ laco_status forecast_make(forecast_front *f, const options *o, const forecast_da
     const char *season = options_text(o, "season");
     f->step = d->step, f->targets = d->targets, f->horizon = options_int(o, "horizon");
     f->way = find_text(way_names, options_text(o, "strategy")), f->scale = find_text(scale_names, options_text(o, "scale"));
-    f->log = options_flag(o, "log"), f->season = options_int(o, "season");
+    f->log = options_flag(o, "logarithm"), f->season = options_int(o, "season");
     (void)season;
     if (f->horizon < 1) return fail(err, LACO_EINVAL, -1, "--horizon is missing: how many steps to forecast");
     if (!f->season) f->season = time_season(d->step);

@@ -82,8 +82,8 @@ static laco_status transform(const line *l, double *v, int64_t n, laco_error *er
             double *y = &v[t * D + d];
             long long at = l->d->line[first + t];
             if (l->f->log && *y <= 0)
-                return fail(err, LACO_EINVAL, at, "%s line %lld: --log takes values above 0 alone, \"%s\" is %.10g; leave out "
-                            "--log", l->d->file, at, l->d->target.name[d], *y);
+                return fail(err, LACO_EINVAL, at, "%s line %lld: --logarithm takes values above 0 alone, \"%s\" is %.10g; leave out "
+                            "--logarithm", l->d->file, at, l->d->target.name[d], *y);
             if (l->f->loss == LOSS_NEGATIVE_BINOMIAL && (*y < 0 || *y != floor(*y)))
                 return fail(err, LACO_EINVAL, at, "%s line %lld: --loss negative-binomial takes counts, \"%s\" is %.10g",
                             l->d->file, at, l->d->target.name[d], *y);

@@ -327,7 +327,7 @@ static const laco_option option_rows[] = {
       "size of the series; the mean of the last --span steps (level); mean and deviation of all that is read (revin)." },
     { "span", "train.forecast", NETWORK, 'i', "0", 0, 100000, NULL, "steps",
       "Steps that --scale window and level look back over. 0: a season." },
-    { "log", "train.forecast", NETWORK, 'b', NULL, 0, 0, NULL, NULL, "Takes the logarithm of values, all of them above 0." },
+    { "logarithm", "train.forecast", NETWORK, 'b', NULL, 0, 0, NULL, NULL, "Takes the logarithm of values, all of them above 0." },
     { "lags", "train.forecast", NETWORK, 's', NULL, 0, 0, NULL, "steps",
       "For every step to be answered the network also reads the values so many steps before it, such as 24,168." },
     { "difference", "train.forecast", NETWORK, 's', "none", 0, 0, NULL, "steps",
