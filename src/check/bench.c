@@ -1,4 +1,5 @@
 #include "check/bench.h"
+#include "check/bench_data.h"
 #include "check/bench_fit.h"
 #include "check/bench_memory.h"
 #include "check/bench_row.h"
@@ -556,6 +557,42 @@ static laco_status section_long(bench *b, laco_error *err)
     return st ? st : end_table(b, err);
 }
 
+/* ---- reading tables ---- */
+static const sheet_column read_columns[] = {
+    { "what", "", SHEET_TEXT },          { "mbytes", "MB/s", 0 },       { "spread_percent", "+- %", 1 },
+    { "searches", "of memchr's", 3 },    { "limit", "bar, MB/s", 0 },   { "bar", "", SHEET_TEXT },
+    { NULL, NULL, 0 },
+};
+static void read_row(bench *b, const data_row *row, const data_work *w, const probe *p, const probe *search)
+{
+    double rate = data_work_bytes(w) / p->time * 1e-6;
+    sheet_text(&b->t, row->name), sheet_number(&b->t, rate), sheet_number(&b->t, spread(p));
+    sheet_number(&b->t, search->time / p->time);
+    if (row->bar)
+        sheet_number(&b->t, row->bar), judge(b, rate, row->bar, false, "read %s, MB/s", row->name);
+    else
+        sheet_number(&b->t, NAN), sheet_text(&b->t, "-");
+}
+static laco_status section_read(bench *b, laco_error *err)
+{
+    data_work *w[MOST_PROBES] = { NULL };
+    probe p[MOST_PROBES] = { { 0 } };
+    const data_row *row = data_rows();
+    laco_status st = LACO_OK;
+    int n = 0;
+    for (; !st && row[n].name; n++) {
+        st = data_work_new(&w[n], &row[n], err);
+        if (!st) p[n] = (probe){ .run = data_work_run, .state = w[n], .work = data_work_bytes(w[n]) };
+    }
+    if (!st) st = probes_measure(&b->m, p, n, err);
+    for (int i = 0; !st && i < n; i++)
+        if (data_work_status(w[i])) st = fail(err, data_work_status(w[i]), -1, "reading %s failed", row[i].name);
+    sheet_start(&b->t, "read", "Reading tables on one core, from memory", read_columns);
+    for (int i = 0; !st && i < n; i++) read_row(b, &row[i], w[i], &p[i], &p[n - 1]);
+    for (int i = 0; i < MOST_PROBES; i++) data_work_free(w[i]);
+    return st ? st : end_table(b, err);
+}
+
 /* ---- one row ---- */
 static laco_status section_row(bench *b, laco_error *err)
 {
@@ -574,7 +611,7 @@ static const struct section {
     { "peak", section_peak },     { "gemm", section_gemm },
     { "train", section_train },   { "cells", section_cells },
     { "stream", section_stream }, { "regularisers", section_regularisers },
-    { "long", section_long },
+    { "long", section_long },     { "read", section_read },
 };
 
 static laco_status run_sections(bench *b, laco_error *err)
@@ -591,7 +628,7 @@ static laco_status run_sections(bench *b, laco_error *err)
     if (!found)
         return fail(err, LACO_EINVAL, -1,
                     "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, "
-                    "regularisers, long, row",
+                    "regularisers, long, read, row",
                     what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;
     return end_report(b, err);

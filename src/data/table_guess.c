@@ -17,12 +17,14 @@ typedef struct cut {
     bool all_numbers; /* those too */
 } cut;
 
+/* Or times. */
 static bool all_numbers(const table *t, const char *from, bool comma)
 {
     double x;
-    for (int64_t k = 0; k < t->cells; k++)
-        if (!cell_number((cell){ from + t->cell[k].at, t->cell[k].n & ~(uint32_t)SPAN_ESCAPED }, comma, &x))
-            return false;
+    for (int64_t k = 0; k < t->cells; k++) {
+        cell c = { from + t->cell[k].at, t->cell[k].n & ~(uint32_t)SPAN_ESCAPED };
+        if (!cell_number(c, comma, &x) && !cell_time(c, &x)) return false;
+    }
     return true;
 }
 static bool cut_lines(cut *c, char delimiter, const char *head, size_t n, bool last, bool comma)

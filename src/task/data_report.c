@@ -115,6 +115,16 @@ static void values_text(buf *to, const column_look *c)
     buf_printf(to, "%s%s %s", c->values.full ? "more than " : "", task_count(different(c), a),
                different(c) == 1 ? "value" : "values");
 }
+/* "2 to 59 words, median 20, 95 % at most 38, "; nothing when all have one. */
+static void length_text(buf *to, const char *unit, const length_summary *s)
+{
+    if (s->max == 1) return;
+    if (s->min == s->max)
+        buf_printf(to, "%lld %s, ", (long long)s->max, unit);
+    else
+        buf_printf(to, "%lld to %lld %s, median %lld, 95 %% at most %lld, ", (long long)s->min, (long long)s->max, unit,
+                   (long long)s->median, (long long)s->most);
+}
 static void column_text(buf *to, const column_look *c, int k, int width)
 {
     char missing[32], number[16];
@@ -129,12 +139,7 @@ static void column_text(buf *to, const column_look *c, int k, int width)
     }
     if (type == COLUMN_NUMBER) buf_printf(to, "%g to %g, mean %.4g, ", c->min, c->max, c->sum / (double)c->seen);
     if (type == COLUMN_TIME) buf_printf(to, "%s to %s, ", c->first, c->last);
-    if (type == COLUMN_TEXT && chars.max > 1)
-        buf_printf(to, "%lld to %lld characters, median %lld, 95 %% at most %lld, ", (long long)chars.min,
-                   (long long)chars.max, (long long)chars.median, (long long)chars.most);
-    if (type == COLUMN_TEXT && words.max > 1)
-        buf_printf(to, "%lld to %lld words, median %lld, 95 %% at most %lld, ", (long long)words.min,
-                   (long long)words.max, (long long)words.median, (long long)words.most);
+    if (type == COLUMN_TEXT) length_text(to, "characters", &chars), length_text(to, "words", &words);
     values_text(to, c), examples_text(to, c), buf_text(to, "\n");
 }
 static void columns_text(const table_look *t, buf *to)
