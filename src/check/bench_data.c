@@ -1,4 +1,5 @@
 #include "check/bench_data.h"
+#include "data/table.h"
 
 enum { TEXT_BYTES = 8 << 20 };
 struct data_work {
@@ -41,7 +42,7 @@ laco_status data_work_new(data_work **out, const data_row *row, laco_error *err)
 void data_work_run(void *work)
 {
     data_work *w = work;
-    table_options o = { .format = w->row->format, .no_header = true };
+    table_options o = { .format = (table_format)w->row->format, .no_header = true };
     table_reader *r = NULL;
     table *t = NULL;
     if (w->row->format == TABLE_GUESS) {
