@@ -334,7 +334,7 @@ laco_status forecast_anomaly(task_job *j, laco_model *m, laco_error *err)
     laco_status st = open_model(&r, err);
     if (!st) st = find_threshold(&r, err);
     if (!st && !only_store) st = judge_data(&r, err);
-    if (!st) report(&r);
+    if (!st && !only_store) report(&r);
     forecast_tail_free(&r.t), forecast_free(&r.f), mem_free(r.clean);
     return st;
 }
