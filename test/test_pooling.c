@@ -166,6 +166,23 @@ static void test_large_scores(void **state)
     }
     net_free(n);
 }
+/* Of equal steps the first has the gradient; of a number that is not one, every later step is not one either. */
+static void test_ties(void **state)
+{
+    static double x[3 * 16], dy[3 * 16], dx[3 * 16];
+    const pass p = { .b = { 3, 1, 3, (const int64_t[]){ 1, 1, 1 }, (const int64_t[]){ 0, 1, 2, 3 } }, .train = true };
+    (void)state;
+    net *n = make("pool max", REAL_DOUBLE, pools[1]);
+    for (int64_t j = 0; j < IN; j++) x[j] = -5, x[16 + j] = x[32 + j] = (double)j - 4, dy[16 + j] = 1, dy[32 + j] = 10;
+    x[16 + 2] = NAN;
+    net_forward(n, &p, x, 16, 1);
+    net_backward(n, &p, dy, 16, 1, dx, 16);
+    assert_true(isnan(output_at(n, 1, 1, 2)) && isnan(output_at(n, 1, 2, 2)));
+    for (int64_t j = 0; j < IN; j++)
+        assert_true(j == 2 ||
+                    (dx[j] == 0 && dx[16 + j] == 11 && dx[32 + j] == 0 && output_at(n, 1, 2, j) == x[32 + j]));
+    net_free(n);
+}
 /* Behind both directions the last step has both ends: the forward half as it is, the other of the first step. */
 static void test_both_ends(void **state)
 {
@@ -311,9 +328,9 @@ static void test_class_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),        cmocka_unit_test(test_large_scores),     cmocka_unit_test(test_both_ends),
-        cmocka_unit_test(test_streaming),     cmocka_unit_test(test_threads),          cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_class_weights), cmocka_unit_test(test_last_steps_alone),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_large_scores),  cmocka_unit_test(test_both_ends),
+        cmocka_unit_test(test_ties),     cmocka_unit_test(test_streaming),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_segments), cmocka_unit_test(test_class_weights), cmocka_unit_test(test_last_steps_alone),
     };
     return cmocka_run_group_tests(tests, set_up_sharing, tear_down);
 }
