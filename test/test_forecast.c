@@ -17,14 +17,17 @@ static void times_have_steps(void **state)
     time_step s;
     int64_t n;
     char text[32];
-    assert_int_equal(time_step_of(hours, 5, &s, NULL), LACO_OK);
+    assert_int_equal(time_step_of(hours, 5, false, &s, NULL), LACO_OK);
     assert_true(s.seconds == 3600 && !s.months && time_season(s) == 24);
     assert_true(time_steps_between(0, 14400, s, &n) && n == 4 && !time_steps_between(0, 5000, s, &n));
     time_text(1467331200, s, text), assert_string_equal(text, "2016-07-01 00:00:00");
-    assert_int_equal(time_step_of(months, 4, &s, NULL), LACO_OK);
+    assert_int_equal(time_step_of(months, 4, false, &s, NULL), LACO_OK);
     assert_true(s.months == 1 && time_season(s) == 12 && time_after(0, s, 2) == 59 * day && time_after(30 * day, s, 1) == 58 * day);
     assert_true(time_after(0, s, 12) == 365 * day && time_after(0, s, -1) == -31 * day);
     time_text(time_after(0, s, 25), s, text), assert_string_equal(text, "1972-02-01");
+    assert_int_equal(time_step_of(months, 4, true, &s, NULL), LACO_OK); /* numbers are no dates */
+    assert_true(!s.months && time_season(s) == 1 && !time_calendar_auto(s, 1000));
+    time_text(1e18, s, text), assert_string_equal(text, "1e+18");
     float c[2 * CALENDARS];
     assert_int_equal(time_calendar(6 * 3600.0, CALENDAR_HOUR | CALENDAR_WEEKDAY, c), 4);
     assert_true(fabsf(c[0] - 1) < 1e-6F && fabsf(c[1]) < 1e-6F);          /* a quarter of the day */

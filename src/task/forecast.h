@@ -26,15 +26,16 @@
 typedef struct time_step {
     double seconds; /* 0: months; both 0: there are no times, steps are counted */
     int months;
+    bool numbers; /* the file counts in plain numbers, which are no dates */
 } time_step;
 enum { CALENDAR_HOUR = 1, CALENDAR_WEEKDAY = 2, CALENDAR_MONTHDAY = 4, CALENDAR_YEAR = 8, CALENDARS = 4 };
 extern const char *const calendar_names[CALENDARS + 1];
-/* From the n - 1 differences of rising times: their median; 28 to 31 days are a month. */
-laco_status time_step_of(const double *time, int64_t n, time_step *out, laco_error *err);
+/* From the n - 1 differences of rising times: their median; 28 to 31 days are a month, but of plain numbers. */
+laco_status time_step_of(const double *time, int64_t n, bool numbers, time_step *out, laco_error *err);
 double time_after(double time, time_step s, int64_t steps);
 /* Steps from one time to a later one; false: it lies between two steps. */
 bool time_steps_between(double from, double to, time_step s, int64_t *steps);
-void time_text(double time, time_step s, char to[32]); /* 2016-07-01 00:00:00, or the date alone, or a number */
+void time_text(double time, time_step s, char to[32]); /* 2016-07-01 00:00:00, the date alone, or the number */
 int time_calendar(double time, int calendars, float *to); /* sine and cosine of each; how many numbers */
 int64_t time_season(time_step s);                         /* steps of the usual season; 1: none */
 int time_calendar_auto(time_step s, int64_t steps);

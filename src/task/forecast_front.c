@@ -508,7 +508,7 @@ static void take_front(front_reader *r, forecast_front *f)
     f->past = take_covariates(r, "past", &f->columns.past);
     f->future = take_covariates(r, "future", &f->columns.future);
     f->statics = take_covariates(r, "static", &f->columns.statics);
-    f->step = (time_step){ take_number(r, r->root, "seconds", 0, 1e15), (int)take_count(r, r->root, "months", 0, 12) };
+    f->step = (time_step){ .seconds = take_number(r, r->root, "seconds", 0, 1e15), .months = (int)take_count(r, r->root, "months", 0, 12) };
     f->way = take_name(r, "strategy", way_names), f->scale = take_name(r, "scale", scale_names);
     f->loss = take_name(r, "loss", loss_names);
     f->loss_options.levels = (int)take_numbers(r, r->root, "quantiles", f->loss_options.level, LOSS_LEVELS);

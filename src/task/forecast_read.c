@@ -174,7 +174,7 @@ static laco_status read_times(long_table *q, laco_error *err)
     for (int64_t r = 0; r < q->rows; r++) {
         cell c = table_cell(q->t, r, q->time);
         long long here = table_line(q->t, r);
-        if (!cell_time(c, &q->when[r]) || !isfinite(q->when[r]))
+        if (!cell_time(c, &q->when[r]) || !(fabs(q->when[r]) < 1e19))
             return fail(err, LACO_EFORMAT, here,
                         "%s line %lld: \"%.*s\" in the column \"%s\" is no time; write it as 2016-07-01 00:00:00, "
                         "2016-07-01 or a number",
@@ -251,7 +251,8 @@ static laco_status find_step(const long_table *q, time_step *out, laco_error *er
         if (i && q->series[q->order[i]] != q->series[q->order[i - 1]]) shift -= 1e13;
         when[i] = q->when[q->order[i]] + shift;
     }
-    laco_status st = time_step_of(when, q->rows, out, err);
+    bool numbers = table_column_type(q->t, q->time) == COLUMN_NUMBER;
+    laco_status st = time_step_of(when, q->rows, numbers, out, err);
     mem_free(when);
     return st;
 }

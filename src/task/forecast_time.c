@@ -52,9 +52,9 @@ static int months_of(const double *sorted, int64_t n, double median)
     }
     return 0;
 }
-laco_status time_step_of(const double *time, int64_t n, time_step *out, laco_error *err)
+laco_status time_step_of(const double *time, int64_t n, bool numbers, time_step *out, laco_error *err)
 {
-    *out = (time_step){ 0 };
+    *out = (time_step){ .numbers = numbers };
     if (n < 2) return LACO_OK;
     double *gap = mem_new((size_t)n - 1, sizeof *gap);
     int64_t count = 0;
@@ -62,7 +62,7 @@ laco_status time_step_of(const double *time, int64_t n, time_step *out, laco_err
     for (int64_t i = 1; i < n; i++)
         if (time[i] > time[i - 1]) gap[count++] = time[i] - time[i - 1];
     qsort(gap, (size_t)count, sizeof *gap, rising);
-    if (count) out->seconds = gap[count / 2], out->months = months_of(gap, count, out->seconds);
+    if (count) out->seconds = gap[count / 2], out->months = numbers ? 0 : months_of(gap, count, out->seconds);
     if (out->months) out->seconds = 0;
     mem_free(gap);
     return LACO_OK;
@@ -94,11 +94,10 @@ bool time_steps_between(double from, double to, time_step s, int64_t *steps)
 }
 void time_text(double time, time_step s, char to[32])
 {
-    if (!s.months && !(s.seconds > 0)) {
+    if (s.numbers || (!s.months && !(s.seconds > 0)) || !(fabs(time) < 2e11)) {
         snprintf(to, 32, "%.15g", time);
         return;
     }
-    if (!(fabs(time) < 1e14)) time = 0;
     int64_t day = day_of(time), second = (int64_t)floor(time - (double)day * DAY + 0.5);
     if (second >= DAY) day++, second -= DAY;
     date d = date_of(day);
@@ -127,6 +126,7 @@ int time_calendar(double time, int calendars, float *to)
 /* The place in the year only where several years can tell it from a trend. */
 int time_calendar_auto(time_step s, int64_t steps)
 {
+    if (s.numbers) return 0;
     if (s.months) return s.months < 12 ? CALENDAR_YEAR : 0;
     double days = s.seconds * (double)steps / DAY;
     if (!(s.seconds > 0)) return 0;
@@ -136,7 +136,7 @@ int time_calendar_auto(time_step s, int64_t steps)
 int64_t time_season(time_step s)
 {
     if (s.months) return s.months <= 12 ? 12 / s.months : 1;
-    if (!(s.seconds > 0)) return 1;
+    if (s.numbers || !(s.seconds > 0)) return 1;
     double in_day = DAY / s.seconds;
     if (s.seconds < DAY) return in_day == floor(in_day) && in_day <= 10000 ? (int64_t)in_day : 1;
     return s.seconds == DAY ? 7 : s.seconds == 7 * DAY ? 52 : 1;

@@ -26,7 +26,9 @@ static laco_status open_use(forecast_use *u, laco_error *err)
     if (!st && !u->d.count) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to go on with");
     if (!st && (u->d.targets != u->f.targets || u->d.past != u->f.columns.past.n || u->d.statics != u->f.columns.statics.n))
         st = fail(err, LACO_EINVAL, -1, "%s has other columns than the data the model was trained on", u->d.file);
-    if (!st && u->d.time && !u->d.step.months && !(u->d.step.seconds > 0)) u->d.step = u->f.step; /* a single row */
+    bool numbers = u->d.step.numbers;
+    if (!st && u->d.time && !u->d.step.months && !(u->d.step.seconds > 0)) /* a single row */
+        u->d.step = u->f.step, u->d.step.numbers = numbers;
     if (!st && u->d.time && u->f.columns.gaps != GAPS_IGNORE &&
         (u->d.step.months != u->f.step.months || fabs(u->d.step.seconds - u->f.step.seconds) > 1e-6 * u->f.step.seconds))
         st = fail(err, LACO_EINVAL, -1, "%s has another step from time to time than the data the model was trained on",
