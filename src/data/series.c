@@ -25,7 +25,8 @@ static int64_t count_to_null(char *const *texts)
 
 void series_free(series_set *s)
 {
-    mem_free(s->x), mem_free(s->start), mem_free(s->target), mem_free(s->step_label), mem_free(s->file);
+    mem_free(s->x), mem_free(s->start), mem_free(s->target), mem_free(s->step_label), mem_free(s->rates),
+        mem_free(s->file);
     series_texts_free(s->feature, s->features);
     series_texts_free(s->name, s->count);
     series_texts_free(s->group, s->count);
@@ -68,6 +69,7 @@ static void copy_steps(series_set *out, const series_set *s, const int64_t *inde
         if (steps) memcpy(out->x + to * s->features, s->x + from * s->features, (size_t)steps * step);
         if (s->step_label) copy_step_labels(out, s, to, from, steps);
         if (s->target) out->target[i] = s->target[index[i]];
+        if (s->rates) out->rates[i] = s->rates[index[i]];
         out->start[i + 1] = to + steps;
     }
 }
@@ -77,9 +79,10 @@ laco_status series_subset(series_set *out, const series_set *s, const int64_t *i
     bool ok = true;
     for (int64_t i = 0; i < n; i++) steps += series_length(s, index[i]);
     size_t values = (size_t)steps * (size_t)s->features;
-    *out = (series_set){ .count = n, .features = s->features };
+    *out = (series_set){ .count = n, .features = s->features, .rate = s->rate, .seconds = s->seconds };
     out->x = mem_new(values, sizeof *out->x), out->start = mem_new((size_t)n + 1, sizeof *out->start);
     if (s->target) ok = (out->target = mem_new((size_t)n, sizeof *out->target)) != NULL;
+    if (s->rates) ok = (out->rates = mem_new((size_t)n, sizeof *out->rates)) != NULL && ok;
     if (s->step_label) ok = (out->step_label = mem_new((size_t)steps, sizeof *out->step_label)) != NULL && ok;
     if (s->label_text) out->label_text = series_texts(s->label_text, count_to_null(s->label_text) + 1, &ok);
     out->feature = series_texts(s->feature, s->features, &ok);

@@ -19,6 +19,7 @@ typedef struct series_set {
     char *file;        /* where it is from, for messages */
     int64_t rate;      /* of sound: samples per second; 0: these are no sounds */
     double seconds;    /* of sound, all together */
+    int64_t *rates;    /* [count] of sound: what it came with; NULL: these are no sounds */
 } series_set;
 void series_free(series_set *s); /* its contents; {0} is fine */
 

@@ -10,8 +10,8 @@ static const size_t sound_limit = (size_t)1 << 33;
 
 /* What became of a sound: its features, or why it has none. */
 typedef struct outcome {
-    float *x; /* [frames][features] */
-    int64_t frames, samples;
+    float *x;                      /* [frames][features] */
+    int64_t frames, samples, rate; /* rate: that it came with */
     laco_status st;
     laco_error why;
 } outcome;
@@ -93,9 +93,9 @@ static laco_status fit_rate(const reader *r, int64_t i, recording *x, laco_error
     if (x->rate == r->want.rate) return LACO_OK;
     if (r->want.resample) return sound_resample(x, r->want.rate, err);
     return fail(err, LACO_EFORMAT, i,
-                "%s has %lld samples a second, %s%s%lld%s; give one rate to all, or let --resample do it", r->s->name[i],
-                (long long)x->rate, r->rate_of ? r->rate_of : "", r->rate_of ? " " : "", (long long)r->want.rate,
-                r->rate_of ? "" : " are expected");
+                "%s has %lld samples a second, %s%s%lld%s; give one rate to all, or let --resample do it",
+                r->s->name[i], (long long)x->rate, r->rate_of ? r->rate_of : "", r->rate_of ? " " : "",
+                (long long)r->want.rate, r->rate_of ? "" : " are expected");
 }
 static laco_status make_features(const reader *r, const recording *x, outcome *o, laco_error *err)
 {
@@ -117,6 +117,7 @@ static void read_sound(void *ctx, int64_t i, int thread)
     recording x = { 0 };
     if (!r->used[i]) return;
     o->st = decode(r, i, &x, &o->why);
+    o->rate = x.rate;
     if (!o->st) o->st = fit_rate(r, i, &x, &o->why);
     if (!o->st) o->st = make_features(r, &x, o, &o->why);
     mem_free(x.x);
@@ -177,9 +178,13 @@ static laco_status gather(reader *r, laco_error *err)
 {
     series_set *s = r->s;
     int64_t steps = 0, samples = 0;
-    if (!(s->start = mem_new((size_t)s->count + 1, sizeof *s->start))) return fail_memory(err, (size_t)s->count * 8);
-    for (int64_t i = 0; i < s->count; i++)
-        s->start[i + 1] = steps += r->outcome[i].frames, samples += r->outcome[i].samples;
+    s->start = mem_new((size_t)s->count + 1, sizeof *s->start);
+    s->rates = mem_new((size_t)s->count, sizeof *s->rates);
+    if (!s->start || !s->rates) return fail_memory(err, (size_t)s->count * sizeof *s->start);
+    for (int64_t i = 0; i < s->count; i++) {
+        const outcome *o = &r->outcome[i];
+        s->start[i + 1] = steps += o->frames, samples += o->samples, s->rates[i] = o->rate;
+    }
     size_t values = (size_t)(steps * r->features);
     if (!(s->x = mem_new(values, sizeof *s->x))) return fail_memory(err, values * sizeof *s->x);
     for (int64_t i = 0; i < s->count; i++) {

@@ -4,6 +4,7 @@
    alone is asked (or every step, of numbers)  ->  naive Bayes beside the network of a text  ->  baselines and the
    report. */
 #include "task/classify.h"
+#include "data/augment.h"
 #include "task/fit.h"
 #include "task/lm.h"
 #include "task/use.h"
@@ -17,6 +18,7 @@ typedef struct class_run {
     reading f;
     laco_model *m;
     fit fit;
+    augment augment;
     runner runner;
     verdicts said, counted; /* answers of the network, of naive Bayes */
     mixture mix;
@@ -37,6 +39,19 @@ typedef struct class_run {
 } class_run;
 
 /* ---- data ---- */
+static laco_status augment_options(class_run *r, laco_error *err)
+{
+    const preparation *p = &r->f.prepare;
+    augment *a = &r->augment;
+    a->shift = options_real(r->o, "augment-shift"), a->mask = options_real(r->o, "augment-mask");
+    a->seed = (uint64_t)options_int(r->o, "seed");
+    a->bands = r->f.numbers ? r->f.features / ((1 + p->deltas) * max64(1, p->stack)) : 1;
+    if (augment_on(a) && (!r->f.numbers || r->f.inputs != r->f.features))
+        return fail(err, LACO_EINVAL, -1, "--augment-shift and --augment-mask change series without missing values");
+    if (a->shift > 0 && (!p->of_sound || p->sound.mfcc))
+        return fail(err, LACO_EINVAL, -1, "--augment-shift moves mel bands: it is for sound without --mfcc");
+    return LACO_OK;
+}
 static laco_status read_all(class_run *r, laco_error *err)
 {
     static const struct {
@@ -53,6 +68,7 @@ static laco_status read_all(class_run *r, laco_error *err)
     if (!st) st = examples_split(&r->e, &r->f, r->j, err);
     if (!st) st = reading_learn(&r->f, &r->e, r->o, r->j, err);
     if (!st) st = reading_apply(&r->f, &r->e, r->j, err);
+    if (!st) st = augment_options(r, err);
     if (!st && r->f.answer == ANSWER_LABELS) st = examples_labels(&r->label, &r->e, &r->f, err);
     return st;
 }
@@ -175,18 +191,25 @@ static void put_answers(class_run *r, const text_row *from, int64_t at)
         }
     }
 }
+/* One example of numbers, changed as --augment-shift and --augment-mask say. */
+static void lay_out_numbers(class_run *r, const text_row *from, int64_t at)
+{
+    float *x = r->x + at * r->f.inputs;
+    uint64_t draw = (uint64_t)r->epoch << 32 | (uint64_t)from->quiet;
+    memcpy(x, r->e.x + from->start * r->f.inputs, (size_t)(from->length * r->f.inputs) * sizeof *x);
+    if (augment_on(&r->augment)) augment_apply(&r->augment, draw, x, from->length, r->f.inputs);
+}
 static laco_status lay_out_batch(class_run *r, const text_row *from, int64_t n, laco_error *err)
 {
     int64_t positions = 0, at = 0;
     for (int64_t b = 0; b < n; b++) positions += from[b].length;
     laco_status st = batch_room(r, positions, err);
     for (int64_t b = 0; !st && b < n; at += from[b++].length) {
-        size_t steps = (size_t)from[b].length, inputs = (size_t)r->f.inputs;
         r->batch[b] = (text_row){ at, from[b].length, 0 }, r->of[b] = from[b].quiet;
         if (r->f.numbers)
-            memcpy(r->x + at * r->f.inputs, r->e.x + from[b].start * r->f.inputs, steps * inputs * sizeof *r->x);
+            lay_out_numbers(r, &from[b], at);
         else
-            memcpy(r->ids + at, r->e.ids + from[b].start, steps * sizeof *r->ids);
+            memcpy(r->ids + at, r->e.ids + from[b].start, (size_t)from[b].length * sizeof *r->ids);
         put_answers(r, &from[b], at);
     }
     return st;

@@ -1,0 +1,20 @@
+/* Sequences changed at random while training, each time anew, so that what does not matter is not learnt.
+
+       shift   x[t][b] becomes x[t][b + d], d uniform in -shift .. shift bands, one for a sequence, between bands by a
+   line, the ends repeated: on mel bands a longer or shorter throat (vocal tract length perturbation, Jaitly & Hinton
+   2013) mask    a run of bands and a run of steps become 0, the mean: each is uniform in 0 .. mask of all, its place
+   too (SpecAugment, Park et al. 2019) */
+#ifndef AUGMENT_H
+#define AUGMENT_H
+#include "base/base.h"
+
+typedef struct augment {
+    double shift;  /* bands */
+    double mask;   /* share */
+    int64_t bands; /* features of a step that lie side by side; a step holds one or several times that */
+    uint64_t seed;
+} augment;
+static inline bool augment_on(const augment *a) { return a->shift > 0 || a->mask > 0; }
+/* x [steps][width], changed as the draw says: another number, another change. */
+void augment_apply(const augment *a, uint64_t draw, float *x, int64_t steps, int64_t width);
+#endif
