@@ -1,4 +1,5 @@
 /* What is made of sequences before a network sees them: every part of it, and the way through JSON and back. */
+#include "data/augment.h"
 #include "data/prepare.h"
 #include "data/readers.h"
 #include <math.h>
@@ -120,12 +121,32 @@ static void damaged_json(void **state)
     }
 }
 
+static void changes_at_random(void **state)
+{
+    (void)state;
+    for (uint64_t draw = 0; draw < 50; draw++) {
+        float x[4 * 16], y[4 * 16];
+        int zero = 0;
+        for (int i = 0; i < 4 * 16; i++) x[i] = y[i] = (float)(100 + i % 8);
+        augment_apply(&(augment){ .shift = 2, .bands = 8, .seed = 1 }, draw, x, 4, 16);
+        double by = x[3] - 103; /* on a line a shift adds the same to all but the ends */
+        assert_true(fabs(by) <= 2);
+        for (int k = 0; k < 8; k++)
+            for (int b = 0; b < 8; b++)
+                assert_float_equal(x[k * 8 + b], fmin(107, fmax(100, 100 + b + by)), 1e-4);
+        augment_apply(&(augment){ .mask = 0.25, .bands = 8, .seed = 1 }, draw, y, 4, 16);
+        for (int i = 0; i < 4 * 16; i++) assert_true(y[i] == 0 || y[i] == (float)(100 + i % 8)), zero += y[i] == 0;
+        assert_true(zero <= 2 * 8 + 16);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_stay_as_they_are), cmocka_unit_test(deltas_are_regression_slopes),
         cmocka_unit_test(scales),                 cmocka_unit_test(stacks),
         cmocka_unit_test(json_there_and_back),    cmocka_unit_test(damaged_json),
+        cmocka_unit_test(changes_at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
