@@ -21,19 +21,22 @@ static void skip_blanks(json_line *l)
 {
     while (l->at < l->end && (*l->at == ' ' || *l->at == '\t' || *l->at == '\r')) l->at++;
 }
-static bool take(json_line *l, char c)
+/* Mostly there are no blanks. */
+static inline bool take(json_line *l, char c)
 {
-    skip_blanks(l);
-    if (l->at == l->end || *l->at != c) return false;
+    if (l->at == l->end || *l->at != c) {
+        skip_blanks(l);
+        if (l->at == l->end || *l->at != c) return false;
+    }
     l->at++;
     return true;
 }
 
 /* ---- strings ---- */
-static uint64_t zero_bytes(uint64_t w) { return (w - ONES) & ~w & 0x80 * ONES; }
+static inline uint64_t zero_bytes(uint64_t w) { return (w - ONES) & ~w & 0x80 * ONES; }
 /* The first byte at s or behind it that a string does not simply hold: a quote, a backslash or a control character.
    Eight at a time. */
-static const char *string_stop(const char *s, const char *end)
+static inline const char *string_stop(const char *s, const char *end)
 {
     for (; end - s >= 8; s += 8) {
         uint64_t w;

@@ -8,12 +8,20 @@
 
 size_t utf8_check(const char *s, size_t n)
 {
+    const uint64_t high = UINT64_C(0x8080808080808080);
     size_t at = 0;
     while (at < n) {
-        uint64_t eight;
+        uint64_t eight, four[4];
+        if (n - at >= sizeof four) {
+            memcpy(four, s + at, sizeof four);
+            if (!((four[0] | four[1] | four[2] | four[3]) & high)) {
+                at += sizeof four;
+                continue;
+            }
+        }
         if (n - at >= sizeof eight) {   /* eight ASCII bytes at once: most text is that */
             memcpy(&eight, s + at, sizeof eight);
-            if (!(eight & UINT64_C(0x8080808080808080))) {
+            if (!(eight & high)) {
                 at += sizeof eight;
                 continue;
             }
