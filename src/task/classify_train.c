@@ -102,17 +102,12 @@ static void note_data(const class_run *r)
 static void shorthand(const class_run *r, buf *out)
 {
     double drop = options_real(r->o, "dropout");
-    int64_t layers = max64(1, options_int(r->o, "layers")), hidden = options_int(r->o, "hidden"),
-            embed = options_int(r->o, "embed");
+    int64_t embed = options_int(r->o, "embed");
     const char *pooled = options_text(r->o, "pool");
     bool both = options_flag(r->o, "bidirectional");
-    if (!hidden) hidden = 64;
     if (!embed) embed = r->f.unit == UNIT_WORD ? 64 : 32;
     if (!r->f.numbers) buf_printf(out, "embed %lld; ", (long long)embed);
-    for (int64_t i = 0; i < layers; i++) {
-        if (drop > 0 && (i || !r->f.numbers)) buf_printf(out, "dropout %g; ", drop);
-        buf_printf(out, "%s %lld%s; ", options_text(r->o, "cell"), (long long)hidden, both ? " bidirectional" : "");
-    }
+    fit_recurrent(r->o, 64, !r->f.numbers, both ? " bidirectional" : "", out);
     if (both || strcmp(pooled, "last")) buf_printf(out, "pool %s; ", pooled);
     if (drop > 0) buf_printf(out, "dropout %g; ", drop);
     buf_text(out, "dense");
@@ -129,7 +124,6 @@ static laco_status check_network(const class_run *r, laco_error *err)
 static laco_status make_network(class_run *r, laco_error *err)
 {
     buf text = { 0 };
-    weights_kind kind = WEIGHTS_FLOAT;
     int64_t inputs = r->f.numbers ? r->f.inputs : vocab_size(r->f.v);
     if (options_text(r->o, "model"))
         buf_text(&text, options_text(r->o, "model"));
@@ -141,11 +135,7 @@ static laco_status make_network(class_run *r, laco_error *err)
     buf_free(&text);
     if (!st) st = check_network(r, err);
     if (!st) st = reading_save(&r->f, r->m, err);
-    if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
-    return st;
+    return st ? st : fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
 }
 
 /* ---- batches ---- copied side by side, with an answer at the last step, or at all of them */

@@ -49,11 +49,7 @@ static laco_status read_rolls(compose_run *r, laco_error *err)
 static void shorthand(const compose_run *r, buf *out)
 {
     double drop = options_real(r->o, "dropout");
-    int64_t hidden = options_int(r->o, "hidden"), layers = options_int(r->o, "layers");
-    for (int64_t i = 0; i < max64(1, layers); i++) {
-        if (i && drop > 0) buf_printf(out, "dropout %g; ", drop);
-        buf_printf(out, "%s %lld; ", options_text(r->o, "cell"), (long long)(hidden ? hidden : 128));
-    }
+    fit_recurrent(r->o, 128, false, "", out);
     if (drop > 0) buf_printf(out, "dropout %g; ", drop);
     int64_t chain = options_int(r->o, "chain");
     if (!strcmp(options_text(r->o, "head"), "nade"))
@@ -64,7 +60,6 @@ static void shorthand(const compose_run *r, buf *out)
 static laco_status make_network(compose_run *r, laco_error *err)
 {
     buf text = { 0 };
-    weights_kind kind = WEIGHTS_FLOAT;
     if (options_text(r->o, "model"))
         buf_text(&text, options_text(r->o, "model"));
     else
@@ -78,11 +73,7 @@ static laco_status make_network(compose_run *r, laco_error *err)
     if (!st) st = lm_refuse_future(r->m, err);
     if (!st) st = model_set(r->m, "task", "compose", err);
     if (!st) st = model_set(r->m, "step", number_print((char[NUMBER_TEXT]){ 0 }, compose_step(NULL, r->o)), err);
-    if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
-    return st;
+    return st ? st : fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
 }
 
 /* ---- batches and measuring ---- */

@@ -89,6 +89,11 @@ typedef struct fit {
 
 /* The settings of training that options say. The network is not known yet: ops are those of its kernels. */
 laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error *err);
+/* "lstm 64; dropout 0.2; lstm 64; " as --cell, --hidden (0: `hidden`), --layers and --dropout say; with `below` also
+   dropout in front of the first. direction: "" or " bidirectional". */
+void fit_recurrent(const options *o, int64_t hidden, bool below, const char *direction, buf *out);
+/* A new network as options say: --precision, weights drawn by --init and --seed, forget gates from `forget_bias`. */
+laco_status fit_weights(net *n, const options *o, double forget_bias, laco_error *err);
 /* Trainer, log, checkpoints; with j->resume the state of the run there. tokens: of an epoch, about. */
 laco_status fit_open(fit *f, task_job *j, const fit_task *task, void *ctx, laco_model *m, int64_t tokens,
                      laco_error *err);

@@ -24,6 +24,22 @@ static laco_status parse_memory(train_settings *s, const char *text, laco_error 
     s->memory = (size_t)fmax(1, fmin(ldexp(x, unit ? 10 * (int)(unit - units + 1) : 0), 1e18));
     return LACO_OK;
 }
+void fit_recurrent(const options *o, int64_t hidden, bool below, const char *direction, buf *out)
+{
+    double drop = options_real(o, "dropout");
+    int64_t layers = max64(1, options_int(o, "layers")), given = options_int(o, "hidden");
+    for (int64_t i = 0; i < layers; i++) {
+        if (drop > 0 && (i || below)) buf_printf(out, "dropout %g; ", drop);
+        buf_printf(out, "%s %lld%s; ", options_text(o, "cell"), (long long)(given ? given : hidden), direction);
+    }
+}
+laco_status fit_weights(net *n, const options *o, double forget_bias, laco_error *err)
+{
+    weights_kind kind = WEIGHTS_FLOAT;
+    laco_status st = weights_parse(options_text(o, "precision"), &kind, err);
+    if (!st) st = net_weights(n, kind, err);
+    return st ? st : net_init(n, options_text(o, "init"), forget_bias, (uint64_t)options_int(o, "seed"), err);
+}
 laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error *err)
 {
     const char *name = options_text(o, "optimizer");

@@ -193,11 +193,7 @@ static laco_status make_lines(forecast_run *r, laco_error *err)
 static void shorthand(const forecast_run *r, buf *out)
 {
     double drop = options_real(r->o, "dropout");
-    int64_t hidden = options_int(r->o, "hidden"), layers = options_int(r->o, "layers");
-    for (int64_t i = 0; i < max64(1, layers); i++) {
-        if (i && drop > 0) buf_printf(out, "dropout %g; ", drop);
-        buf_printf(out, "%s %lld; ", options_text(r->o, "cell"), (long long)(hidden ? hidden : 64));
-    }
+    fit_recurrent(r->o, 64, false, "", out);
     if (drop > 0) buf_printf(out, "dropout %g; ", drop);
     buf_text(out, "dense");
 }
@@ -214,7 +210,6 @@ static laco_status make_network(forecast_run *r, laco_error *err)
 {
     buf text = { 0 };
     const kernels *k;
-    weights_kind kind = WEIGHTS_FLOAT;
     laco_status st = kernels_choose(&k, REAL_FLOAT, err);
     if (st) return st;
     int64_t outputs = forecast_targets(&r->f) * loss_parts(k->loss->row(r->f.loss), &r->f.loss_options);
@@ -231,10 +226,7 @@ static laco_status make_network(forecast_run *r, laco_error *err)
         st = fail(err, LACO_EINVAL, -1, "series are numbers, not symbols: take \"embed\" out of the network");
     if (!st) st = lm_refuse_future(r->m, err);
     if (!st) st = set_metadata(r, err);
-    if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
+    if (!st) st = fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
     if (!st && r->f.smooth) st = forecast_smooth_begin(r->m->net, &r->f, r->line, r->train, err);
     return st;
 }

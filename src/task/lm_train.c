@@ -178,12 +178,7 @@ static laco_status make_network(lm_run *r, laco_error *err)
                   "the network of a language model begins with embed, as in \"embed 64; lstm 256; dense\"");
     if (!st) st = lm_refuse_future(r->m, err);
     if (!st) st = set_metadata(r, err);
-    weights_kind kind = WEIGHTS_FLOAT;
-    if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
-    return st;
+    return st ? st : fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
 }
 /* ---- batches ---- */
 /* A position of the training text, as the place in the file. */

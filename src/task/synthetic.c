@@ -153,7 +153,6 @@ static laco_status make_network(synth_run *r, laco_error *err)
     buf model = { 0 };
     double forget = options_given(r->o, "forget-bias") ? options_real(r->o, "forget-bias") : r->recipe->forget_bias;
     buf words = { 0 };
-    weights_kind kind = WEIGHTS_FLOAT;
     describe_network(r, &model);
     laco_status st = model.failed ? fail_memory(err, model.len)
                                   : model_new(&r->m, model.data, r->s->inputs, r->s->outputs,
@@ -165,10 +164,7 @@ static laco_status make_network(synth_run *r, laco_error *err)
     if (!st) st = model_set(r->m, "task", "synthetic", err);
     if (!st) st = model_set(r->m, "synthetic", words.data, err);
     buf_free(&words), buf_free(&model);
-    if (!st) st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    return st ? st : net_init(r->m->net, options_text(r->o, "init"), forget, seed, err);
+    return st ? st : fit_weights(r->m->net, r->o, forget, err);
 }
 static int64_t longest(const synth *s)
 {

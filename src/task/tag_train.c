@@ -196,7 +196,7 @@ static laco_status read_vectors(tag_train_run *r, bool fill, int64_t *length, la
 static void shorthand(const tag_train_run *r, int64_t vector, buf *out)
 {
     double drop = options_real(r->o, "dropout");
-    int64_t hidden = options_int(r->o, "hidden"), chars = options_int(r->o, "chars");
+    int64_t chars = options_int(r->o, "chars");
     if (!r->f.numbers) {
         buf_printf(out, "tokens %lld", (long long)(vector ? vector : options_int(r->o, "embed")));
         if (chars)
@@ -204,10 +204,7 @@ static void shorthand(const tag_train_run *r, int64_t vector, buf *out)
         for (int k = 0; k < r->f.features; k++) buf_text(out, " feature 8");
         buf_text(out, "; ");
     }
-    for (int64_t i = 0; i < max64(1, options_int(r->o, "layers")); i++) {
-        if (drop > 0 && (i || !r->f.numbers)) buf_printf(out, "dropout %g; ", drop);
-        buf_printf(out, "%s %lld bidirectional; ", options_text(r->o, "cell"), (long long)(hidden ? hidden : 128));
-    }
+    fit_recurrent(r->o, 128, !r->f.numbers, " bidirectional", out);
     if (drop > 0) buf_printf(out, "dropout %g; ", drop);
     buf_printf(out, "dense%s", r->chain ? "; crf" : "");
 }
@@ -273,7 +270,6 @@ static void forbid(const tag_train_run *r)
 static laco_status make_network(tag_train_run *r, laco_error *err)
 {
     buf text = { 0 }, whole = { 0 };
-    weights_kind kind = WEIGHTS_FLOAT;
     const char *given = options_text(r->o, "model"), *head = options_text(r->o, "head");
     int64_t vector = 0;
     r->chain = strcmp(head, "auto") ? !strcmp(head, "crf") : r->f.scheme != SCHEME_NONE;
@@ -295,10 +291,7 @@ static laco_status make_network(tag_train_run *r, laco_error *err)
     if (vector && r->m->net->d.layer[0].size != vector)
         return fail(err, LACO_EINVAL, -1, "--vectors: they have %lld numbers, tokens of the network %lld",
                     (long long)vector, (long long)r->m->net->d.layer[0].size);
-    st = weights_parse(options_text(r->o, "precision"), &kind, err);
-    if (!st) st = net_weights(r->m->net, kind, err);
-    uint64_t seed = (uint64_t)options_int(r->o, "seed");
-    if (!st) st = net_init(r->m->net, options_text(r->o, "init"), options_real(r->o, "forget-bias"), seed, err);
+    st = fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
     if (!st) st = read_vectors(r, true, &vector, err);
     if (!st && r->chain && r->f.scheme != SCHEME_NONE) forbid(r);
     return st;
