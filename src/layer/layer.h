@@ -30,6 +30,11 @@ typedef struct layer_spec {
     bool by_last;     /* pool: the last output weighs the steps */
     int64_t ahead;    /* pool: numbers of its input that were made forwards; the rest was made against time */
     bool read_in_part; /* by a softmax loss, which needs no row whose class is -1 (pass.classes) */
+    /* reservoir (layer/reservoir.h): of its size s->out or, with direct, what is before the input in its output */
+    int64_t units, groups, drawing; /* drawing: the seed of its topology */
+    int topology, weights;
+    double density, radius, leak[2], input_scale, bias_scale, noise;
+    bool direct, trained;
     int index; /* place in the network: part of the counter of random numbers */
 } layer_spec;
 
