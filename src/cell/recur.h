@@ -40,7 +40,7 @@ typedef struct tape_part {
     (tape_part) { &(l)->first, (size_t)((char *)(&(l)->last + 1) - (char *)&(l)->first) }
 
 /* How a tensor is drawn by an initialiser (src/net/init.c). */
-typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO } init_role;
+typedef enum { INIT_INPUT, INIT_RECURRENT, INIT_BIAS, INIT_PEEPHOLE, INIT_ONE, INIT_ZERO, INIT_RESERVOIR } init_role;
 typedef struct param_tensor {
     char name[64]; /* within its layer: "weight_ih", … */
     int rank;
@@ -48,6 +48,7 @@ typedef struct param_tensor {
     init_role role;
     int gates;        /* row blocks: each is drawn as a matrix of its own */
     int forget_block; /* block of the forget gate in a bias, -1: none */
+    bool fixed;       /* never learns: its gradient is 0, and no optimizer, decay, noise or average touches it */
 } param_tensor;
 
 /* What a description says about a cell. */

@@ -15,10 +15,13 @@
 
 enum { RESERVOIR_RANDOM, RESERVOIR_BLOCKS, RESERVOIR_RING, RESERVOIR_CYCLE, RESERVOIR_DELAY_LINE, RESERVOIR_SMALL_WORLD,
        RESERVOIR_TOPOLOGIES };
+enum { RESERVOIR_NEIGHBOURS = 16 }; /* of topology blocks */
 enum { RESERVOIR_UNIFORM, RESERVOIR_NORMAL, RESERVOIR_BERNOULLI, RESERVOIR_WEIGHTS };
 
 int64_t reservoir_degree(const layer_spec *s);                /* K */
-void reservoir_columns(const layer_spec *s, int32_t *column); /* [N][K], rising along each row */
+/* [N][K], freed with mem_free; NULL: no memory. Of topology blocks, rows 16 i .. 16 i + 15 are those of row 16 i, one
+   further each, modulo N. */
+int32_t *reservoir_columns(const layer_spec *s);
 /* Draws all parameters of the layer: to[weight_ih, weight_hh, bias, leak]. LACO_ENUMERIC when the radius of W is zero
    and the description asks for another. */
 laco_status reservoir_draw(const layer_spec *s, uint64_t seed, double *to, laco_error *err);

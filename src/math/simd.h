@@ -68,6 +68,13 @@ typedef real_int vec_int __attribute__((vector_size(VECTOR_BYTES), may_alias));
 INLINE vec splat(real x) { return x - (vec){ 0 }; }
 INLINE vec load(const real *p) { return *(const vec_any *)p; }
 INLINE void store(real *p, vec x) { *(vec_any *)p = x; }
+/* x[at[0]], x[at[1]], … */
+INLINE vec gather(const real *x, const int32_t *at)
+{
+    vec v;
+    for (int i = 0; i < LANES; i++) v[i] = x[at[i]];
+    return v;
+}
 INLINE vec select_vec(vec_int mask, vec a, vec b) { return (vec)((mask & (vec_int)a) | (~mask & (vec_int)b)); }
 
 /* min and max have no operator in C; the order of the arguments keeps a NaN of x. */

@@ -1,11 +1,16 @@
 #include "net/describe.h"
 #include "base/number.h"
+#include "layer/reservoir.h"
 #include "math/act.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
 static const char *const activation_names[ACT_COUNT] = { "linear", "tanh", "sigmoid", "relu" };
+static const char *const topology_names[RESERVOIR_TOPOLOGIES + 1] = {
+    "random", "blocks", "ring", "cycle", "delay-line", "small-world", NULL
+};
+static const char *const weights_names[RESERVOIR_WEIGHTS + 1] = { "uniform", "normal", "bernoulli", NULL };
 static const char *const pool_names[POOLS + 1] = {
     "last", "mean", "max", "attention", "feature-attention", "time-feature-attention", NULL
 };
@@ -97,6 +102,31 @@ static const describe_word words[] = {
       NUMBER(activation_reg, 0, 1e6, false) },
     { "cell", "temporal-reg", "B: adds B times the mean square of what the output changes by in a step",
       NUMBER(temporal_reg, 0, 1e6, false) },
+    { "reservoir", "density", "P: each unit reads this share of the units. Default 0.1",
+      NUMBER(density, 1e-9, 1, false) },
+    { "reservoir", "radius", "R: the spectral radius that the weights between units are scaled to. Default 0.9",
+      NUMBER(radius, 0, 1e6, false) },
+    { "reservoir", "leak", "A, or A B: leak rates; with B from A to B over the units or groups. Default 1",
+      NUMBER(leak, 1e-9, 1, true) },
+    { "reservoir", "input-scale", "S: size of the weights of inputs. Default 1", NUMBER(input_scale, 0, 1e6, false) },
+    { "reservoir", "bias-scale", "S: size of the biases. Default 0", NUMBER(bias_scale, 0, 1e6, false) },
+    { "reservoir", "noise", "S: deviation of noise on the states, while training. Default 0",
+      NUMBER(noise, 0, 1e6, false) },
+    { "reservoir", "groups", "G: units in G groups that do not see each other", NO_NUMBER },
+    { "reservoir", "seed", "N: another draw of which unit reads which. Default 1", NO_NUMBER },
+    { "reservoir", "random", "every unit reads units drawn at random; the default", NO_NUMBER },
+    { "reservoir", "blocks", "16 units side by side read 16 others side by side, drawn at random: the fastest", NO_NUMBER },
+    { "reservoir", "ring", "every unit reads the one before it, the first the last", NO_NUMBER },
+    { "reservoir", "cycle", "a ring of equal weights, the radius, and inputs of one size (Rodan & Tino 2011)", NO_NUMBER },
+    { "reservoir", "delay-line", "a cycle that is cut: the first unit reads the input alone; the radius is its weight",
+      NO_NUMBER },
+    { "reservoir", "small-world", "neighbours on a ring, a tenth of them drawn at random (Watts & Strogatz 1998)", NO_NUMBER },
+    { "reservoir", "uniform", "weights uniform within +-1 before they are scaled; the default", NO_NUMBER },
+    { "reservoir", "normal", "weights normal before they are scaled", NO_NUMBER },
+    { "reservoir", "bernoulli", "weights +1 or -1 before they are scaled", NO_NUMBER },
+    { "reservoir", "tanh", "the activation, the default; or relu, sigmoid, linear", NO_NUMBER },
+    { "reservoir", "direct", "its input is a part of its output, behind the units", NO_NUMBER },
+    { "reservoir", "trained", "its weights are learnt like those of other layers", NO_NUMBER },
     { "smooth", "series", "S: how many series there are, each with parameters of its own", NO_NUMBER },
     { "smooth", "window", "W: steps of the past that the network reads; without it, a season", NO_NUMBER },
     { "pool", "last", "the latest step; behind a bidirectional layer that and, against time, the first", NO_NUMBER },
@@ -128,10 +158,11 @@ static laco_status unknown_layer_word(reader *r, const char *kind)
 }
 
 static double *number_of(const layer_spec *s, const describe_word *w) { return (double *)((char *)s + w->at); }
-static const describe_word *number_word(const char *word)
+static bool is_number_of(const describe_word *w, const char *kind) { return w->at && !strcmp(w->kind, kind); }
+static const describe_word *number_word(const char *kind, const char *word)
 {
     for (const describe_word *w = words; w->kind; w++)
-        if (w->at && !strcmp(w->word, word)) return w;
+        if (is_number_of(w, kind) && !strcmp(w->word, word)) return w;
     return NULL;
 }
 static laco_status take_number(reader *r, layer_spec *s, const describe_word *w)
@@ -220,7 +251,7 @@ static laco_status read_cell(reader *r, const cell_info *c, layer_spec *s, int64
     s->kind = "recurrent", s->cell.cell = c->name, s->cell.biases = c->biases;
     while (!st && *r->word) {
         bool known = true;
-        const describe_word *number = number_word(r->word);
+        const describe_word *number = number_word("cell", r->word);
         if (r->word[0] == 'x' && is_number(r->word + 1)) {
             r->at++, memmove(r->word, r->word + 1, strlen(r->word));
             st = take_size(r, "x (how many layers)", copies);
@@ -331,6 +362,47 @@ static laco_status read_smooth(reader *r, layer_spec *s)
     if (!s->steps) s->steps = s->season[0];
     return st;
 }
+static int place_of(const char *const *names, const char *word)
+{
+    for (int i = 0; names[i]; i++)
+        if (!strcmp(names[i], word)) return i;
+    return -1;
+}
+static laco_status read_reservoir(reader *r, layer_spec *s)
+{
+    laco_status st = take_size(r, "reservoir", &s->units);
+    s->kind = "reservoir", s->act = ACT_TANH, s->groups = s->drawing = 1;
+    s->density = 0.1, s->radius = 0.9, s->leak[0] = s->leak[1] = s->input_scale = 1;
+    while (!st && *r->word) {
+        const describe_word *number = number_word("reservoir", r->word);
+        int topology = place_of(topology_names, r->word), weights = place_of(weights_names, r->word), act = -1;
+        for (int a = 0; a < ACT_COUNT; a++)
+            if (!strcmp(r->word, activation_names[a])) act = a;
+        if (number) {
+            st = take_number(r, s, number);
+            continue;
+        }
+        if (!strcmp(r->word, "groups") || !strcmp(r->word, "seed")) {
+            bool groups = r->word[0] == 'g';
+            if (!(st = next_word(r))) st = take_size(r, groups ? "groups" : "seed", groups ? &s->groups : &s->drawing);
+            continue;
+        }
+        if (topology >= 0)
+            s->topology = topology;
+        else if (weights >= 0)
+            s->weights = weights;
+        else if (act >= 0)
+            s->act = act;
+        else if (!strcmp(r->word, "direct"))
+            s->direct = true;
+        else if (!strcmp(r->word, "trained"))
+            s->trained = true;
+        else
+            return unknown_layer_word(r, "reservoir");
+        st = next_word(r);
+    }
+    return st;
+}
 static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *tied)
 {
     const char *known[64];
@@ -360,6 +432,8 @@ static laco_status read_layer(reader *r, layer_spec *s, int64_t *copies, bool *t
         st = read_smooth(r, s);
     else if (!strcmp(name.word, "restore"))
         s->kind = "restore", st = take_size(r, "restore", &s->steps);
+    else if (!strcmp(name.word, "reservoir"))
+        st = read_reservoir(r, s);
     else if (!strcmp(name.word, "dense"))
         st = read_dense(r, s, tied);
     else {
@@ -475,7 +549,7 @@ static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *o
     if (s->cell.project) buf_printf(out, " project %lld", (long long)s->cell.project);
     if (s->dilation > 1) buf_printf(out, " dilation %lld", (long long)s->dilation);
     for (const describe_word *w = words; w->kind; w++)
-        if (w->at) print_number(s, w, out);
+        if (is_number_of(w, "cell")) print_number(s, w, out);
     if (s->bidirectional) buf_text(out, " bidirectional");
     if (s->cell.reverse) buf_text(out, " reverse");
     if (s->residual) buf_text(out, " residual");
@@ -485,7 +559,7 @@ static void print_cell(const layer_spec *s, int copies, const kernels *k, buf *o
 static bool same_cell(const layer_spec *a, const layer_spec *b)
 {
     for (const describe_word *w = words; w->kind; w++)
-        if (w->at && memcmp(number_of(a, w), number_of(b, w), (w->pair ? 2 : 1) * sizeof(double))) return false;
+        if (is_number_of(w, "cell") && memcmp(number_of(a, w), number_of(b, w), (w->pair ? 2 : 1) * sizeof(double))) return false;
     return !strcmp(b->kind, "recurrent") && !strcmp(a->cell.cell, b->cell.cell) && a->cell.hidden == b->cell.hidden &&
            a->cell.words == b->cell.words && a->cell.project == b->cell.project &&
            max64(1, a->dilation) == max64(1, b->dilation) &&
@@ -500,6 +574,26 @@ static void print_tokens(const layer_spec *s, buf *out)
                    (long long)s->cell.hidden);
     for (int i = 0; i < s->features; i++)
         buf_printf(out, " feature %lld of %lld", (long long)s->feature_size[i], (long long)s->feature_count[i]);
+}
+/* What is not the default. */
+static void print_reservoir(const layer_spec *s, buf *out)
+{
+    static const layer_spec plain = { .density = 0.1, .radius = 0.9, .leak = { 1, 1 }, .input_scale = 1 };
+    buf_printf(out, "reservoir %lld", (long long)s->units);
+    for (const describe_word *w = words; w->kind; w++) {
+        if (!is_number_of(w, "reservoir")) continue;
+        const double *x = number_of(s, w), *y = number_of(&plain, w);
+        if (x[0] == y[0] && !(w->pair && x[1] != y[1])) continue;
+        buf_printf(out, " %s", w->word), print_real(out, x[0]);
+        if (w->pair && x[1] != x[0]) print_real(out, x[1]);
+    }
+    if (s->groups > 1) buf_printf(out, " groups %lld", (long long)s->groups);
+    if (s->topology) buf_printf(out, " %s", topology_names[s->topology]);
+    if (s->weights) buf_printf(out, " %s", weights_names[s->weights]);
+    if (s->act != ACT_TANH) buf_printf(out, " %s", activation_names[s->act]);
+    if (s->drawing > 1) buf_printf(out, " seed %lld", (long long)s->drawing);
+    if (s->direct) buf_text(out, " direct");
+    if (s->trained) buf_text(out, " trained");
 }
 void describe_print(const net_description *d, const kernels *k, buf *out)
 {
@@ -525,6 +619,8 @@ void describe_print(const net_description *d, const kernels *k, buf *out)
             if (s->by_last) buf_text(out, " by-last");
         } else if (!strcmp(s->kind, "tokens")) {
             print_tokens(s, out);
+        } else if (!strcmp(s->kind, "reservoir")) {
+            print_reservoir(s, out);
         } else if (!strcmp(s->kind, "crf")) {
             buf_text(out, "crf");
         } else if (!strcmp(s->kind, "smooth")) {

@@ -7,6 +7,8 @@
           [weight-drop P] [activation-reg A] [temporal-reg B] [bidirectional] [reverse] [residual] [learned-state]
           [bias-none|bias-one|bias-two]
    pool last|mean|max       pool attention|feature-attention|time-feature-attention [N] [by-last]
+   reservoir N [density P] [radius R] [leak A [B]] [input-scale S] [bias-scale S] [noise S] [groups G] [seed N] [TOPOLOGY]
+          [uniform|normal|bernoulli] [tanh|relu|sigmoid|linear] [direct] [trained]
    smooth M [M2] [series S] [window W]      restore H
    crf, the last layer of a network that chooses classes for whole sequences
    A dense layer without N has as many outputs as the task needs; only the last, or the one before crf or

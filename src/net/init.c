@@ -11,6 +11,7 @@
 
    In all of them gains are 1, biases of normalisation 0, and but for chrono the bias of the forget gate is as asked. */
 #include "base/rng.h"
+#include "layer/reservoir.h"
 #include "net/net.h"
 #include <math.h>
 
@@ -134,14 +135,32 @@ static laco_status init_tensor(net *n, const layer_spec *s, const param_tensor *
     return LACO_OK;
 }
 
+/* As its description says, whatever the name. */
+static laco_status init_reservoir(net *n, int i, uint64_t seed, laco_error *err)
+{
+    const param_tensor *last = &n->tensor[n->tensor_layer[i + 1] - 1];
+    const int64_t size = last->offset + last->size - n->base[i];
+    double *w = mem_new((size_t)size, sizeof *w);
+    if (!w) return fail_memory(err, (size_t)size * sizeof *w);
+    laco_status st = reservoir_draw(&n->d.layer[i], seed, w, err);
+    for (int64_t k = 0; !st && k < size; k++) net_set(n, n->base[i] + k, w[k]);
+    mem_free(w);
+    return st;
+}
 laco_status net_init(net *n, const char *name, double forget_bias, uint64_t seed, laco_error *err)
 {
     if (!init_about(name))
         return fail(err, LACO_EINVAL, -1, "unknown initializer \"%s\"; `laco help initializers` lists them", name);
-    for (int i = 0; i < n->d.layers; i++)
+    for (int i = 0; i < n->d.layers; i++) {
+        if (!strcmp(n->d.layer[i].kind, "reservoir")) {
+            laco_status st = init_reservoir(n, i, seed, err);
+            if (st) return st;
+            continue;
+        }
         for (int t = n->tensor_layer[i]; t < n->tensor_layer[i + 1]; t++) {
             laco_status st = init_tensor(n, &n->d.layer[i], &n->tensor[t], name, forget_bias, seed, err);
             if (st) return st;
         }
+    }
     return LACO_OK;
 }
