@@ -10,9 +10,9 @@
    and with `trained` dW = dz x(t-1)^T, dW_in = dz u^T, db = dz. Without it parameters have no gradient, and where
    nothing below learns there is no way back at all.
 
-   W in memory, by vectors of units: [unit / LANES][k][lane] weights, and beside them the columns, one for each lane; of
-   topology blocks one for 16 units, whose lanes read neighbours; with K = N a packed matrix. Units are padded to
-   whole vectors with weights of zero. A row of the batch is walked by one thread through all steps. */
+   W in memory, by groups of as many units as are worked on at once: [group][k][unit] weights (sliced ELLPACK), and the
+   columns alike; of topology blocks [16 units][k] columns, as 16 units read neighbours; with K = N a packed matrix. Units
+   are padded to whole groups with weights of zero. A row of the batch is walked by one thread through all steps. */
 #include "layer/matrix.h"
 #include "layer/reservoir.h"
 #include "base/rng.h"
@@ -20,17 +20,19 @@
 #include <math.h>
 
 enum { FEW_INPUTS = 8, /* so many are multiplied where they are needed; more by a matrix product before */
-       NEIGHBOURS = RESERVOIR_NEIGHBOURS, SHARD = 8 };
+       NEIGHBOURS = RESERVOIR_NEIGHBOURS, SHARD = 8,
+       VECTORS = 4 * LANES < NEIGHBOURS ? NEIGHBOURS / LANES : 4, GROUP = VECTORS * LANES };
 typedef enum { READ_LANES, READ_BLOCKS, READ_ALL } reading;
 struct layer {
     layer_head h;
-    int64_t N, K, I, Np, stride, wide; /* Np: whole vectors; stride: of a state; wide: of a row to read from, with what
+    int64_t N, K, I, Np, stride, wide; /* Np: whole groups; stride: of a state; wide: of a row to read from, with what
                                           blocks read beyond the end */
     reading way;
     bool train;
     matrix in, all;           /* with many inputs; with K = N */
-    real *value, *input, *bias, *leak; /* [Np / LANES][K][LANES], [I][Np], [Np], [Np] */
-    int32_t *column, *at;     /* [N][K]; as value, or [Np / 16][K] */
+    real *value, *input, *bias, *leak; /* [Np / GROUP][K][GROUP], [I][Np], [Np], [Np] */
+    uint32_t *at;             /* columns as they are read: as value, or [Np / 16][K] */
+    int32_t *column;             /* [N][K] */
     real *scratch;            /* [thread][SHARD][wide] */
     const pass *p;            /* to cap_kept: of the tape */
     const real *x, *initial;
@@ -83,14 +85,14 @@ static void reservoir_free(layer *l)
 }
 static laco_status make_weights(layer *l, laco_error *err)
 {
-    const int64_t Np = l->Np, blocks = ceil_div(l->N, NEIGHBOURS);
+    const int64_t Np = l->Np;
     bool ok = (l->bias = mem_new((size_t)Np, sizeof(real))) && (l->leak = mem_new((size_t)Np, sizeof(real)));
     if (ok && l->I > FEW_INPUTS) ok = matrix_new(&l->in, l->N, l->I);
     if (ok) ok = (l->input = mem_new((size_t)(Np * l->I), sizeof(real)));
     if (ok && l->way == READ_ALL) ok = matrix_new(&l->all, l->N, l->N);
     if (ok && l->way != READ_ALL)
         ok = (l->value = mem_new((size_t)(Np * l->K), sizeof(real))) && (l->column = reservoir_columns(&l->h.s)) &&
-             (l->at = mem_new((size_t)((l->way == READ_BLOCKS ? blocks : Np) * l->K), sizeof *l->at));
+             (l->at = mem_new((size_t)((l->way == READ_BLOCKS ? Np / NEIGHBOURS : Np) * l->K), sizeof *l->at));
     return ok ? LACO_OK : fail_memory(err, (size_t)(Np * (l->K + l->I)) * sizeof(real));
 }
 /* Columns in the order in which they are read. */
@@ -102,14 +104,14 @@ static void place_columns(layer *l)
     else
         for (int64_t i = 0; i < l->N; i++)
             for (int64_t k = 0; k < l->K; k++)
-                l->at[(i / LANES * l->K + k) * LANES + i % LANES] = l->column[i * l->K + k];
+                l->at[(i / GROUP * l->K + k) * GROUP + i % GROUP] = (uint32_t)l->column[i * l->K + k];
 }
 static laco_status reservoir_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
 {
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
     l->h.s = *s, l->h.pool = p, l->N = s->units, l->K = reservoir_degree(s);
-    l->I = s->in, l->Np = ceil_div(l->N, NEIGHBOURS) * NEIGHBOURS, l->h.ldy = row_stride(max64(l->Np, s->out));
+    l->I = s->in, l->Np = ceil_div(l->N, GROUP) * GROUP, l->h.ldy = row_stride(max64(l->Np, s->out));
     l->stride = row_stride(l->Np), l->wide = row_stride(l->Np + NEIGHBOURS);
     l->way = s->topology == RESERVOIR_BLOCKS ? READ_BLOCKS : l->K == l->N ? READ_ALL : READ_LANES;
     l->scratch = mem_new((size_t)(pool_threads(p) * SHARD * l->wide), sizeof(real));
@@ -138,7 +140,7 @@ static void reservoir_load(layer *l, const void *w, bool train)
         l->bias[i] = bias[i], l->leak[i] = leak[i];
         for (int64_t j = 0; j < l->I; j++) l->input[j * l->Np + i] = l->h.w[i * l->I + j];
         for (int64_t k = 0; l->value && k < l->K; k++)
-            l->value[(i / LANES * l->K + k) * LANES + i % LANES] = hidden[i * l->K + k];
+            l->value[(i / GROUP * l->K + k) * GROUP + i % GROUP] = hidden[i * l->K + k];
     }
 }
 static size_t reservoir_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
@@ -165,66 +167,61 @@ static void reservoir_release(layer *l)
 }
 
 /* ---- a step of one row ---- */
-/* W x of the units of vector v; x is followed by its first 16 numbers again. */
-INLINE vec read_units(const layer *l, reading way, int64_t v, const real *x)
+/* z = W_in u + b + W x of the units of group g, with few inputs; u NULL: z += W x. x is followed by its first 16 numbers
+   again. */
+INLINE void read_group(const layer *l, reading way, int64_t g, const real *u, const real *x, real *z)
 {
-    const real *w = l->value + v * l->K * LANES;
-    vec sum[2] = { splat(0), splat(0) };
-    if (way == READ_BLOCKS) {
-        const int32_t *at = l->at + v * LANES / NEIGHBOURS * l->K;
-        const real *from = x + v * LANES % NEIGHBOURS;
-        int64_t k = 0;
-        for (; k + 2 <= l->K; k += 2)
-            for (int u = 0; u < 2; u++) sum[u] += load(w + (k + u) * LANES) * load(from + at[k + u]);
-        if (k < l->K) sum[0] += load(w + k * LANES) * load(from + at[k]);
-    } else {
-        const int32_t *at = l->at + v * l->K * LANES;
-        int64_t k = 0;
-        for (; k + 2 <= l->K; k += 2)
-            for (int u = 0; u < 2; u++) sum[u] += load(w + (k + u) * LANES) * gather(x, at + (k + u) * LANES);
-        if (k < l->K) sum[0] += load(w + k * LANES) * gather(x, at + k * LANES);
-    }
-    return sum[0] + sum[1];
+    const real *w = l->value + g * l->K * GROUP, *bias = l->bias + g * GROUP, *in = l->input + g * GROUP;
+    const uint32_t *at = l->at + g * l->K * (way == READ_BLOCKS ? GROUP / NEIGHBOURS : GROUP);
+    vec sum[VECTORS];
+    for (int v = 0; v < VECTORS; v++) sum[v] = load((u ? bias : z) + v * LANES);
+    for (int64_t j = 0; u && j < l->I; j++)
+        for (int v = 0; v < VECTORS; v++) sum[v] += load(in + j * l->Np + v * LANES) * splat(u[j]);
+    for (int64_t k = 0; k < l->K; k++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            sum[v] += load(w + k * GROUP + v * LANES) *
+                      (way == READ_BLOCKS ? load(x + at[v * LANES / NEIGHBOURS * l->K + k] + v * LANES % NEIGHBOURS)
+                                          : gather(x, at + k * GROUP + v * LANES));
+    for (int v = 0; v < VECTORS; v++) store(z + v * LANES, sum[v]);
 }
-/* from: what stands before the sum, W_in u + b (and, with READ_ALL, + W x); NULL: it is made here from few inputs. */
-INLINE void step_row(const layer *l, reading way, int act, const real *u, const real *from, const real *x, real *to,
-                     real *s)
+static void read_units(const layer *l, const real *u, const real *x, real *z)
 {
-    for (int64_t v = 0; v < l->Np / LANES; v++) {
-        vec z = from ? load(from + v * LANES) : load(l->bias + v * LANES);
-        for (int64_t j = 0; !from && j < l->I; j++) z += load(l->input + j * l->Np + v * LANES) * splat(u[j]);
-        if (way != READ_ALL) z += read_units(l, way, v, x);
-        const vec before = load(x + v * LANES), f = activate(act, z);
-        store(to + v * LANES, before + load(l->leak + v * LANES) * (f - before));
-        if (s) store(s + v * LANES, f);
+    const int64_t groups = l->Np / GROUP;
+    for (int64_t g = 0; l->way == READ_BLOCKS && g < groups; g++) read_group(l, READ_BLOCKS, g, u, x, z + g * GROUP);
+    for (int64_t g = 0; l->way == READ_LANES && g < groups; g++) read_group(l, READ_LANES, g, u, x, z + g * GROUP);
+}
+/* z becomes the next state; s: f(z), or NULL. */
+INLINE void finish_units(const layer *l, int act, const real *x, real *z, real *s)
+{
+    for (int64_t i = 0; i < l->Np; i += LANES) {
+        const vec before = load(x + i), f = activate(act, load(z + i));
+        store(z + i, before + load(l->leak + i) * (f - before));
+        if (s) store(s + i, f);
     }
 }
-#define STEP_ROW(way, act)                                                                                             \
-    static void CAT(step_##way, act)(const layer *l, const real *u, const real *from, const real *x, real *to, real *s)   \
-    {                                                                                                                  \
-        step_row(l, way, act, u, from, x, to, s);                                                                      \
-    }
-#define STEP_ROWS(way) STEP_ROW(way, ACT_LINEAR) STEP_ROW(way, ACT_TANH) STEP_ROW(way, ACT_SIGMOID) STEP_ROW(way, ACT_RELU)
-STEP_ROWS(READ_LANES)
-STEP_ROWS(READ_BLOCKS)
-STEP_ROWS(READ_ALL)
-typedef void step_fn(const layer *l, const real *u, const real *from, const real *x, real *to, real *s);
-#define STEPS_OF(way)                                                                                                  \
-    {                                                                                                                  \
-        [ACT_LINEAR] = CAT(step_##way, ACT_LINEAR), [ACT_TANH] = CAT(step_##way, ACT_TANH),                            \
-        [ACT_SIGMOID] = CAT(step_##way, ACT_SIGMOID), [ACT_RELU] = CAT(step_##way, ACT_RELU)                           \
-    }
-static step_fn *const steps[][ACT_COUNT] = { STEPS_OF(READ_LANES), STEPS_OF(READ_BLOCKS), STEPS_OF(READ_ALL) };
+static void finish_row(const layer *l, const real *x, real *z, real *s)
+{
+    const int act = l->h.s.act;
+    if (act == ACT_TANH)
+        finish_units(l, ACT_TANH, x, z, s);
+    else if (act == ACT_SIGMOID)
+        finish_units(l, ACT_SIGMOID, x, z, s);
+    else if (act == ACT_RELU)
+        finish_units(l, ACT_RELU, x, z, s);
+    else
+        finish_units(l, ACT_LINEAR, x, z, s);
+}
 
-/* Of m rows one below the other: states `before` (NULL: zeros) go to `wide` rows, then on to `to`. s, noise: NULL, none. */
+/* Of m rows one below the other, from the states `before` (NULL: zeros) to `to`; s: of f, or NULL; wide: room. */
 typedef struct rows_step {
     int64_t m, ldu, ldb, ldto, lds;
     const real *u, *before;
     real *wide, *to, *s;
 } rows_step;
-static void step_rows(const layer *l, const rows_step *r)
+/* x as it is read: blocks read beyond its end. */
+static void widen(const layer *l, rows_step *r)
 {
-    const bool few = l->I <= FEW_INPUTS, sum = !few || l->way == READ_ALL;
     for (int64_t i = 0; i < r->m; i++) {
         real *x = r->wide + i * l->wide;
         if (r->before)
@@ -233,19 +230,31 @@ static void step_rows(const layer *l, const rows_step *r)
             memset(x, 0, (size_t)l->N * sizeof(real));
         for (int64_t j = 0; j < NEIGHBOURS; j++) x[l->N + j] = x[j % l->N];
     }
-    for (int64_t i = 0; sum && i < r->m; i++) {
+    r->before = r->wide, r->ldb = l->wide;
+}
+/* z = W_in u + b of all units, by matrix products where those pay. */
+static void begin_rows(const layer *l, const rows_step *r)
+{
+    for (int64_t i = 0; i < r->m; i++) {
         real *z = r->to + i * r->ldto;
         memcpy(z, l->bias, (size_t)l->Np * sizeof(real));
-        for (int64_t j = 0; few && j < l->I; j++)
+        for (int64_t j = 0; l->I <= FEW_INPUTS && j < l->I; j++)
             for (int64_t k = 0; k < l->Np; k += LANES)
                 store(z + k, load(z + k) + splat(r->u[i * r->ldu + j]) * load(l->input + j * l->Np + k));
     }
-    if (!few) gemm_rows(r->m, l->N, l->I, r->u, r->ldu, l->in.W, r->to, r->ldto, true);
-    if (l->way == READ_ALL) gemm_rows(r->m, l->N, l->N, r->wide, l->wide, l->all.W, r->to, r->ldto, true);
-    for (int64_t i = 0; i < r->m; i++) {
-        real *to = r->to + i * r->ldto;
-        steps[l->way][l->h.s.act](l, r->u + i * r->ldu, sum ? to : NULL, r->wide + i * l->wide, to,
-                                  r->s ? r->s + i * r->lds : NULL);
+    if (l->I > FEW_INPUTS) gemm_rows(r->m, l->N, l->I, r->u, r->ldu, l->in.W, r->to, r->ldto, true);
+    if (l->way == READ_ALL) gemm_rows(r->m, l->N, l->N, r->before, r->ldb, l->all.W, r->to, r->ldto, true);
+}
+static void step_rows(const layer *l, rows_step r)
+{
+    const bool sparse = l->I <= FEW_INPUTS && l->way != READ_ALL;
+    if (!r.before || l->way == READ_BLOCKS) widen(l, &r);
+    if (!sparse) begin_rows(l, &r);
+    for (int64_t i = 0; i < r.m; i++) {
+        const real *x = r.before + i * r.ldb;
+        real *z = r.to + i * r.ldto;
+        read_units(l, sparse ? r.u + i * r.ldu : NULL, x, z);
+        finish_row(l, x, z, r.s ? r.s + i * r.lds : NULL);
     }
 }
 
@@ -272,12 +281,13 @@ static void forward_shard(void *ctx, int64_t shard, int thread)
         const int64_t row = g->off[t] + b;
         r.m = min64(SHARD, g->active[t] - b), r.u = l->x + row * l->ldx, r.to = l->h.y + row * l->h.ldy;
         r.s = l->p->train ? l->s + row * l->Np : NULL;
-        step_rows(l, &r);
+        step_rows(l, r);
         for (int64_t i = 0; i < r.m; i++) {
+            const bool last = t + 1 == g->T || g->active[t + 1] <= b + i;
             real *x = r.to + i * r.ldto;
             if (l->p->train && l->h.s.noise > 0) add_noise(l, b + i, t, x);
             if (l->h.s.direct) memcpy(x + l->N, r.u + i * r.ldu, (size_t)l->I * sizeof(real));
-            if (l->final) memcpy(l->final + (b + i) * l->stride, x, (size_t)l->N * sizeof(real));
+            if (l->final && last) memcpy(l->final + (b + i) * l->stride, x, (size_t)l->N * sizeof(real));
         }
         r.before = r.to, r.ldb = r.ldto;
     }
@@ -380,7 +390,7 @@ static void reservoir_step(const layer *l, const step_call *c)
         real *x = (real *)c->sn + i * l->stride;
         const rows_step r = { .m = min64(SHARD, c->m - i), .u = row_in(c, i), .ldu = c->ldx, .wide = c->own,
                               .before = (const real *)c->s + i * l->stride, .ldb = l->stride, .to = x, .ldto = l->stride };
-        step_rows(l, &r);
+        step_rows(l, r);
         for (int64_t k = 0; k < r.m; k++) {
             real *y = row_out(c, i + k);
             memcpy(y, x + k * l->stride, (size_t)l->N * sizeof(real));
