@@ -78,17 +78,17 @@ static void ridge_finds_what_is_linear(void **state)
 {
     (void)state;
     double x[60], out[2];
-    ridge *r;
+    lagged *r;
     x[0] = 1, x[1] = 3;
     for (int t = 2; t < 60; t++) x[t] = 1.2 * x[t - 1] - 0.2 * x[t - 2];
-    assert_int_equal(ridge_new(&r, 3, 2, NULL), LACO_OK);
-    for (int t = 0; t + 5 <= 30; t++) ridge_add(r, x + t, 4);
+    assert_int_equal(lagged_new(&r, 3, 2, NULL), LACO_OK);
+    for (int t = 0; t + 5 <= 30; t++) lagged_add(r, x + t, 4);
     const double gap[] = { 1, NAN, 2, 3, 4 };
-    ridge_add(r, gap, 4);
-    assert_int_equal(ridge_fit(r, 0, NULL), LACO_OK);
-    ridge_forecast(r, x + 30, 4, out);
+    lagged_add(r, gap, 4);
+    assert_int_equal(lagged_fit(r, 0, NULL), LACO_OK);
+    lagged_forecast(r, x + 30, 4, out);
     assert_true(fabs(out[0] - x[33]) < 1e-3 * fabs(x[33]) + 1e-6 && fabs(out[1] - x[34]) < 1e-3 * fabs(x[34]) + 1e-6);
-    ridge_free(r);
+    lagged_free(r);
 }
 
 /* ---- the figures that the organisers of M4 give ---- */

@@ -147,29 +147,29 @@ laco_status baseline_theta(const double *x, int64_t n, int64_t m, int64_t h, dou
 }
 
 /* ---- ridge ---- the normal equations of all windows, inputs with a 1 behind them: (X'X + p n I) W = X'Y */
-struct ridge {
+struct lagged {
     int64_t lags, h, windows;
-    double *xx, *xy; /* [lags + 1][lags + 1]; [lags + 1][h], after ridge_fit the weights */
+    double *xx, *xy; /* [lags + 1][lags + 1]; [lags + 1][h], after lagged_fit the weights */
     double *row;     /* [lags + 1 + h] */
 };
-void ridge_free(ridge *r)
+void lagged_free(lagged *r)
 {
     if (!r) return;
     mem_free(r->xx), mem_free(r->xy), mem_free(r->row), mem_free(r);
 }
-laco_status ridge_new(ridge **out, int64_t lags, int64_t h, laco_error *err)
+laco_status lagged_new(lagged **out, int64_t lags, int64_t h, laco_error *err)
 {
-    ridge *r = mem_new(1, sizeof *r);
+    lagged *r = mem_new(1, sizeof *r);
     size_t n = (size_t)lags + 1;
     if (!r) return fail_memory(err, sizeof *r);
     r->lags = lags, r->h = h;
     r->xx = mem_new(n * n, sizeof(double)), r->xy = mem_new(n * (size_t)h, sizeof(double));
     r->row = mem_new(n + (size_t)h, sizeof(double));
-    if (!r->xx || !r->xy || !r->row) return ridge_free(r), fail_memory(err, n * (n + (size_t)h) * sizeof(double));
+    if (!r->xx || !r->xy || !r->row) return lagged_free(r), fail_memory(err, n * (n + (size_t)h) * sizeof(double));
     *out = r;
     return LACO_OK;
 }
-void ridge_add(ridge *r, const double *x, double scale)
+void lagged_add(lagged *r, const double *x, double scale)
 {
     const int64_t n = r->lags + 1;
     double *to = r->row;
@@ -211,7 +211,7 @@ static void solve(const double *l, int64_t n, double *b, int64_t columns)
             b[i * columns + c] = s / l[i * n + i];
         }
 }
-laco_status ridge_fit(ridge *r, double penalty, laco_error *err)
+laco_status lagged_fit(lagged *r, double penalty, laco_error *err)
 {
     const int64_t n = r->lags + 1;
     if (!r->windows) return fail(err, LACO_EINVAL, -1, "no window of %lld values without a gap", (long long)r->lags);
@@ -220,7 +220,7 @@ laco_status ridge_fit(ridge *r, double penalty, laco_error *err)
     solve(r->xx, n, r->xy, r->h);
     return LACO_OK;
 }
-void ridge_forecast(const ridge *r, const double *x, double scale, double *out)
+void lagged_forecast(const lagged *r, const double *x, double scale, double *out)
 {
     double last = x[r->lags - 1];
     for (int64_t k = 0; k < r->h; k++) {

@@ -27,11 +27,11 @@ void baseline_season(const double *x, int64_t n, int64_t m, bool multiplicative,
 
 /* A linear model from the last `lags` values to each of the next h, the same for all series: ridge regression on windows
    less their last value (NLinear: Zeng et al. 2023), divided by the scale of their series. */
-typedef struct ridge ridge;
-laco_status ridge_new(ridge **out, int64_t lags, int64_t h, laco_error *err);
+typedef struct lagged lagged;
+laco_status lagged_new(lagged **out, int64_t lags, int64_t h, laco_error *err);
 /* lags + h values, one after the other; windows with NaN are left out */
-void ridge_add(ridge *r, const double *x, double scale);
-laco_status ridge_fit(ridge *r, double penalty, laco_error *err); /* penalty: of the number of windows */
-void ridge_forecast(const ridge *r, const double *x, double scale, double *out); /* from `lags` values */
-void ridge_free(ridge *r);
+void lagged_add(lagged *r, const double *x, double scale);
+laco_status lagged_fit(lagged *r, double penalty, laco_error *err); /* penalty: of the number of windows */
+void lagged_forecast(const lagged *r, const double *x, double scale, double *out); /* from `lags` values */
+void lagged_free(lagged *r);
 #endif

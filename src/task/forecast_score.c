@@ -105,7 +105,7 @@ enum { MOST_HISTORY = 4000, MOST_WINDOWS = 20000, MOST_LINEAR_LAGS = 168 };
 static const double most_work = 2e7; /* numbers that Naive2 and Theta may read in all */
 typedef struct baselines {
     evaluation *e;
-    ridge **linear; /* [targets] */
+    lagged **linear; /* [targets] */
     int64_t lags;
     double *x, *out, *answer; /* history of a target without gaps; [horizon]; [horizon][targets] */
     bool slow;                /* Naive2 and Theta would take too long */
@@ -128,13 +128,13 @@ static laco_status learn_linear(baselines *b, const int64_t *train, laco_error *
     double *x = mem_new((size_t)length, sizeof *x);
     laco_status st = x ? LACO_OK : fail_memory(err, (size_t)length * sizeof *x);
     for (int64_t k = 0; !st && k < d->targets; k++) {
-        st = ridge_new(&b->linear[k], b->lags, f->horizon, err);
+        st = lagged_new(&b->linear[k], b->lags, f->horizon, err);
         for (int64_t i = 0; !st && i < d->count; i++)
             for (int64_t t = i % apart; t + length <= train[i]; t += apart) {
                 for (int64_t s = 0; s < length; s++) x[s] = value_at(d, i, t + s, k);
-                ridge_add(b->linear[k], x, b->e->deviation[i * d->targets + k]);
+                lagged_add(b->linear[k], x, b->e->deviation[i * d->targets + k]);
             }
-        if (!st && ridge_fit(b->linear[k], 1e-3, NULL)) ridge_free(b->linear[k]), b->linear[k] = NULL;
+        if (!st && lagged_fit(b->linear[k], 1e-3, NULL)) lagged_free(b->linear[k]), b->linear[k] = NULL;
     }
     mem_free(x);
     return st;
@@ -145,7 +145,7 @@ static laco_status one_baseline(baselines *b, int method, const origin *o, const
     const forecast_front *f = b->e->f;
     if (method < METHOD_LINEAR) return plain[method](x, n, f->season, f->horizon, b->out, err);
     if (b->linear[k] && n >= b->lags)
-        ridge_forecast(b->linear[k], x + n - b->lags, b->e->deviation[o->series * b->e->d->targets + k], b->out);
+        lagged_forecast(b->linear[k], x + n - b->lags, b->e->deviation[o->series * b->e->d->targets + k], b->out);
     else
         return baseline_naive(x, n, 1, f->horizon, b->out, err);
     return LACO_OK;
@@ -196,7 +196,7 @@ laco_status evaluation_baselines(evaluation *e, task_job *j, const origin *o, in
     laco_status st = b.linear && b.x && b.out && b.answer ? LACO_OK : fail_memory(err, D * H * sizeof(double));
     if (!st) st = learn_linear(&b, train, err);
     for (int64_t i = 0; !st && i < n && !*j->stop; i++) st = answer_origin(&b, &o[i], err);
-    for (size_t k = 0; b.linear && k < D; k++) ridge_free(b.linear[k]);
+    for (size_t k = 0; b.linear && k < D; k++) lagged_free(b.linear[k]);
     mem_free(b.linear), mem_free(b.x), mem_free(b.out), mem_free(b.answer);
     return st;
 }

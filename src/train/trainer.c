@@ -13,6 +13,7 @@ struct trainer {
     void *seen;    /* [params] what windows see in place of the weights; NULL: the weights */
     void *kept;    /* the weights, while something else is in their place */
     double *partial;
+    char *fixed; /* the tensors that never learn, one after the other, while others are updated */
     int32_t *ids, *target; /* [steps * batch] of the window: symbols; classes */
     void *x;               /* [steps * batch][ldx] inputs that are numbers */
     float *y, *unit;       /* [steps * batch][targets] right answers that are numbers; [steps * batch] their units */
@@ -72,7 +73,7 @@ void trainer_free(trainer *t)
 {
     if (!t) return;
     trainer_show_average(t, false);
-    void *all[] = { t->moments, t->average, t->seen, t->partial, t->ids, t->target,
+    void *all[] = { t->fixed,   t->moments, t->average, t->seen, t->partial, t->ids, t->target,
                     t->x,       t->y,       t->unit, t->active,  t->off };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     mem_free(t);
@@ -95,6 +96,21 @@ static laco_status check_network(const net *n, const train_settings *s, laco_err
                 "a network that chooses among symbols or classes must end in a linear dense "
                 "layer: \"; dense\"");
 }
+/* Takes the tensors that never learn from `from`, or puts them back into `to`. */
+static size_t fixed_of(const net *n, char *kept, const char *from, char *to)
+{
+    const size_t size = (size_t)n->k->real_size;
+    size_t at = 0;
+    for (int i = 0; i < n->tensors; i++) {
+        const param_tensor *q = &n->tensor[i];
+        const size_t bytes = (size_t)q->size * size, place = (size_t)q->offset * size;
+        if (!q->fixed) continue;
+        if (from) memcpy(kept + at, from + place, bytes);
+        if (to) memcpy(to + place, kept + at, bytes);
+        at += bytes;
+    }
+    return at;
+}
 static laco_status take_memory(trainer *t, laco_error *err)
 {
     net *n = t->n;
@@ -104,6 +120,7 @@ static laco_status take_memory(trainer *t, laco_error *err)
     bool ok = (t->moments = mem_new((size_t)moments_of(n, s), (size_t)n->k->real_size)) != NULL;
     if (s->average > 0) ok &= (t->average = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
     if (changes_weights(n, s)) ok &= (t->seen = mem_new((size_t)n->params, (size_t)n->k->real_size)) != NULL;
+    ok &= (t->fixed = mem_new(fixed_of(n, NULL, NULL, NULL), 1)) != NULL;
     ok &= (t->partial = mem_new((size_t)optim_partials(n->params), sizeof(double))) != NULL;
     ok &= (t->active = mem_new((size_t)s->steps, sizeof *t->active)) != NULL;
     ok &= (t->off = mem_new((size_t)s->steps + 1, sizeof *t->off)) != NULL;
@@ -251,7 +268,8 @@ static void see_others(trainer *t)
     const optim_draw noise = draw_of(t, RNG_WEIGHT_NOISE);
     if (!t->seen) return;
     if (!t->c.pending && t->s.weight_noise > 0)
-        n->k->optim->add_normal(n->pool, n->params, t->seen, n->w, t->s.weight_noise, &noise);
+        n->k->optim->add_normal(n->pool, n->params, t->seen, n->w, t->s.weight_noise, &noise),
+            fixed_of(n, t->fixed, n->w, t->seen);
     else if (!t->c.pending)
         memcpy(t->seen, n->w, (size_t)(n->params * n->k->real_size));
     if (!t->c.pending) drop_recurrent(t, t->seen);
@@ -352,7 +370,9 @@ static laco_status update_weights(trainer *t, schedule_point at, window_result *
         double deviation = sqrt(t->s.gradient_noise / pow((double)t->c.updates, 0.55));
         ops->add_normal(n->pool, n->params, n->g, n->g, deviation / s.gradient_scale, &noise);
     }
+    fixed_of(n, t->fixed, n->w, NULL);
     ops->update(t->s.optimizer, n->pool, n->params, n->w, n->g, t->moments, &s);
+    fixed_of(n, t->fixed, NULL, n->w);
     if (t->c.averaging)
         ops->average(n->pool, n->params, t->average, n->w, average_share(t->s.average, ++t->c.averaged));
     t->c.clipped += cut;
