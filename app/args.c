@@ -11,6 +11,8 @@ static const struct {
                   { "what", "WHAT", NULL },
                   { "folder", "DIR", NULL },
                   { "space", "SPACE", NULL },
+                  { "series", "SERIES", NULL },
+                  { "benchmark", "BENCHMARK", NULL },
                   { "data", "FILE", "data" } };
 
 const char *args_position(const laco_option *row)

@@ -57,6 +57,13 @@ static const command_row commands[] = {
     { "train forecast", forecast_train },
     { "train tag", tag_train },
     { "train compose", compose_train },
+    { "esn train", esn_train },
+    { "esn run", esn_run_job },
+    { "esn generate", esn_generate },
+    { "esn info", esn_info },
+    { "esn series", esn_series_job },
+    { "esn bench", esn_bench },
+    { "esn search", run_search },
     { "resume", run_resume },
     { "search", run_search },
     { "predict", predict_run },
@@ -122,7 +129,7 @@ static laco_status run_resume(task_job *j, laco_error *err)
 static task_fn *training_command(const char *name)
 {
     for (int k = 0; k < COMMANDS; k++)
-        if (!strcmp(commands[k].name, name) && !strncmp(name, "train ", 6)) return commands[k].run;
+        if (!strcmp(commands[k].name, name) && (!strncmp(name, "train ", 6) || !strcmp(name, "esn train"))) return commands[k].run;
     return NULL;
 }
 static laco_status run_search(task_job *j, laco_error *err) { return search_run(j, training_command, err); }

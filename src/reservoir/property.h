@@ -12,7 +12,7 @@ typedef struct echo_conditions { /* of one layer reservoir, with its leak rates 
     double absolute;  /* rho(|A|): below 1 A is diagonally Schur stable, which suffices (Yildiz, Jaeger & Kiebel 2012) */
     bool necessary, sufficient;
 } echo_conditions;
-laco_status property_echo(const net *n, int layer, echo_conditions *out, laco_error *err);
+laco_status property_echo(const net *n, int which, echo_conditions *out, laco_error *err);
 
 typedef struct property_wish {
     const net *n;        /* loaded to run */

@@ -23,7 +23,7 @@ static bool by_group(const options *o)
 }
 bool repeat_wanted(const task_job *j)
 {
-    return !strncmp(j->command, "train ", 6) &&
+    return (!strncmp(j->command, "train ", 6) || !strcmp(j->command, "esn train")) &&
            (options_int(j->o, "repeat") > 1 || folds_of(j->o) > 1 || by_group(j->o));
 }
 laco_status task_fold(const options *o, int64_t count, const char *things, int64_t *fold, laco_error *err)

@@ -180,7 +180,7 @@ static laco_status check(const space *s, reader *r)
     int count;
     const laco_option *rows = laco_options(&count);
     options *o = NULL;
-    if (!s->command || strncmp(s->command, "train ", 6))
+    if (!s->command || (strncmp(s->command, "train ", 6) && strcmp(s->command, "esn train")))
         return fail(r->err, LACO_EFORMAT, -1, "%s: a row must name the training command, such as: command train lm",
                     r->file);
     laco_status st = options_new(&o, rows, count, s->command, r->err);

@@ -35,6 +35,8 @@ laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_
 const char *task_count(int64_t n, char to[32]);
 
 /* The rows of task functions; src/api/job.c names the commands. */
-task_fn lm_train, synthetic_train, compose_train, classify_train, tag_train, forecast_train, predict_run, eval_run, explain_run, sample_run, score_run, anomaly_run, model_info, run_stream, run_selftest, run_bench, diagnose, compare_gradients;
+task_fn lm_train, synthetic_train, compose_train, classify_train, tag_train, forecast_train, esn_train, esn_run_job, esn_generate, predict_run, eval_run, explain_run, sample_run, score_run, anomaly_run, model_info, run_stream, run_selftest, run_bench, diagnose, compare_gradients;
 task_fn data_look;
+/* src/task/esn_*.c; info, series and bench of laco esn */
+task_fn esn_info, esn_series_job, esn_bench;
 #endif

@@ -1,0 +1,57 @@
+/* laco esn: what training and using echo state networks of series share.
+
+   At step t of a series the network reads u(t) = [drivers(t), y(t-1)] and answers y(t + h - 1), h the horizon: without
+   drivers the next values from the series itself; with them what follows from them, and y(t-1) with --feedback alone.
+   Values are brought to mean 0 and deviation 1 of what was trained on. A driver that is missing keeps its last value; a
+   y(t-1) that is missing is what the network answered (in training, the last value); a target that is missing does not
+   count. */
+#ifndef ESN_H
+#define ESN_H
+#include "base/json.h"
+#include "reservoir/echo.h"
+#include "task/forecast.h"
+
+typedef struct esn_front {
+    forecast_columns columns; /* target; future: the drivers */
+    int64_t targets, drivers, horizon, washout;
+    bool own;                 /* y(t-1) is read */
+    double *mean, *deviation; /* [targets + drivers] */
+    double *residual;         /* [targets] deviation of what the answers missed in training, in scaled units */
+    double *flag;             /* [targets] |error| / residual that a share of 0.001 of the training steps exceeds */
+} esn_front;
+void esn_front_free(esn_front *f);
+laco_status esn_front_new(esn_front *f, laco_error *err); /* takes the arrays, once the counts are known */
+int64_t esn_inputs(const esn_front *f);
+laco_status esn_to_json(const esn_front *f, buf *out, laco_error *err);
+laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err);
+laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *err);
+/* LACO_EFORMAT when a value is infinite. */
+laco_status esn_read(forecast_data *d, task_job *j, int which, const esn_front *f, laco_error *err);
+
+/* A series, scaled. */
+typedef struct esn_series {
+    int64_t n;
+    double *u, *y; /* [n][inputs] as training reads it; [n][targets] the values at t, NaN: missing */
+    double *ahead; /* [n][targets] what is to be answered at t */
+} esn_series;
+laco_status esn_series_of(esn_series *s, const esn_front *f, const forecast_data *d, int64_t series, laco_error *err);
+void esn_series_free(esn_series *s);
+
+/* Inputs of step t; before: what was answered at the step before, or NULL. */
+void esn_inputs_at(const esn_front *f, const esn_series *s, int64_t t, const double *before, double *u);
+/* Steps from .. to of a run that goes on: answer [to - from][targets], scaled. Behind step free_from answers stand in for
+   y(t-1). LACO_ENUMERIC when they grow without bound. */
+laco_status esn_follow(echo *e, const esn_front *f, const esn_series *s, int64_t from, int64_t to, int64_t free_from,
+                       double *answer, const volatile int *stop, laco_error *err);
+
+/* Errors of answers, in scaled units: over targets and steps that are known. */
+typedef struct esn_error {
+    double square, variance, n; /* variance: of the truth about its mean over the same steps */
+} esn_error;
+esn_error esn_error_of(const double *answer, const double *truth, int64_t steps, int64_t targets);
+double esn_nrmse(const esn_error *e); /* root of mean square error by variance */
+
+/* A chart of the truth and the answers, and one of the attractor; SVG. */
+laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,
+                     int64_t targets, int64_t first, laco_error *err);
+#endif
