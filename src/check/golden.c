@@ -3,6 +3,7 @@
    LSTM variants always store the four blocks i, f, g, o; blocks that the variant does not have get gradient 0. */
 #include "check/golden.h"
 #include "check/golden_crf.h"
+#include "check/golden_esn.h"
 #include "check/stack.h"
 #include "format/safetensors.h"
 #include <math.h>
@@ -344,14 +345,15 @@ golden_result golden_run(const char *path, const kernels *k, pool *p, char *reas
     golden g = { .k = k, .err = &err };
     *reason = 0;
     laco_status st = st_load(&g.file, path, &err);
-    bool chain = !st && golden_is_crf(g.file);
+    bool chain = !st && golden_is_crf(g.file), echoes = !st && golden_is_esn(g.file), own = chain || echoes;
     if (chain) st = golden_crf(g.file, k, p, &err);
-    if (!st && !chain && !(g.kind = find_kind(g.file))) {
+    if (echoes) st = golden_esn(g.file, k, p, &err);
+    if (!st && !own && !(g.kind = find_kind(g.file))) {
         snprintf(reason, size, "of no kind that this program has");
         st_free(g.file);
         return GOLDEN_SKIPPED;
     }
-    if (!st && !chain) st = run_stack(&g, p);
+    if (!st && !own) st = run_stack(&g, p);
     if (st) snprintf(reason, size, "%s", err.msg);
     stack_free(&g.s);
     st_free(g.file);

@@ -18,7 +18,7 @@ void echo_free(echo *e)
     net_free(e->n), mem_free(e->x), mem_free(e->y), mem_free(e->state);
     *e = (echo){ 0 };
 }
-static laco_status begin(echo *e, pool *p, laco_error *err)
+static laco_status begin(echo *e, laco_error *err)
 {
     const net *n = e->n;
     const layer_spec *last = &n->d.layer[n->d.layers - 1];
@@ -30,33 +30,28 @@ static laco_status begin(echo *e, pool *p, laco_error *err)
     for (int64_t t = 0; t < ECHO_CHUNK; t++) e->active[t] = 1, e->off[t] = t;
     e->x = mem_new((size_t)(ECHO_CHUNK * e->inputs + 64), size), e->y = mem_new((size_t)(ECHO_CHUNK * e->targets + 64), size);
     e->state = mem_new(1, net_state_bytes(n, 1));
-    (void)p;
     if (!e->x || !e->y || !e->state) return fail_memory(err, net_state_bytes(n, 1));
     return net_reserve(e->n, ECHO_CHUNK, 1, false, err);
 }
-laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, int real, pool *p,
-                     laco_error *err)
+laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, const kernels *k,
+                     pool *p, laco_error *err)
 {
-    const kernels *k;
     net_description d;
     *e = (echo){ 0 };
-    laco_status st = kernels_choose(&k, real, err);
-    if (!st) st = describe_parse(&d, description, inputs, targets, k, err);
+    laco_status st = describe_parse(&d, description, inputs, targets, k, err);
     if (!st) st = net_new(&e->n, &d, inputs, k, p, err);
     if (!st) st = net_init(e->n, "default", 1, seed, err);
-    if (!st) st = begin(e, p, err);
+    if (!st) st = begin(e, err);
     e->p.seed = seed;
     if (st) echo_free(e);
     return st;
 }
-laco_status echo_of(echo *e, const net *from, int real, pool *p, laco_error *err)
+laco_status echo_of(echo *e, const net *from, const kernels *k, pool *p, laco_error *err)
 {
-    const kernels *k;
     *e = (echo){ 0 };
-    laco_status st = kernels_choose(&k, real, err);
-    if (!st) st = net_new(&e->n, &from->d, from->inputs, k, p, err);
+    laco_status st = net_new(&e->n, &from->d, from->inputs, k, p, err);
     for (int64_t i = 0; !st && i < from->params; i++) net_set(e->n, i, net_get(from, i));
-    if (!st) st = begin(e, p, err);
+    if (!st) st = begin(e, err);
     if (!st) st = echo_ready(e, err);
     if (st) echo_free(e);
     return st;

@@ -20,10 +20,10 @@ typedef struct echo {
 } echo;
 enum { ECHO_CHUNK = 256 };
 /* Draws the weights with the seed. The network is the echo's own; the pool is the caller's. */
-laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, int real, pool *p,
+laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, const kernels *k, pool *p,
                      laco_error *err);
 /* With the weights of a float network. */
-laco_status echo_of(echo *e, const net *from, int real, pool *p, laco_error *err);
+laco_status echo_of(echo *e, const net *from, const kernels *k, pool *p, laco_error *err);
 void echo_free(echo *e);
 
 /* One series from zero states: rows behind the first `washout` steps whose targets are all there go to `to`. u

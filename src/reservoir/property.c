@@ -181,7 +181,9 @@ laco_status property_memory(const property_wish *w, int64_t longest, double *cur
     const int64_t T = w->steps;
     *capacity = 0;
     laco_status st = pool_new(&p, 1, err);
-    if (!st) st = echo_of(&e, w->n, REAL_DOUBLE, p, err);
+    const kernels *doubles;
+    if (!st) st = kernels_choose(&doubles, REAL_DOUBLE, err);
+    if (!st) st = echo_of(&e, w->n, doubles, p, err);
     const int64_t I = e.inputs, units = e.units;
     double *u = mem_new((size_t)(T * max64(1, I)), sizeof *u), *y = mem_new((size_t)(T * longest), sizeof *y),
            *x = mem_new((size_t)((T + longest) * max64(1, units)), sizeof *x), *b = mem_new((size_t)longest, sizeof *b);

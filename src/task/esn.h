@@ -21,6 +21,7 @@ typedef struct esn_front {
 } esn_front;
 void esn_front_free(esn_front *f);
 laco_status esn_front_new(esn_front *f, laco_error *err); /* takes the arrays, once the counts are known */
+laco_status esn_kernels(const kernels **out, const options *o, laco_error *err); /* as --precision says */
 int64_t esn_inputs(const esn_front *f);
 laco_status esn_to_json(const esn_front *f, buf *out, laco_error *err);
 laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err);

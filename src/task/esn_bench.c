@@ -79,6 +79,7 @@ static const test tests[] = {
 typedef struct running {
     task_job *j;
     pool *pool;
+    const kernels *k;
     const test *t;
     char network[256];
     double ridge;
@@ -98,7 +99,7 @@ static laco_status taught(echo *e, const running *r, uint64_t seed, const double
 {
     ridge *q = NULL;
     ridge_result solved;
-    laco_status st = echo_new(e, r->network, 1, 1, seed, REAL_DOUBLE, r->pool, err);
+    laco_status st = echo_new(e, r->network, 1, 1, seed, r->k, r->pool, err);
     double *w = st ? NULL : mem_new((size_t)e->units, sizeof *w), b;
     if (!st && !w) st = fail_memory(err, (size_t)e->units * sizeof *w);
     if (!st) st = ridge_new(&q, e->units, 1, RIDGE_FREE_BIAS, e->n->k, r->pool, err);
@@ -148,7 +149,7 @@ static laco_status run_driven(const running *r, uint64_t seed, const double *u, 
 static laco_status run_memory(const running *r, uint64_t seed, double *score, laco_error *err)
 {
     echo e = { 0 };
-    laco_status st = echo_new(&e, r->network, 1, 1, seed, REAL_DOUBLE, r->pool, err);
+    laco_status st = echo_new(&e, r->network, 1, 1, seed, r->k, r->pool, err);
     const property_wish w = { .n = e.n, .steps = r->t->train, .washout = r->t->washout, .seed = seed, .stop = r->j->stop };
     if (!st) st = property_memory(&w, 2 * e.n->d.layer[0].units, NULL, score, err);
     if (!st) *score /= (double)e.n->d.layer[0].units;
@@ -230,7 +231,8 @@ laco_status esn_bench(task_job *j, laco_error *err)
         if (!strcmp(name, "all") || !strcmp(name, t->name)) r.all += r.repeat;
     if (!r.all)
         return fail(err, LACO_EINVAL, -1, "there is no benchmark \"%.60s\"; there are mackey-glass, mackey-glass-30, narma-10, narma-10-large, narma-20, narma-30 and memory", name);
-    laco_status st = pool_new(&r.pool, (int)options_int(j->o, "threads"), err);
+    laco_status st = kernels_choose(&r.k, REAL_DOUBLE, err);
+    if (!st) st = pool_new(&r.pool, (int)options_int(j->o, "threads"), err);
     if (!st && !(r.score = mem_new((size_t)r.repeat, sizeof *r.score))) st = fail_memory(err, (size_t)r.repeat * sizeof *r.score);
     buf head = { 0 };
     buf_printf(&head, "%-16s  %6s  %-20s  %10s  %10s  %10s  %10s  %10s  %16s  %10s\n", "benchmark", "units", "measure", "median", "least", "1st quarter",

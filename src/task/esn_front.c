@@ -14,6 +14,11 @@ laco_status esn_front_new(esn_front *f, laco_error *err)
     f->residual = mem_new(n, sizeof(double)), f->flag = mem_new(n, sizeof(double));
     return f->mean && f->deviation && f->residual && f->flag ? LACO_OK : fail_memory(err, 4 * n * sizeof(double));
 }
+laco_status esn_kernels(const kernels **out, const options *o, laco_error *err)
+{
+    const bool single = options_type(o, "precision") && !strcmp(options_text(o, "precision"), "float");
+    return kernels_choose(out, single ? REAL_FLOAT : REAL_DOUBLE, err);
+}
 int64_t esn_inputs(const esn_front *f) { return f->drivers + (f->own ? f->targets : 0); }
 
 /* ---- JSON ---- the metadata "front" */

@@ -117,12 +117,14 @@ static laco_status spectrum_svg(look *l, laco_error *err)
 static laco_status begin(look *l, laco_error *err)
 {
     const char *path = options_text(l->j->o, "model-file"), *words = options_text(l->j->o, "model");
-    laco_status st = pool_new(&l->pool, (int)options_int(l->j->o, "threads"), err);
+    const kernels *k;
+    laco_status st = esn_kernels(&k, l->j->o, err);
+    if (!st) st = pool_new(&l->pool, (int)options_int(l->j->o, "threads"), err);
     if (!path && !words) return fail(err, LACO_EINVAL, -1, "name a model file, or describe a network with --model \"reservoir 500; dense\"");
-    if (!st && words) st = echo_new(&l->e, words, 1, 1, (uint64_t)options_int(l->j->o, "seed"), REAL_DOUBLE, l->pool, err);
+    if (!st && words) st = echo_new(&l->e, words, 1, 1, (uint64_t)options_int(l->j->o, "seed"), k, l->pool, err);
     if (!st && words) return echo_ready(&l->e, err);
     if (!st) st = model_load(&l->m, path, 1, err);
-    if (!st) st = echo_of(&l->e, l->m->net, REAL_DOUBLE, l->pool, err);
+    if (!st) st = echo_of(&l->e, l->m->net, k, l->pool, err);
     if (st || !options_text(l->j->o, "data")) return st;
     st = esn_from_model(&l->f, l->m, err);
     if (!st) st = esn_read(&l->d, l->j, TEXT_DATA, &l->f, err);

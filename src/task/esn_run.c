@@ -19,12 +19,13 @@ typedef struct use {
 static laco_status begin(use *r, laco_error *err)
 {
     const char *path = options_text(r->j->o, "model-file");
-    const int real = !strcmp(options_text(r->j->o, "precision"), "float") ? REAL_FLOAT : REAL_DOUBLE;
+    const kernels *k;
     if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by laco esn train");
-    laco_status st = pool_new(&r->pool, (int)options_int(r->j->o, "threads"), err);
+    laco_status st = esn_kernels(&k, r->j->o, err);
+    if (!st) st = pool_new(&r->pool, (int)options_int(r->j->o, "threads"), err);
     if (!st) st = model_load(&r->m, path, 1, err);
     if (!st) st = esn_from_model(&r->f, r->m, err);
-    if (!st) st = echo_of(&r->e, r->m->net, real, r->pool, err);
+    if (!st) st = echo_of(&r->e, r->m->net, k, r->pool, err);
     if (!st) st = esn_read(&r->d, r->j, TEXT_DATA, &r->f, err);
     if (!st && !r->d.count) st = fail(err, LACO_EINVAL, -1, "--data is missing: the table of the series to run through");
     return st;

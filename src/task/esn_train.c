@@ -177,12 +177,13 @@ static laco_status scale_inputs(training *r, laco_error *err)
 static laco_status prepare_network(training *r, laco_error *err)
 {
     buf text = { 0 }, canonical = { 0 };
-    const int real = !strcmp(options_text(r->o, "precision"), "float") ? REAL_FLOAT : REAL_DOUBLE;
-    laco_status st = pool_new(&r->pool, (int)options_int(r->o, "threads"), err);
+    const kernels *k;
+    laco_status st = esn_kernels(&k, r->o, err);
+    if (!st) st = pool_new(&r->pool, (int)options_int(r->o, "threads"), err);
     describe(r->o, &text);
     if (!st && text.failed) st = fail_memory(err, text.len);
     if (!st)
-        st = echo_new(&r->e, text.data, esn_inputs(&r->f), r->f.targets, (uint64_t)options_int(r->o, "seed"), real, r->pool, err);
+        st = echo_new(&r->e, text.data, esn_inputs(&r->f), r->f.targets, (uint64_t)options_int(r->o, "seed"), k, r->pool, err);
     if (!st) st = scale_inputs(r, err);
     if (!st) describe_print(&r->e.n->d, r->e.n->k, &canonical);
     if (!st) task_note(r->j, "network   %s", canonical.data);
