@@ -1,0 +1,117 @@
+/* Series that reservoirs are measured on: their equations once more, bounds, and that a seed is a series. */
+#include "base/base.h"
+#include "data/dynamics.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+enum { STEPS = 600, WIDEST = 11 };
+static double a[STEPS * WIDEST], b[STEPS * WIDEST];
+
+static void make(const char *name, double parameter, uint64_t seed, double *to)
+{
+    assert_int_equal(dynamics_make(dynamics_find(name), parameter, seed, STEPS, to, NULL), LACO_OK);
+}
+static void test_maps(void **state)
+{
+    make("henon", NAN, 1, a);
+    for (int t = 1; t < STEPS; t++) {
+        assert_true(fabs(a[2 * t] - (1 - 1.4 * a[2 * t - 2] * a[2 * t - 2] + a[2 * t - 1])) < 1e-14);
+        assert_true(fabs(a[2 * t + 1] - 0.3 * a[2 * t - 2]) < 1e-15 && fabs(a[2 * t]) < 1.5);
+    }
+    make("logistic", 3.9, 1, a);
+    for (int t = 1; t < STEPS; t++) assert_true(fabs(a[t] - 3.9 * a[t - 1] * (1 - a[t - 1])) < 1e-14);
+    (void)state;
+}
+static void test_narma(void **state)
+{
+    static const double order[] = { 10, 20, 30 };
+    for (int k = 0; k < 3; k++) {
+        const int n = (int)order[k];
+        make("narma", order[k], 3, a);
+        for (int t = n; t + 1 < STEPS; t++) { /* row t holds u(t) and y(t + 1) */
+            double sum = 0, y = a[2 * (t - 1) + 1], want;
+            for (int i = 0; i < n; i++) sum += a[2 * (t - 1 - i) + 1];
+            assert_true(a[2 * t] >= 0 && a[2 * t] <= 0.5);
+            if (n == 10) want = 0.3 * y + 0.05 * y * sum + 1.5 * a[2 * (t - 9)] * a[2 * t] + 0.1;
+            if (n == 20) want = tanh(0.3 * y + 0.05 * y * sum + 1.5 * a[2 * (t - 19)] * a[2 * t] + 0.01) + 0.2;
+            if (n == 30) want = 0.2 * y + 0.04 * y * sum + 1.5 * a[2 * (t - 29)] * a[2 * t] + 0.001;
+            assert_true(fabs(a[2 * t + 1] - want) < 1e-14);
+        }
+    }
+    laco_error err;
+    assert_int_equal(dynamics_make(dynamics_find("narma"), 11, 1, STEPS, a, &err), LACO_EINVAL);
+    (void)state;
+}
+/* The slope between steps is that of the equation, to the order of the step. */
+static void test_flows(void **state)
+{
+    make("lorenz", NAN, 2, a);
+    for (int t = 1; t + 1 < STEPS; t++) {
+        const double *x = a + 3 * t, slope = (x[3] - x[-3]) / 0.04, want = 10 * (x[1] - x[0]);
+        assert_true(fabs(slope - want) < 0.02 * (200 + fabs(want)));
+        assert_true(fabs(x[0]) < 25 && x[2] > 0 && x[2] < 55);
+    }
+    make("rossler", NAN, 2, a);
+    for (int t = 1; t + 1 < STEPS; t++) {
+        const double *x = a + 3 * t, slope = (x[3 + 1] - x[-3 + 1]) / 0.2;
+        assert_true(fabs(slope - (x[0] + 0.2 * x[1])) < 0.03 * 15);
+    }
+    (void)state;
+}
+static void test_mackey_glass(void **state)
+{
+    make("mackey-glass", 17, 5, a);
+    double mean = 0, square = 0;
+    for (int t = 0; t < STEPS; t++) {
+        assert_true(a[t] > 0.2 && a[t] < 1.45);
+        mean += a[t] / STEPS;
+    }
+    for (int t = 0; t < STEPS; t++) square += (a[t] - mean) * (a[t] - mean) / STEPS;
+    assert_true(mean > 0.85 && mean < 0.98 && sqrt(square) > 0.18 && sqrt(square) < 0.28);
+    for (int t = 18; t + 1 < STEPS; t++) { /* the equation, with the slope from three steps */
+        const double past = a[t - 17], want = 0.2 * past / (1 + pow(past, 10)) - 0.1 * a[t];
+        assert_true(fabs((a[t + 1] - a[t - 1]) / 2 - want) < 0.02);
+    }
+    (void)state;
+}
+static void test_sines_and_memory(void **state)
+{
+    make("multiple-sines", 2, 1, a);
+    for (int t = 2; t + 2 < STEPS; t++) { /* (E - 2 cos w1 + 1/E)(E - 2 cos w2 + 1/E) x = 0 */
+        const double p = 2 * cos(0.2), q = 2 * cos(0.311);
+        assert_true(fabs(a[t + 2] + a[t - 2] - (p + q) * (a[t + 1] + a[t - 1]) + (2 + p * q) * a[t]) < 1e-9);
+    }
+    make("sine", NAN, 1, a);
+    for (int t = 0; t < STEPS; t++) assert_true(a[2 * t] >= 0 && a[2 * t] < 1 && fabs(a[2 * t + 1]) <= 1);
+    make("memory", NAN, 1, a);
+    for (int t = 10; t < STEPS; t++)
+        for (int k = 1; k <= 10; k++) assert_true(a[t * 11 + k] == a[(t - k) * 11]);
+    (void)state;
+}
+static void test_seeds(void **state)
+{
+    int n = 0;
+    for (const dynamics_row *r = dynamics_rows(); r->name; r++, n++) {
+        const size_t size = sizeof(double) * (size_t)(STEPS * (r->inputs + r->targets));
+        make(r->name, r->parameter, 1, a), make(r->name, r->parameter, 1, b);
+        assert_memory_equal(a, b, size);
+        make(r->name, r->parameter, 2, b);
+        assert_memory_not_equal(a, b, size);
+        int columns = 1;
+        for (const char *p = r->columns; *p; p++) columns += *p == ' ';
+        assert_int_equal(columns, r->inputs + r->targets);
+    }
+    assert_int_equal(n, 9);
+    assert_null(dynamics_find("lorentz"));
+    (void)state;
+}
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_maps),         cmocka_unit_test(test_narma),
+                                        cmocka_unit_test(test_flows),        cmocka_unit_test(test_mackey_glass),
+                                        cmocka_unit_test(test_sines_and_memory), cmocka_unit_test(test_seeds) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
