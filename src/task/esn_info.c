@@ -45,7 +45,7 @@ static laco_status say_runs(look *l, laco_error *err)
         return fail(err, LACO_EINVAL, -1, "%lld steps are too few behind a washout of %lld", (long long)w.steps, (long long)w.washout);
     laco_status st = property_forgetting(&w, &forgets, err);
     if (!st) st = property_lyapunov(&w, &exponent, err);
-    if (!st) st = property_ranks(&w, &kernel, &general, err);
+    if (!st) st = property_ranks(&w, &kernel, &general, NULL, err);
     if (st) return st;
     buf_printf(&l->text, "%s\n", l->s.u ? "on the series of --data" : "on random input, uniform in +-1");
     if (forgets >= 0)
