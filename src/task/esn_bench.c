@@ -73,7 +73,7 @@ static const test tests[] = {
     { "narma-10-large", "narma", "NRMSE", "density 0.01 radius 0.9 input-scale 0.2 bias-scale 0.2 direct", 10, 1e-7, 0, 1000, 10000, 200, 0.12, true },
     { "narma-20", "narma", "NRMSE", "density 0.05 radius 0.95 input-scale 0.1 bias-scale 0.2 direct", 20, 1e-7, 0, 200, 5000, 200, NAN, true },
     { "narma-30", "narma", "NRMSE", "density 0.05 radius 0.95 input-scale 0.1 bias-scale 0.2 direct", 30, 1e-7, 0, 200, 5000, 200, NAN, true },
-    { "memory", "memory", "capacity / N", "cycle linear radius 0.98 input-scale 0.1", NAN, 0, 0, 50, 6000, 200, 0.95, false },
+    { "memory", "memory", "capacity / N", "cycle linear radius 0.9 input-scale 0.1", NAN, 0, 0, 50, 20000, 200, 0.95, false },
     { .name = NULL },
 };
 typedef struct running {

@@ -120,7 +120,7 @@ static laco_status begin(look *l, laco_error *err)
     const kernels *k;
     laco_status st = esn_kernels(&k, l->j->o, err);
     if (!st) st = pool_new(&l->pool, (int)options_int(l->j->o, "threads"), err);
-    if (!path && !words) return fail(err, LACO_EINVAL, -1, "name a model file, or describe a network with --model \"reservoir 500; dense\"");
+    if (!*path && !words) return fail(err, LACO_EINVAL, -1, "name a model file, or describe a network with --model \"reservoir 500; dense\"");
     if (!st && words) st = echo_new(&l->e, words, 1, 1, (uint64_t)options_int(l->j->o, "seed"), k, l->pool, err);
     if (!st && words) return echo_ready(&l->e, err);
     if (!st) st = model_load(&l->m, path, 1, err);

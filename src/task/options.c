@@ -23,8 +23,10 @@
 
 static const laco_option option_rows[] = {
     /* name, command, section, type, default, min, max, choices, unit, help */
-    { "model-file", "esn.run esn.generate esn.info predict explain sample eval score anomaly stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
+    { "model-file", "esn.run esn.generate predict explain sample eval score anomaly stream info diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The model, a file made by laco train." },
+    { "model-file", "esn.info", DATA, 's', "", 0, 0, NULL, NULL,
+      "The model, a file made by laco esn train; without it, the network that --model describes." },
     { "folder", "resume", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
       "--patience, --lr, --memory and --threads where they are given." },
