@@ -35,6 +35,8 @@ laco_status answers_open(answers **out, task_job *j, laco_error *err)
     return LACO_OK;
 }
 
+void answers_csv(answers *a) { a->json = false; }
+
 /* ---- columns ---- */
 static column *add_column(answers *a)
 {

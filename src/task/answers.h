@@ -11,6 +11,7 @@
 
 typedef struct answers answers;
 laco_status answers_open(answers **out, task_job *j, laco_error *err); /* by --out and --json */
+void answers_csv(answers *a); /* whatever --json says, of commands where it asks for figures */
 void answers_column(answers *a, const char *name);
 /* n columns "name part", in JSON one member "name": {"part": cell, …}. part NULL: "name 1", …; in JSON a list. */
 void answers_group(answers *a, const char *name, const char *const *part, int64_t n);

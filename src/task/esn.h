@@ -9,12 +9,14 @@
 #define ESN_H
 #include "base/json.h"
 #include "reservoir/echo.h"
+#include "task/answers.h"
 #include "task/forecast.h"
 
 typedef struct esn_front {
     forecast_columns columns; /* target; future: the drivers */
     int64_t targets, drivers, horizon, washout;
     bool own;                 /* y(t-1) is read */
+    bool saved;               /* it is that of a model */
     double *mean, *deviation; /* [targets + drivers] */
     double *residual;         /* [targets] deviation of what the answers missed in training, in scaled units */
     double *flag;             /* [targets] |error| / residual that a share of 0.001 of the training steps exceeds */
@@ -27,7 +29,10 @@ laco_status esn_to_json(const esn_front *f, buf *out, laco_error *err);
 laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err);
 laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *err);
 /* LACO_EFORMAT when a value is infinite. */
-laco_status esn_read(forecast_data *d, task_job *j, int which, const esn_front *f, laco_error *err);
+laco_status esn_read(forecast_data *d, task_job *j, int which, esn_front *f, laco_error *err);
+/* Of a model with one column alone: a table of one column has it, whatever its name. */
+void esn_by_place(esn_front *f, const table *t);
+laco_status esn_check(const forecast_data *d, laco_error *err); /* the same of data that were read */
 
 /* A series, scaled. */
 typedef struct esn_series {
@@ -51,6 +56,23 @@ typedef struct esn_error {
 } esn_error;
 esn_error esn_error_of(const double *answer, const double *truth, int64_t steps, int64_t targets);
 double esn_nrmse(const esn_error *e); /* root of mean square error by variance */
+
+/* A model at work: laco esn run and generate, laco predict and eval. */
+typedef struct esn_use {
+    task_job *j;
+    laco_model *m;
+    esn_front f;
+    echo e;
+    pool *pool;
+    answers *out; /* NULL: figures alone are asked for */
+} esn_use;
+laco_status esn_use_open(esn_use *r, task_job *j, laco_error *err); /* loads --precision, or double */
+laco_status esn_use_close(esn_use *r, laco_status st, laco_error *err);
+double esn_back(const esn_front *f, int64_t k, double x); /* target k in the units of the file */
+/* Answers go to --out, or to standard output where --json does not ask for figures alone. */
+laco_status esn_answers_open(esn_use *r, bool score, laco_error *err);
+void esn_answers_when(esn_use *r, const char *when);
+void esn_answers_values(esn_use *r, const double *x); /* of every target, scaled */
 
 /* A chart of the truth and the answers, and one of the attractor; SVG. */
 laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,

@@ -1,5 +1,7 @@
 #include "task/esn.h"
+#include "task/table_options.h"
 #include <math.h>
+#include <stdlib.h>
 
 void esn_front_free(esn_front *f)
 {
@@ -89,7 +91,7 @@ static bool take_front(const json *root, esn_front *f, laco_error *err)
               take_count(root, "horizon", 1, &f->horizon) && take_count(root, "washout", 0, &f->washout) && own &&
               (own->kind == JSON_TRUE || own->kind == JSON_FALSE);
     if (!ok) return false;
-    f->own = own->kind == JSON_TRUE, f->targets = f->columns.target.n, f->drivers = f->columns.future.n;
+    f->saved = true, f->own = own->kind == JSON_TRUE, f->targets = f->columns.target.n, f->drivers = f->columns.future.n;
     return f->targets > 0 && !esn_front_new(f, err) &&
            take_numbers(root, "mean", f->mean, f->targets + f->drivers, false) &&
            take_numbers(root, "deviation", f->deviation, f->targets + f->drivers, true) &&
@@ -122,13 +124,36 @@ laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *er
     if (!st && id && !(c->id = mem_text(id, strlen(id)))) st = fail_memory(err, strlen(id));
     return st;
 }
-laco_status esn_read(forecast_data *d, task_job *j, int which, const esn_front *f, laco_error *err)
+laco_status esn_check(const forecast_data *d, laco_error *err)
 {
-    laco_status st = forecast_read(d, j, which, &f->columns, err);
-    for (int64_t i = 0; !st && d->count && i < d->start[d->count] * d->targets; i++)
+    for (int64_t i = 0; d->count && i < d->start[d->count] * d->targets; i++)
         if (isinf(d->y[i]))
-            st = fail(err, LACO_EFORMAT, d->line[i / d->targets], "%.200s, line %lld: an infinite value; leave it empty where it is not known",
-                      d->file, (long long)d->line[i / d->targets]);
+            return fail(err, LACO_EFORMAT, d->line[i / d->targets],
+                        "%.200s, line %lld: an infinite value; leave it empty where it is not known", d->file,
+                        (long long)d->line[i / d->targets]);
+    return LACO_OK;
+}
+void esn_by_place(esn_front *f, const table *t)
+{
+    int column;
+    char *name;
+    if (!f->saved || f->targets != 1 || f->drivers || table_columns(t) != 1) return;
+    if (!table_find(t, f->columns.target.name[0], &column, NULL) || !(name = mem_text("1", 1))) return;
+    mem_free(f->columns.target.name[0]), f->columns.target.name[0] = name;
+}
+laco_status esn_read(forecast_data *d, task_job *j, int which, esn_front *f, laco_error *err)
+{
+    table_input in;
+    table *t = NULL;
+    *d = (forecast_data){ 0 };
+    laco_status st = table_input_open(&in, j, err), closed;
+    if (st) return st;
+    st = task_read_table(&in, which, &t, err);
+    if (!st && t) esn_by_place(f, t), st = forecast_from_table(d, t, &f->columns, in.o.decimal_comma, err);
+    if (!st) st = esn_check(d, err);
+    table_free(t), closed = table_input_close(&in, st ? NULL : err);
+    if (!st) st = closed;
+    if (st) forecast_data_free(d);
     return st;
 }
 
@@ -211,3 +236,54 @@ esn_error esn_error_of(const double *answer, const double *truth, int64_t steps,
     return e;
 }
 double esn_nrmse(const esn_error *e) { return e->variance > 0 ? sqrt(e->square / e->variance) : NAN; }
+
+/* ---- a model at work ---- */
+laco_status esn_use_open(esn_use *r, task_job *j, laco_error *err)
+{
+    const char *path = options_text(j->o, "model-file");
+    const kernels *k;
+    *r = (esn_use){ .j = j };
+    if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by laco esn train");
+    laco_status st = esn_kernels(&k, j->o, err);
+    if (!st) st = pool_new(&r->pool, (int)options_int(j->o, "threads"), err);
+    if (!st) st = model_load(&r->m, path, 1, err);
+    if (!st) st = esn_from_model(&r->f, r->m, err);
+    if (!st) st = echo_of(&r->e, r->m->net, k, r->pool, err);
+    return st;
+}
+laco_status esn_use_close(esn_use *r, laco_status st, laco_error *err)
+{
+    st = answers_close(r->out, st, err);
+    echo_free(&r->e), laco_model_free(r->m), pool_free(r->pool), esn_front_free(&r->f);
+    return st;
+}
+double esn_back(const esn_front *f, int64_t k, double x) { return x * f->deviation[k] + f->mean[k]; }
+laco_status esn_answers_open(esn_use *r, bool score, laco_error *err)
+{
+    const bool figures = !strncmp(r->j->command, "esn ", 4) && options_flag(r->j->o, "json");
+    laco_status st = figures && !options_text(r->j->o, "out") ? LACO_OK : answers_open(&r->out, r->j, err);
+    if (st || !r->out) return st;
+    if (figures) answers_csv(r->out);
+    if (r->f.columns.id) answers_column(r->out, r->f.columns.id);
+    answers_column(r->out, r->f.columns.time ? r->f.columns.time : "step");
+    for (int64_t k = 0; k < r->f.targets; k++) answers_column(r->out, r->f.columns.target.name[k]);
+    for (int64_t k = 0; k < r->f.targets; k++) {
+        buf name = { 0 };
+        buf_printf(&name, "%s answer", r->f.columns.target.name[k]);
+        if (!name.failed) answers_column(r->out, name.data);
+        buf_free(&name);
+    }
+    if (score) answers_column(r->out, "score"), answers_column(r->out, "odd");
+    return LACO_OK;
+}
+void esn_answers_when(esn_use *r, const char *when)
+{
+    if (r->f.columns.time)
+        answers_text(r->out, when, strlen(when));
+    else
+        answers_int(r->out, strtoll(when, NULL, 10));
+}
+void esn_answers_values(esn_use *r, const double *x)
+{
+    for (int64_t k = 0; k < r->f.targets; k++) answers_number(r->out, esn_back(&r->f, k, x[k]));
+}

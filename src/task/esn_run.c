@@ -1,231 +1,257 @@
-/* laco esn run: answers along a series, an error summary, a score for what is odd, and a readout that may go on learning.
-   laco esn generate: the network is led through a series and then runs on its own answers. */
-#include "base/rng.h"
+/* laco esn run, and laco predict and eval of its models: answers along a series beside what came, errors, a score for
+   what is odd, and a readout that may go on learning.
+
+   Rows are taken one by one: with row t the network answers y(t + h - 1), and y(t) is held against what was answered
+   h - 1 rows before. Nothing else is kept, so a table without --time and --id may go on for ever.
+
+       score = mean over targets of |y - answer| / residual;  odd: one of them is above the flag of esn_front */
 #include "task/esn.h"
+#include "task/table_options.h"
+#include "task/use.h"
 #include <math.h>
 #include <stdio.h>
 
-typedef struct use {
-    task_job *j;
-    laco_model *m;
-    esn_front f;
-    forecast_data d;
-    echo e;
-    pool *pool;
-    esn_error all;
-    int64_t flagged;
-    buf out;
-} use;
-static laco_status begin(use *r, laco_error *err)
+enum { CHUNK = 4096, DRAWN = 1000 };
+typedef struct moment { /* running mean and sum of squares about it, and of errors */
+    double n, mean, about, error;
+} moment;
+typedef struct run {
+    esn_use at;
+    online *learner; /* NULL: the readout stays as it is */
+    const char *name;
+    int64_t t, flagged;
+    double *u, *y, *held; /* [inputs]; [targets] y(t); [targets + drivers] the last that was known */
+    bool *missing;        /* [targets] y(t-1) is */
+    double *answer;       /* [horizon][targets] of the last steps; t's stands at t % horizon */
+    double *units;        /* [horizon][units] with a learner */
+    double *drawn;        /* [2][DRAWN][targets] what came and what was answered, or NULL */
+    int64_t drawings;
+    moment *all;          /* [targets] */
+} run;
+
+static laco_status open_run(run *r, task_job *j, laco_error *err)
 {
-    const char *path = options_text(r->j->o, "model-file");
-    const kernels *k;
-    if (!path) return fail(err, LACO_EINVAL, -1, "name a model file, made by laco esn train");
-    laco_status st = esn_kernels(&k, r->j->o, err);
-    if (!st) st = pool_new(&r->pool, (int)options_int(r->j->o, "threads"), err);
-    if (!st) st = model_load(&r->m, path, 1, err);
-    if (!st) st = esn_from_model(&r->f, r->m, err);
-    if (!st) st = echo_of(&r->e, r->m->net, k, r->pool, err);
-    if (!st) st = esn_read(&r->d, r->j, TEXT_DATA, &r->f, err);
-    if (!st && !r->d.count) st = fail(err, LACO_EINVAL, -1, "--data is missing: the table of the series to run through");
+    const options *o = j->o;
+    const char *adapt = options_type(o, "adapt") ? options_text(o, "adapt") : "none";
+    laco_status st = esn_use_open(&r->at, j, err);
+    if (st) return st;
+    const int64_t D = r->at.f.targets, E = r->at.f.drivers, H = r->at.f.horizon, N = r->at.e.units;
+    const bool learns = strcmp(adapt, "none") != 0, draws = options_type(o, "svg") && options_text(o, "svg");
+    size_t places;
+    if (mul_overflows((size_t)H, (size_t)(learns ? N : D), &places)) return fail_memory(err, SIZE_MAX);
+    r->u = mem_new((size_t)(D + E), sizeof *r->u), r->y = mem_new((size_t)D, sizeof *r->y);
+    r->held = mem_new((size_t)(D + E), sizeof *r->held), r->missing = mem_new((size_t)D, sizeof *r->missing);
+    r->answer = mem_new((size_t)(H * D), sizeof *r->answer), r->all = mem_new((size_t)D, sizeof *r->all);
+    if (learns) r->units = mem_new(places, sizeof *r->units);
+    if (draws) r->drawn = mem_new((size_t)(2 * DRAWN * D), sizeof *r->drawn);
+    if (!r->u || !r->y || !r->held || !r->missing || !r->answer || !r->all || (learns && !r->units) || (draws && !r->drawn))
+        return fail_memory(err, places * sizeof(double));
+    if (!learns) return LACO_OK;
+    const online_settings set = { .rule = strcmp(adapt, "rls") ? ONLINE_NLMS : ONLINE_RLS, .features = N, .targets = D,
+                                  .bias = true, .lambda = options_real(o, "adapt-ridge"),
+                                  .forget = options_real(o, "forget"), .rate = options_real(o, "learn-rate") };
+    double *w = mem_new((size_t)(N * D + D), sizeof *w);
+    st = w ? online_new(&r->learner, &set, err) : fail_memory(err, (size_t)(N * D) * sizeof *w);
+    if (!st) echo_weights(&r->at.e, w, w + N * D), online_set(r->learner, w, w + N * D);
+    mem_free(w);
     return st;
 }
-static void end(use *r)
+static laco_status close_run(run *r, laco_status st, laco_error *err)
 {
-    echo_free(&r->e), laco_model_free(r->m), pool_free(r->pool), forecast_data_free(&r->d), esn_front_free(&r->f);
-    buf_free(&r->out);
+    mem_free(r->u), mem_free(r->y), mem_free(r->held), mem_free(r->missing), mem_free(r->answer), mem_free(r->units);
+    mem_free(r->drawn), mem_free(r->all), online_free(r->learner);
+    return esn_use_close(&r->at, st, err);
 }
-static double back(const esn_front *f, int64_t k, double x) { return x * f->deviation[k] + f->mean[k]; }
-static void number(buf *to, double x)
+static laco_status begin_series(run *r, const char *name, laco_error *err)
 {
-    if (isfinite(x)) buf_printf(to, ",%.9g", x);
-    else buf_text(to, ",");
+    r->t = 0, r->name = name;
+    memset(r->held, 0, (size_t)esn_inputs(&r->at.f) * sizeof *r->held);
+    memset(r->missing, 0, (size_t)r->at.f.targets * sizeof *r->missing);
+    return r->learner ? echo_units_begin(&r->at.e, err) : (echo_reset(&r->at.e), LACO_OK);
 }
-static void when(const use *r, int64_t i, int64_t t, char to[32])
+static double *answer_at(const run *r, int64_t t) { return r->answer + t % r->at.f.horizon * r->at.f.targets; }
+static double *units_at(const run *r, int64_t t) { return r->units + t % r->at.f.horizon * r->at.e.units; }
+
+/* Step t: the network reads drivers x and what came before. A y(t-1) that is missing is what was answered. */
+static laco_status answer_next(run *r, const double *x, laco_error *err)
 {
-    const origin o = { .series = i, .end = r->d.known[i] ? r->d.known[i] - 1 : 0 };
-    forecast_when(&r->d, &o, t - o.end, to);
+    const esn_front *f = &r->at.f;
+    const int64_t D = f->targets, E = f->drivers;
+    const double *before = answer_at(r, r->t + f->horizon - 1); /* at horizon 1 that of step t - 1 */
+    for (int64_t k = 0; k < E; k++) {
+        const double v = (x[k] - f->mean[D + k]) / f->deviation[D + k];
+        r->u[k] = r->held[D + k] = isfinite(v) ? v : r->held[D + k];
+    }
+    for (int64_t k = 0; f->own && k < D; k++)
+        r->u[E + k] = r->missing[k] && f->horizon == 1 && r->t ? before[k] : r->held[k];
+    double *y = answer_at(r, r->t);
+    if (r->learner)
+        echo_units_step(&r->at.e, r->u, units_at(r, r->t)), online_answer(r->learner, units_at(r, r->t), y);
+    else
+        echo_step(&r->at.e, r->u, y);
+    for (int64_t k = 0; k < D; k++)
+        if (!(fabs(y[k]) < 1e6))
+            return fail(err, LACO_ENUMERIC, r->t,
+                        "the network runs away at step %lld: its answers grow without bound; %s", (long long)r->t + 1,
+                        r->learner ? "give a smaller --learn-rate or a larger --adapt-ridge"
+                                   : "train with a larger --ridge, or with a smaller radius");
+    return LACO_OK;
 }
-static void put_head(use *r, bool score)
-{
-    if (r->f.columns.id) buf_printf(&r->out, "%s,", r->f.columns.id);
-    buf_text(&r->out, r->f.columns.time ? r->f.columns.time : "step");
-    for (int64_t k = 0; k < r->f.targets; k++) buf_printf(&r->out, ",%s", r->f.columns.target.name[k]);
-    for (int64_t k = 0; k < r->f.targets; k++) buf_printf(&r->out, ",%s_answer", r->f.columns.target.name[k]);
-    buf_text(&r->out, score ? ",score,odd\n" : "\n");
-}
-/* The mean over targets of |error| / residual, and whether one is beyond what training had. */
-static double score_of(const use *r, const double *answer, const double *truth, bool *odd)
+static double score_of(const run *r, const double *answer, const double *truth, bool *odd)
 {
     double sum = 0, n = 0;
     *odd = false;
-    for (int64_t k = 0; k < r->f.targets; k++) {
-        const double e = fabs(answer[k] - truth[k]) / fmax(1e-12, r->f.residual[k]);
-        if (!isfinite(e)) continue;
-        sum += e, n++, *odd |= e > r->f.flag[k] * 1.000001;
+    for (int64_t k = 0; k < r->at.f.targets; k++) {
+        const double e = fabs(answer[k] - truth[k]) / fmax(1e-12, r->at.f.residual[k]);
+        if (isfinite(e)) sum += e, n++, *odd |= e > r->at.f.flag[k];
     }
     return n > 0 ? sum / n : NAN;
 }
-static void row(use *r, int64_t i, int64_t t, const double *answer, const double *truth, bool score)
+static void count(run *r, const double *answer, const double *truth)
 {
-    char at[32];
-    bool odd;
-    when(r, i, t + r->f.horizon - 1, at);
-    if (r->f.columns.id) buf_printf(&r->out, "%s,", r->d.name[i] ? r->d.name[i] : "");
-    buf_text(&r->out, at);
-    for (int64_t k = 0; k < r->f.targets; k++) number(&r->out, back(&r->f, k, truth[k]));
-    for (int64_t k = 0; k < r->f.targets; k++) number(&r->out, back(&r->f, k, answer[k]));
-    if (score) {
-        number(&r->out, score_of(r, answer, truth, &odd));
-        buf_printf(&r->out, ",%d\n", odd), r->flagged += odd;
-    } else
-        buf_text(&r->out, "\n");
+    for (int64_t k = 0; k < r->at.f.targets; k++) {
+        moment *m = &r->all[k];
+        if (!isfinite(truth[k])) continue;
+        const double d = truth[k] - m->mean, e = truth[k] - answer[k];
+        m->mean += d / ++m->n, m->about += d * (truth[k] - m->mean), m->error += e * e;
+    }
+}
+/* One row of the answers: y(t) and what was answered for it, NULL where nothing was. */
+static laco_status put_row(run *r, const char *when, const double *truth, const double *answer, laco_error *err)
+{
+    const int64_t D = r->at.f.targets;
+    bool odd = false;
+    const double score = truth && answer ? score_of(r, answer, truth, &odd) : NAN;
+    r->flagged += odd;
+    for (int64_t k = 0; r->drawn && r->t >= r->at.f.washout && r->drawings < DRAWN && answer && k < D; k++) {
+        r->drawn[r->drawings * D + k] = truth ? truth[k] : NAN;
+        r->drawn[(DRAWN + r->drawings) * D + k] = answer[k];
+    }
+    r->drawings += answer && r->t >= r->at.f.washout && r->drawings < DRAWN;
+    answers *a = r->at.out;
+    if (!a) return LACO_OK;
+    if (r->at.f.columns.id) answers_text(a, r->name ? r->name : "", r->name ? strlen(r->name) : 0);
+    esn_answers_when(&r->at, when);
+    for (int64_t k = 0; k < D; k++) truth ? answers_number(a, esn_back(&r->at.f, k, truth[k])) : answers_missing(a);
+    for (int64_t k = 0; k < D; k++) answer ? answers_number(a, esn_back(&r->at.f, k, answer[k])) : answers_missing(a);
+    if (isfinite(score)) answers_number(a, score), answers_int(a, odd);
+    return answers_row(a, err);
+}
+/* Row t of a series: y and x in the units of the file. */
+static laco_status take_row(run *r, const char *when, const double *x, const double *y, laco_error *err)
+{
+    const esn_front *f = &r->at.f;
+    const int64_t D = f->targets, asked = r->t - (f->horizon - 1);
+    laco_status st = answer_next(r, x, err);
+    for (int64_t k = 0; k < D; k++) {
+        r->y[k] = (y[k] - f->mean[k]) / f->deviation[k], r->missing[k] = !isfinite(r->y[k]);
+        if (!r->missing[k]) r->held[k] = r->y[k];
+    }
+    if (!st) st = put_row(r, when, r->y, asked >= 0 ? answer_at(r, asked) : NULL, err);
+    if (!st && asked >= f->washout) {
+        count(r, answer_at(r, asked), r->y);
+        if (r->learner) online_learn(r->learner, units_at(r, asked), r->y, NULL);
+    }
+    for (int64_t k = 0; k < D; k++)
+        if (r->missing[k] && f->horizon > 1) r->missing[k] = false; /* its last value stands for it */
+    r->t++;
+    return st;
+}
+/* What was answered for steps that did not come; without drivers the network can be asked once more. */
+static laco_status end_series(run *r, const forecast_data *d, int64_t series, laco_error *err)
+{
+    const esn_front *f = &r->at.f;
+    const int64_t came = r->t;
+    char when[32];
+    const origin o = { .series = series, .end = d && d->time ? d->start[series + 1] - d->start[series] - 1 : 0 };
+    laco_status st = !f->drivers && came ? answer_next(r, NULL, err) : LACO_OK;
+    if (!f->drivers && came) r->t++;
+    for (int64_t t = max64(came, f->horizon - 1); !st && came && t < r->t + f->horizon - 1; t++) {
+        snprintf(when, sizeof when, "%lld", (long long)t + 1);
+        if (d && d->time) forecast_when(d, &o, t - o.end, when);
+        st = put_row(r, when, NULL, answer_at(r, t - (f->horizon - 1)), err);
+    }
+    return st;
+}
+static laco_status take_rows(run *r, const forecast_data *d, int64_t series, laco_error *err)
+{
+    const int64_t D = d->targets, E = d->future, n = d->start[series + 1] - d->start[series];
+    const origin o = { .series = series };
+    char when[32];
+    laco_status st = LACO_OK;
+    for (int64_t t = 0; !st && t < n; t++) {
+        const int64_t at = d->start[series] + t;
+        snprintf(when, sizeof when, "%lld", (long long)r->t + 1);
+        if (d->time) forecast_when(d, &o, t, when);
+        st = take_row(r, when, E ? d->future_x + at * E : NULL, d->y + at * D, err);
+        if (!st && *r->at.j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped");
+    }
+    return st;
+}
+static laco_status take_chunk(run *r, const table *t, bool comma, bool first, bool whole, laco_error *err)
+{
+    forecast_data d;
+    if (first) esn_by_place(&r->at.f, t);
+    laco_status st = forecast_from_table(&d, t, &r->at.f.columns, comma, err);
+    if (st) return st;
+    st = esn_check(&d, err);
+    for (int64_t i = 0; !st && i < d.count; i++) {
+        if (first) st = begin_series(r, d.name[i], err);
+        if (!st) st = take_rows(r, &d, i, err);
+        if (!st && whole) st = end_series(r, &d, i, err);
+    }
+    if (!st && !whole && r->at.out) st = answers_pause(r->at.out, err);
+    return forecast_data_free(&d), st;
+}
+static laco_status take_table(run *r, laco_error *err)
+{
+    const bool whole = r->at.f.columns.time || r->at.f.columns.id;
+    table_input in;
+    table_reader *reader = NULL;
+    table *t = NULL;
+    bool first = true;
+    r->at.f.columns.part = !whole;
+    laco_status st = table_input_open(&in, r->at.j, err), closed;
+    if (st) return st;
+    st = task_open_table(&in, TEXT_DATA, &reader, err);
+    if (!st && !reader) st = fail(err, LACO_EINVAL, -1, "--data is missing: the table of the series to run through");
+    while (!st && !(st = table_next(reader, whole ? INT64_MAX : CHUNK, !whole, &t, err)) && t) {
+        st = take_chunk(r, t, in.o.decimal_comma, first, whole, err);
+        table_free(t), t = NULL, first = false;
+    }
+    if (!st && first) st = fail(err, LACO_EFORMAT, -1, "%.200s has no rows", options_text(r->at.j->o, "data"));
+    if (!st && !whole) st = end_series(r, NULL, 0, err);
+    table_close(reader), closed = table_input_close(&in, st ? NULL : err);
+    return st ? st : closed;
 }
 
-/* ---- a readout that goes on learning ---- */
-static laco_status follow_learning(use *r, const esn_series *s, double *answer, laco_error *err)
+/* ---- the end ---- */
+static void figures(run *r, bool say)
 {
-    const int64_t D = r->f.targets;
-    const bool rls = !strcmp(options_text(r->j->o, "adapt"), "rls");
-    const online_settings set = { .rule = rls ? ONLINE_RLS : ONLINE_NLMS, .features = r->e.units, .targets = D, .bias = true,
-                                  .lambda = options_real(r->j->o, "adapt-ridge"), .forget = options_real(r->j->o, "forget"),
-                                  .rate = options_real(r->j->o, "learn-rate") };
-    online *q = NULL;
-    double *w = mem_new((size_t)(r->e.units * (D + 1) + D + esn_inputs(&r->f)), sizeof *w);
-    laco_status st = w ? online_new(&q, &set, err) : fail_memory(err, (size_t)r->e.units * sizeof *w);
-    double *units = w ? w + r->e.units * D : NULL, *b = w ? units + r->e.units : NULL, *u = w ? b + D : NULL;
-    if (!st) echo_weights(&r->e, w, b), online_set(q, w, b), st = echo_units_begin(&r->e, err);
-    for (int64_t t = 0; !st && t < s->n; t++) {
-        esn_inputs_at(&r->f, s, t, t ? answer + (t - 1) * D : NULL, u);
-        echo_units_step(&r->e, u, units), online_answer(q, units, answer + t * D);
-        const int64_t known = t - (r->f.horizon - 1); /* what was answered then is known now */
-        if (t >= r->f.washout && known >= 0 && r->f.horizon == 1) online_learn(q, units, s->ahead + t * D, NULL);
-        if (*r->j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped");
-    }
-    online_free(q), mem_free(w);
-    return st;
-}
-static laco_status run_series(use *r, int64_t i, bool print, laco_error *err)
-{
-    const int64_t D = r->f.targets, washout = r->f.washout;
-    const bool adapts = options_type(r->j->o, "adapt") && strcmp(options_text(r->j->o, "adapt"), "none");
-    esn_series s;
-    laco_status st = esn_series_of(&s, &r->f, &r->d, i, err);
-    double *answer = st ? NULL : mem_new((size_t)(s.n * D), sizeof *answer);
-    if (!st && !answer) st = fail_memory(err, (size_t)s.n * sizeof *answer);
-    if (!st && adapts && r->f.horizon > 1)
-        st = fail(err, LACO_EINVAL, -1, "--adapt learns from the next value: it needs a model of --horizon 1");
-    if (!st && adapts) st = follow_learning(r, &s, answer, err);
-    if (!st && !adapts) echo_reset(&r->e), st = esn_follow(&r->e, &r->f, &s, 0, s.n, s.n, answer, r->j->stop, err);
-    if (!st && s.n > washout) {
-        esn_error e = esn_error_of(answer + washout * D, s.ahead + washout * D, s.n - washout, D);
-        r->all.square += e.square, r->all.variance += e.variance, r->all.n += e.n;
-    }
-    for (int64_t t = 0; !st && print && t < s.n; t++) {
-        row(r, i, t, answer + t * D, s.ahead + t * D, true);
-        if (r->out.len > 1 << 16) task_out_buf(r->j, &r->out);
-    }
-    if (!st && !i && print && options_type(r->j->o, "svg")) st = esn_plot(r->j, "svg", s.ahead, answer, s.n, D, 0, err);
-    mem_free(answer), esn_series_free(&s);
-    return st;
-}
-static laco_status summary(use *r, bool print, laco_error *err)
-{
-    json_out o = { .to = r->j->result };
-    const double n = fmax(1, r->all.n);
-    if (print) task_out_buf(r->j, &r->out);
-    if (r->out.failed) return fail_memory(err, r->out.len);
-    json_begin(&o, '{'), json_key(&o, "task"), json_text(&o, "esn"), json_key(&o, "values"), json_number(&o, r->all.n);
-    if (r->all.n > 0)
-        json_key(&o, "nrmse"), json_number(&o, esn_nrmse(&r->all)), json_key(&o, "scaled_rmse"), json_number(&o, sqrt(r->all.square / n));
+    json_out o = { .to = r->at.j->result };
+    double n = 0, about = 0, error = 0;
+    for (int64_t k = 0; k < r->at.f.targets; k++) n += r->all[k].n, about += r->all[k].about, error += r->all[k].error;
+    const double nrmse = about > 0 ? sqrt(error / about) : NAN, rmse = n > 0 ? sqrt(error / n) : NAN;
+    json_begin(&o, '{'), json_key(&o, "task"), json_text(&o, "esn"), json_key(&o, "values"), json_number(&o, n);
+    if (isfinite(nrmse)) json_key(&o, "nrmse"), json_number(&o, nrmse);
+    if (n > 0) json_key(&o, "scaled_rmse"), json_number(&o, rmse);
+    if (n > 0 && r->at.f.targets == 1) json_key(&o, "rmse"), json_number(&o, rmse * r->at.f.deviation[0]);
     json_key(&o, "odd"), json_int(&o, r->flagged), json_end(&o, '}');
-    if (r->all.n > 0)
-        task_note(r->j, "error     NRMSE %.4g over %.0f values behind the first %lld steps; %lld steps are odd", esn_nrmse(&r->all), r->all.n,
-                  (long long)r->f.washout, (long long)r->flagged);
-    return LACO_OK;
+    if (n > 0 && say)
+        task_note(r->at.j, "error     NRMSE %.4g over %.0f values behind the first %lld steps; %lld steps are odd", nrmse, n,
+                  (long long)r->at.f.washout, (long long)r->flagged);
 }
-static laco_status run_all(task_job *j, bool print, laco_error *err)
+static laco_status run_all(task_job *j, bool rows, bool says, laco_error *err)
 {
-    use r = { .j = j };
-    laco_status st = begin(&r, err);
-    const bool shown = print && !(options_type(j->o, "json") && options_flag(j->o, "json"));
-    if (!st && shown) put_head(&r, true);
-    for (int64_t i = 0; !st && i < r.d.count; i++) st = run_series(&r, i, shown, err);
-    if (!st) st = summary(&r, shown, err);
-    return end(&r), st;
+    run r = { 0 };
+    laco_status st = open_run(&r, j, err);
+    if (!st && rows) st = esn_answers_open(&r.at, true, err);
+    if (!st) st = take_table(&r, err);
+    if (!st && r.drawn)
+        st = esn_plot(j, "svg", r.drawn, r.drawn + DRAWN * r.at.f.targets, r.drawings, r.at.f.targets, 0, err);
+    if (!st && says) figures(&r, true);
+    return close_run(&r, st, err);
 }
-laco_status esn_run_job(task_job *j, laco_error *err) { return run_all(j, true, err); }
-
-/* ---- generating ---- */
-/* Errors of the free run where the series goes on: at each step, and over all. */
-static void compare(use *r, const double *said, const double *came, int64_t steps)
-{
-    static const int64_t at[] = { 1, 10, 20, 50, 84, 100, 200, 500, 1000 };
-    json_out o = { .to = r->j->result };
-    json_begin(&o, '{'), json_key(&o, "task"), json_text(&o, "esn"), json_key(&o, "steps"), json_int(&o, steps);
-    json_key(&o, "error"), json_begin(&o, '{');
-    for (size_t i = 0; i < sizeof at / sizeof *at && at[i] <= steps; i++) {
-        double worst = 0;
-        for (int64_t k = 0; k < r->f.targets; k++) worst = fmax(worst, fabs(said[(at[i] - 1) * r->f.targets + k] - came[(at[i] - 1) * r->f.targets + k]));
-        if (!isfinite(came[(at[i] - 1) * r->f.targets])) break;
-        char key[32];
-        snprintf(key, sizeof key, "%lld", (long long)at[i]);
-        json_key(&o, key), json_number(&o, worst);
-        task_note(r->j, "error     after %lld steps %.3g deviations", (long long)at[i], worst);
-    }
-    json_end(&o, '}');
-    esn_error e = esn_error_of(said, came, steps, r->f.targets);
-    if (e.n > 0) json_key(&o, "nrmse"), json_number(&o, esn_nrmse(&e));
-    json_end(&o, '}');
-}
-static laco_status generate(use *r, laco_error *err)
-{
-    const int64_t D = r->f.targets, steps = options_int(r->j->o, "steps");
-    int64_t prime = options_int(r->j->o, "prime");
-    const double noise = options_real(r->j->o, "noise");
-    esn_series s = { 0 };
-    if (!r->f.own || r->f.horizon > 1)
-        return fail(err, LACO_EINVAL, -1, "this network does not read its own answers: train it without --input, or with --feedback, and with --horizon 1");
-    if (!prime) prime = r->d.known[0];
-    if (prime < 2 || prime > r->d.known[0])
-        return fail(err, LACO_EINVAL, -1, "--prime %lld: the series has %lld steps to be led through", (long long)prime, (long long)r->d.known[0]);
-    if (r->f.drivers && prime + steps > r->d.start[1])
-        return fail(err, LACO_EINVAL, -1, "--steps %lld: the drivers are known for %lld steps behind the first %lld", (long long)steps,
-                    (long long)(r->d.start[1] - prime), (long long)prime);
-    laco_status st = esn_series_of(&s, &r->f, &r->d, 0, err);
-    double *answer = mem_new((size_t)((max64(prime, 0) + steps) * D), sizeof *answer), *u = mem_new((size_t)esn_inputs(&r->f), sizeof *u),
-           *came = mem_new((size_t)(steps * D), sizeof *came);
-    if (!st && (!answer || !u || !came)) st = fail_memory(err, (size_t)steps * sizeof *answer);
-    if (!st) echo_reset(&r->e), st = esn_follow(&r->e, &r->f, &s, 0, prime, prime, answer, r->j->stop, err);
-    for (int64_t h = 0; !st && h < steps; h++) {
-        double *y = answer + (prime + h) * D;
-        if (r->f.drivers) memcpy(u, s.u + (prime + h) * esn_inputs(&r->f), (size_t)r->f.drivers * sizeof *u);
-        for (int64_t k = 0; k < D; k++) {
-            const double last = h ? y[k - D] : s.y[(prime - 1) * D + k];
-            u[r->f.drivers + k] = isfinite(last) ? last : y[k - D];
-        }
-        echo_step(&r->e, u, y);
-        for (int64_t k = 0; k < D; k++) {
-            y[k] += noise * rng_normal((uint64_t)options_int(r->j->o, "seed"), RNG_SAMPLE, (uint64_t)(h * D + k));
-            came[h * D + k] = prime + h < r->d.known[0] ? s.y[(prime + h) * D + k] : NAN;
-            if (!(fabs(y[k]) < 1e6))
-                st = fail(err, LACO_ENUMERIC, h, "the free run diverges at step %lld; train with a larger --ridge, with --noise, or with a smaller --radius",
-                          (long long)h + 1);
-        }
-        if (!st && *r->j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped");
-    }
-    if (!st) put_head(r, false);
-    for (int64_t h = 0; !st && h < steps; h++) row(r, 0, prime + h, answer + (prime + h) * D, came + h * D, false);
-    if (!st && !options_flag(r->j->o, "json")) task_out_buf(r->j, &r->out);
-    if (!st && r->out.failed) st = fail_memory(err, r->out.len);
-    if (!st) compare(r, answer + prime * D, came, steps), st = esn_plot(r->j, "svg", came, answer + prime * D, steps, D, prime, err);
-    mem_free(answer), mem_free(u), mem_free(came), esn_series_free(&s);
-    return st;
-}
-laco_status esn_generate(task_job *j, laco_error *err)
-{
-    use r = { .j = j };
-    laco_status st = begin(&r, err);
-    if (!st) st = generate(&r, err);
-    return end(&r), st;
-}
+laco_status esn_run_job(task_job *j, laco_error *err) { return run_all(j, true, true, err); }
+laco_status esn_predict(task_job *j, laco_model *m, laco_error *err) { return (void)m, run_all(j, true, false, err); }
+laco_status esn_eval(task_job *j, laco_model *m, laco_error *err) { return (void)m, run_all(j, false, true, err); }

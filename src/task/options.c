@@ -74,6 +74,8 @@ static const laco_option option_rows[] = {
     { "svg", "esn.info", DATA, 'p', NULL, 0, 0, NULL, NULL, "A picture of the eigenvalues of W and the unit circle." },
     { "svg-lag", "esn.train esn.run esn.generate", DATA, 'i', "6", 1, 100000, NULL, "steps", "The delay of the attractor." },
     { "out", "esn.train", DATA, 'p', NULL, 0, 0, NULL, NULL, "Where the model goes, a safetensors file." },
+    { "out", "esn.run esn.generate", DATA, 'p', NULL, 0, 0, NULL, NULL,
+      "Where the answers go. Without it, standard output, but not with --json." },
     { "out", "esn.series", DATA, 'p', NULL, 0, 0, NULL, NULL, "Where the series goes. Without it, standard output." },
     { "steps", "esn.series", DATA, 'i', "10000", 2, 1e8, NULL, "steps", "How many." },
     { "parameter", "esn.series", DATA, 'f', NULL, -1e9, 1e9, NULL, NULL,

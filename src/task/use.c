@@ -7,7 +7,8 @@ const use_task use_tasks[] = {
     { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval, .anomaly = forecast_anomaly },
     { .name = "tag", .predict = tag_predict, .eval = tag_eval },
     { .name = "compose", .eval = compose_eval, .sample = compose_sample },
-    { .name = NULL },
+    { .name = "esn", .predict = esn_predict, .eval = esn_eval },
+   { .name = NULL },
 };
 
 /* use: the place of the function in a row. */

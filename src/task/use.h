@@ -22,4 +22,5 @@ use_fn classify_predict, classify_eval, classify_explain;
 use_fn tag_predict, tag_eval;
 use_fn forecast_predict, forecast_eval, forecast_anomaly;
 use_fn compose_eval, compose_sample;
+use_fn esn_predict, esn_eval;
 #endif
