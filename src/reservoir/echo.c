@@ -25,10 +25,12 @@ static laco_status begin(echo *e, laco_error *err)
     const size_t size = (size_t)n->k->real_size;
     if (n->symbols || n->d.layers < 2 || strcmp(last->kind, "dense") || last->act || !last->bias || !net_steps(n))
         return fail(err, LACO_EINVAL, -1,
-                    "an echo state network reads numbers, forwards in time, and ends in a linear readout: \"reservoir 500; dense\"");
+                    "an echo state network reads numbers, forwards in time, and ends in a linear readout: \"reservoir "
+                    "500; dense\"");
     e->inputs = n->inputs, e->units = last->in, e->targets = n->outputs;
     for (int64_t t = 0; t < ECHO_CHUNK; t++) e->active[t] = 1, e->off[t] = t;
-    e->x = mem_new((size_t)(ECHO_CHUNK * e->inputs + 64), size), e->y = mem_new((size_t)(ECHO_CHUNK * e->targets + 64), size);
+    e->x = mem_new((size_t)(ECHO_CHUNK * e->inputs + 64), size),
+    e->y = mem_new((size_t)(ECHO_CHUNK * e->targets + 64), size);
     e->state = mem_new(1, net_state_bytes(n, 1));
     if (!e->x || !e->y || !e->state) return fail_memory(err, net_state_bytes(n, 1));
     return net_reserve(e->n, ECHO_CHUNK, 1, false, err);
@@ -82,9 +84,12 @@ static laco_status walk(echo *e, int64_t steps, const double *u, bool noise, chu
         net_forward(n, &e->p, e->x, e->inputs, n->d.layers - 1);
         const void *units = net_output(n, n->d.layers - 1, &ld);
         if (!isfinite(real_at(e, units, (m - 1) * ld)))
-            st = fail(err, LACO_ENUMERIC, t, "the states of the reservoir are not finite any more within the first %lld steps; give "
-                      "a smaller radius, or tanh", (long long)(t + m));
+            st = fail(err, LACO_ENUMERIC, t,
+                      "the states of the reservoir are not finite any more within the first %lld steps; give "
+                      "a smaller radius, or tanh",
+                      (long long)(t + m));
         if (!st) st = each(ctx, t, m, units, ld, err);
+        if (!st && e->going) st = e->going(e->ctx, m, err);
         e->off[m] = m, net_carry(n);
     }
     net_reset(n);
@@ -133,7 +138,8 @@ static laco_status copy_chunk(void *ctx, int64_t first, int64_t m, const void *u
     const copying *c = ctx;
     (void)err;
     for (int64_t i = 0; i < m; i++)
-        for (int64_t k = 0; k < c->e->units; k++) c->to[(first + i) * c->e->units + k] = real_at(c->e, units, i * ld + k);
+        for (int64_t k = 0; k < c->e->units; k++)
+            c->to[(first + i) * c->e->units + k] = real_at(c->e, units, i * ld + k);
     return LACO_OK;
 }
 laco_status echo_units(echo *e, int64_t steps, const double *u, double *units, laco_error *err)

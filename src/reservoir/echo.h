@@ -9,19 +9,23 @@
 #include "reservoir/ridge.h"
 #include "net/net.h"
 
+/* Called after every part of a series that was run through; what it returns, but LACO_OK, ends that. */
+typedef laco_status echo_going(void *ctx, int64_t steps, laco_error *err);
 typedef struct echo {
     net *n;
     int64_t inputs, units, targets;
     int64_t active[256], off[257]; /* of a chunk of steps */
-    char *x, *y;         /* [chunk][inputs], [chunk][targets] reals */
-    net_state *state;    /* of the run */
+    char *x, *y;                   /* [chunk][inputs], [chunk][targets] reals */
+    net_state *state;              /* of the run */
     pass p;
-    uint64_t steps;      /* gathered since the network is there: a part of the counter of noise */
+    echo_going *going; /* or NULL */
+    void *ctx;         /* of it */
+    uint64_t steps;    /* gathered since the network is there: a part of the counter of noise */
 } echo;
 enum { ECHO_CHUNK = 256 };
 /* Draws the weights with the seed. The network is the echo's own; the pool is the caller's. */
-laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, const kernels *k, pool *p,
-                     laco_error *err);
+laco_status echo_new(echo *e, const char *description, int64_t inputs, int64_t targets, uint64_t seed, const kernels *k,
+                     pool *p, laco_error *err);
 /* With the weights of a float network. */
 laco_status echo_of(echo *e, const net *from, const kernels *k, pool *p, laco_error *err);
 void echo_free(echo *e);

@@ -48,7 +48,8 @@ laco_status plasticity_run(net *n, const plasticity *p, int64_t steps, const dou
 {
     adapting a = { .s = &n->d.layer[0] };
     if (strcmp(a.s->kind, "reservoir") || a.s->act != ACT_TANH)
-        return fail(err, LACO_EINVAL, -1, "intrinsic plasticity needs a network that begins with a reservoir of tanh units");
+        return fail(err, LACO_EINVAL, -1,
+                    "intrinsic plasticity needs a network that begins with a reservoir of tanh units");
     a.N = a.s->units, a.K = reservoir_degree(a.s), a.I = a.s->in;
     const int64_t in = a.N * a.I, hidden = a.N * a.K;
     a.w_in = mem_new((size_t)(in + hidden + 6 * a.N), sizeof *a.w_in), a.column = reservoir_columns(a.s);

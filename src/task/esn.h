@@ -45,8 +45,8 @@ void esn_series_free(esn_series *s);
 
 /* Inputs of step t; before: what was answered at the step before, or NULL. */
 void esn_inputs_at(const esn_front *f, const esn_series *s, int64_t t, const double *before, double *u);
-/* Steps from .. to of a run that goes on: answer [to - from][targets], scaled. Behind step free_from answers stand in for
-   y(t-1). LACO_ENUMERIC when they grow without bound. */
+/* Steps from .. to of a run that goes on: answer [to - from][targets], scaled. Behind step free_from answers stand in
+   for y(t-1). LACO_ENUMERIC when they grow without bound. */
 laco_status esn_follow(echo *e, const esn_front *f, const esn_series *s, int64_t from, int64_t to, int64_t free_from,
                        double *answer, const volatile int *stop, laco_error *err);
 
@@ -71,8 +71,8 @@ laco_status esn_use_close(esn_use *r, laco_status st, laco_error *err);
 double esn_back(const esn_front *f, int64_t k, double x); /* target k in the units of the file */
 /* Answers go to --out, or to standard output where --json does not ask for figures alone. */
 laco_status esn_answers_open(esn_use *r, bool score, laco_error *err);
-void esn_answers_when(esn_use *r, const char *when);
-void esn_answers_values(esn_use *r, const double *x); /* of every target, scaled */
+void esn_answers_when(esn_use *r, const char *when, int64_t step); /* when NULL: the step, from 0 */
+void esn_answers_values(esn_use *r, const double *x);              /* of every target, scaled */
 
 /* A chart of the truth and the answers, and one of the attractor; SVG. */
 laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,

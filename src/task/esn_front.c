@@ -1,7 +1,6 @@
 #include "task/esn.h"
 #include "task/table_options.h"
 #include <math.h>
-#include <stdlib.h>
 
 void esn_front_free(esn_front *f)
 {
@@ -58,7 +57,8 @@ static bool take_names(const json *root, const char *key, name_list *l)
     if (!list || list->kind != JSON_ARRAY || list->len > MOST_TARGETS) return false;
     if (!(l->name = mem_new(list->len + 1, sizeof *l->name))) return false;
     for (size_t i = 0; i < list->len; i++) {
-        if (list->item[i].kind != JSON_STRING || !(l->name[i] = mem_text(list->item[i].text, list->item[i].len))) return false;
+        if (list->item[i].kind != JSON_STRING || !(l->name[i] = mem_text(list->item[i].text, list->item[i].len)))
+            return false;
         l->n++;
     }
     return true;
@@ -91,7 +91,8 @@ static bool take_front(const json *root, esn_front *f, laco_error *err)
               take_count(root, "horizon", 1, &f->horizon) && take_count(root, "washout", 0, &f->washout) && own &&
               (own->kind == JSON_TRUE || own->kind == JSON_FALSE);
     if (!ok) return false;
-    f->saved = true, f->own = own->kind == JSON_TRUE, f->targets = f->columns.target.n, f->drivers = f->columns.future.n;
+    f->saved = true, f->own = own->kind == JSON_TRUE, f->targets = f->columns.target.n,
+    f->drivers = f->columns.future.n;
     return f->targets > 0 && !esn_front_new(f, err) &&
            take_numbers(root, "mean", f->mean, f->targets + f->drivers, false) &&
            take_numbers(root, "deviation", f->deviation, f->targets + f->drivers, true) &&
@@ -104,9 +105,11 @@ laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err)
     json_doc *doc = NULL;
     *f = (esn_front){ 0 };
     if (!text || !task || strcmp(task, "esn"))
-        return fail(err, LACO_EINVAL, -1, "this is not a model of laco esn train: its task is \"%.40s\"", task ? task : "unknown");
+        return fail(err, LACO_EINVAL, -1, "this is not a model of laco esn train: its task is \"%.40s\"",
+                    task ? task : "unknown");
     laco_status st = json_parse(&doc, text, strlen(text), err);
-    if (!st && (!take_front(json_root(doc), f, err) || esn_inputs(f) != m->net->inputs || f->targets != m->net->outputs))
+    if (!st &&
+        (!take_front(json_root(doc), f, err) || esn_inputs(f) != m->net->inputs || f->targets != m->net->outputs))
         st = fail(err, LACO_EFORMAT, -1, "the model's \"front\" is damaged, or of another network");
     json_free(doc), f->columns.gaps = GAPS_MASK;
     if (st) esn_front_free(f);
@@ -170,7 +173,8 @@ laco_status esn_series_of(esn_series *s, const esn_front *f, const forecast_data
     s->u = mem_new((size_t)(n * esn_inputs(f)), sizeof(double));
     s->y = mem_new((size_t)(n * D), sizeof(double)), s->ahead = mem_new((size_t)(n * D), sizeof(double));
     double *held = mem_new((size_t)(D + E), sizeof *held);
-    if (!s->u || !s->y || !s->ahead || !held) return mem_free(held), esn_series_free(s), fail_memory(err, (size_t)n * sizeof(double));
+    if (!s->u || !s->y || !s->ahead || !held)
+        return mem_free(held), esn_series_free(s), fail_memory(err, (size_t)n * sizeof(double));
     const double *y = d->y + d->start[series] * D, *x = E ? d->future_x + d->start[series] * E : NULL;
     for (int64_t t = 0; t < n; t++)
         for (int64_t k = 0; k < D; k++) {
@@ -212,8 +216,11 @@ laco_status esn_follow(echo *e, const esn_front *f, const esn_series *s, int64_t
         echo_step(e, u, answer + (t - from) * D);
         for (int64_t k = 0; k < D; k++)
             if (!(fabs(answer[(t - from) * D + k]) < 1e6))
-                st = fail(err, LACO_ENUMERIC, t, "the network runs away at step %lld: its answers grow without bound; train with a larger --ridge, "
-                          "with --noise, or with a smaller radius", (long long)t + 1);
+                st = fail(
+                    err, LACO_ENUMERIC, t,
+                    "the network runs away at step %lld: its answers grow without bound; train with a larger --ridge, "
+                    "with --noise, or with a smaller radius",
+                    (long long)t + 1);
         if (stop && *stop && !st) st = fail(err, LACO_ESTOPPED, -1, "stopped");
     }
     mem_free(u);
@@ -276,12 +283,12 @@ laco_status esn_answers_open(esn_use *r, bool score, laco_error *err)
     if (score) answers_column(r->out, "score"), answers_column(r->out, "odd");
     return LACO_OK;
 }
-void esn_answers_when(esn_use *r, const char *when)
+void esn_answers_when(esn_use *r, const char *when, int64_t step)
 {
-    if (r->f.columns.time)
+    if (when)
         answers_text(r->out, when, strlen(when));
     else
-        answers_int(r->out, strtoll(when, NULL, 10));
+        answers_int(r->out, step + 1);
 }
 void esn_answers_values(esn_use *r, const double *x)
 {

@@ -41,16 +41,18 @@ static void compare(const freedom *g)
 static laco_status prepare(freedom *g, laco_error *err)
 {
     const esn_front *f = &g->at.f;
-    laco_status st = esn_read(&g->d, g->at.j, TEXT_DATA, f, err);
+    laco_status st = esn_read(&g->d, g->at.j, TEXT_DATA, &g->at.f, err);
     if (st) return st;
     if (!g->d.count) return fail(err, LACO_EINVAL, -1, "--data is missing: the table of the series to be led through");
     if (!f->own || f->horizon > 1)
-        return fail(err, LACO_EINVAL, -1, "this network does not read its own answers: train it without --input, or with "
+        return fail(err, LACO_EINVAL, -1,
+                    "this network does not read its own answers: train it without --input, or with "
                     "--feedback, and with --horizon 1");
     g->steps = options_int(g->at.j->o, "steps"), g->prime = options_int(g->at.j->o, "prime");
     if (!g->prime) g->prime = g->d.known[0];
     if (g->prime < 2 || g->prime > g->d.known[0])
-        return fail(err, LACO_EINVAL, -1, "--prime %lld: the series has %lld steps to be led through, of which at least 2 are needed",
+        return fail(err, LACO_EINVAL, -1,
+                    "--prime %lld: the series has %lld steps to be led through, of which at least 2 are needed",
                     (long long)g->prime, (long long)g->d.known[0]);
     if (f->drivers && g->prime + g->steps > g->d.start[1])
         return fail(err, LACO_EINVAL, -1, "--steps %lld: the inputs are known for %lld steps behind the first %lld",
@@ -76,8 +78,10 @@ static laco_status step_free(freedom *g, int64_t h, double noise, uint64_t seed,
         if (noise > 0) y[k] += noise * rng_normal(seed, RNG_SAMPLE, (uint64_t)(h * D + k));
         g->came[h * D + k] = t < g->d.known[0] ? g->s.y[t * D + k] : NAN;
         if (!(fabs(y[k]) < 1e6))
-            return fail(err, LACO_ENUMERIC, h, "the free run diverges at step %lld; train with a larger --ridge, with --noise, "
-                        "or with a smaller --radius", (long long)h + 1);
+            return fail(err, LACO_ENUMERIC, h,
+                        "the free run diverges at step %lld; train with a larger --ridge, with --noise, "
+                        "or with a smaller --radius",
+                        (long long)h + 1);
     }
     return *g->at.j->stop ? fail(err, LACO_ESTOPPED, -1, "stopped") : LACO_OK;
 }
@@ -91,7 +95,7 @@ static laco_status write_rows(freedom *g, laco_error *err)
     for (int64_t h = 0; !st && g->at.out && h < g->steps; h++) {
         if (g->at.f.columns.id) answers_text(g->at.out, name, strlen(name));
         forecast_when(&g->d, &o, g->prime + h - o.end, when);
-        esn_answers_when(&g->at, when);
+        esn_answers_when(&g->at, g->d.time ? when : NULL, g->prime + h);
         esn_answers_values(&g->at, g->came + h * D), esn_answers_values(&g->at, g->answer + (g->prime + h) * D);
         st = answers_row(g->at.out, err);
     }
@@ -107,7 +111,8 @@ laco_status esn_generate(task_job *j, laco_error *err)
     for (int64_t h = 0; !st && h < g.steps; h++) st = step_free(&g, h, noise, (uint64_t)options_int(j->o, "seed"), err);
     if (!st) st = write_rows(&g, err);
     if (!st) compare(&g);
-    if (!st) st = esn_plot(j, "svg", g.came, g.answer + g.prime * g.at.f.targets, g.steps, g.at.f.targets, g.prime, err);
+    if (!st)
+        st = esn_plot(j, "svg", g.came, g.answer + g.prime * g.at.f.targets, g.steps, g.at.f.targets, g.prime, err);
     mem_free(g.answer), mem_free(g.came), mem_free(g.u), esn_series_free(&g.s), forecast_data_free(&g.d);
     return esn_use_close(&g.at, st, err);
 }

@@ -26,7 +26,7 @@ typedef struct run {
     double *units;        /* [horizon][units] with a learner */
     double *drawn;        /* [2][DRAWN][targets] what came and what was answered, or NULL */
     int64_t drawings;
-    moment *all;          /* [targets] */
+    moment *all; /* [targets] */
 } run;
 
 static laco_status open_run(run *r, task_job *j, laco_error *err)
@@ -44,12 +44,17 @@ static laco_status open_run(run *r, task_job *j, laco_error *err)
     r->answer = mem_new((size_t)(H * D), sizeof *r->answer), r->all = mem_new((size_t)D, sizeof *r->all);
     if (learns) r->units = mem_new(places, sizeof *r->units);
     if (draws) r->drawn = mem_new((size_t)(2 * DRAWN * D), sizeof *r->drawn);
-    if (!r->u || !r->y || !r->held || !r->missing || !r->answer || !r->all || (learns && !r->units) || (draws && !r->drawn))
+    if (!r->u || !r->y || !r->held || !r->missing || !r->answer || !r->all || (learns && !r->units) ||
+        (draws && !r->drawn))
         return fail_memory(err, places * sizeof(double));
     if (!learns) return LACO_OK;
-    const online_settings set = { .rule = strcmp(adapt, "rls") ? ONLINE_NLMS : ONLINE_RLS, .features = N, .targets = D,
-                                  .bias = true, .lambda = options_real(o, "adapt-ridge"),
-                                  .forget = options_real(o, "forget"), .rate = options_real(o, "learn-rate") };
+    const online_settings set = { .rule = strcmp(adapt, "rls") ? ONLINE_NLMS : ONLINE_RLS,
+                                  .features = N,
+                                  .targets = D,
+                                  .bias = true,
+                                  .lambda = options_real(o, "adapt-ridge"),
+                                  .forget = options_real(o, "forget"),
+                                  .rate = options_real(o, "learn-rate") };
     double *w = mem_new((size_t)(N * D + D), sizeof *w);
     st = w ? online_new(&r->learner, &set, err) : fail_memory(err, (size_t)(N * D) * sizeof *w);
     if (!st) echo_weights(&r->at.e, w, w + N * D), online_set(r->learner, w, w + N * D);
@@ -117,7 +122,8 @@ static void count(run *r, const double *answer, const double *truth)
     }
 }
 /* One row of the answers: y(t) and what was answered for it, NULL where nothing was. */
-static laco_status put_row(run *r, const char *when, const double *truth, const double *answer, laco_error *err)
+static laco_status put_row(run *r, const char *when, int64_t step, const double *truth, const double *answer,
+                           laco_error *err)
 {
     const int64_t D = r->at.f.targets;
     bool odd = false;
@@ -131,7 +137,7 @@ static laco_status put_row(run *r, const char *when, const double *truth, const 
     answers *a = r->at.out;
     if (!a) return LACO_OK;
     if (r->at.f.columns.id) answers_text(a, r->name ? r->name : "", r->name ? strlen(r->name) : 0);
-    esn_answers_when(&r->at, when);
+    esn_answers_when(&r->at, when, step);
     for (int64_t k = 0; k < D; k++) truth ? answers_number(a, esn_back(&r->at.f, k, truth[k])) : answers_missing(a);
     for (int64_t k = 0; k < D; k++) answer ? answers_number(a, esn_back(&r->at.f, k, answer[k])) : answers_missing(a);
     if (isfinite(score)) answers_number(a, score), answers_int(a, odd);
@@ -147,7 +153,7 @@ static laco_status take_row(run *r, const char *when, const double *x, const dou
         r->y[k] = (y[k] - f->mean[k]) / f->deviation[k], r->missing[k] = !isfinite(r->y[k]);
         if (!r->missing[k]) r->held[k] = r->y[k];
     }
-    if (!st) st = put_row(r, when, r->y, asked >= 0 ? answer_at(r, asked) : NULL, err);
+    if (!st) st = put_row(r, when, r->t, r->y, asked >= 0 ? answer_at(r, asked) : NULL, err);
     if (!st && asked >= f->washout) {
         count(r, answer_at(r, asked), r->y);
         if (r->learner) online_learn(r->learner, units_at(r, asked), r->y, NULL);
@@ -167,9 +173,8 @@ static laco_status end_series(run *r, const forecast_data *d, int64_t series, la
     laco_status st = !f->drivers && came ? answer_next(r, NULL, err) : LACO_OK;
     if (!f->drivers && came) r->t++;
     for (int64_t t = max64(came, f->horizon - 1); !st && came && t < r->t + f->horizon - 1; t++) {
-        snprintf(when, sizeof when, "%lld", (long long)t + 1);
         if (d && d->time) forecast_when(d, &o, t - o.end, when);
-        st = put_row(r, when, NULL, answer_at(r, t - (f->horizon - 1)), err);
+        st = put_row(r, d && d->time ? when : NULL, t, NULL, answer_at(r, t - (f->horizon - 1)), err);
     }
     return st;
 }
@@ -181,9 +186,8 @@ static laco_status take_rows(run *r, const forecast_data *d, int64_t series, lac
     laco_status st = LACO_OK;
     for (int64_t t = 0; !st && t < n; t++) {
         const int64_t at = d->start[series] + t;
-        snprintf(when, sizeof when, "%lld", (long long)r->t + 1);
         if (d->time) forecast_when(d, &o, t, when);
-        st = take_row(r, when, E ? d->future_x + at * E : NULL, d->y + at * D, err);
+        st = take_row(r, d->time ? when : NULL, E ? d->future_x + at * E : NULL, d->y + at * D, err);
         if (!st && *r->at.j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped");
     }
     return st;
@@ -238,8 +242,8 @@ static void figures(run *r, bool say)
     if (n > 0 && r->at.f.targets == 1) json_key(&o, "rmse"), json_number(&o, rmse * r->at.f.deviation[0]);
     json_key(&o, "odd"), json_int(&o, r->flagged), json_end(&o, '}');
     if (n > 0 && say)
-        task_note(r->at.j, "error     NRMSE %.4g over %.0f values behind the first %lld steps; %lld steps are odd", nrmse, n,
-                  (long long)r->at.f.washout, (long long)r->flagged);
+        task_note(r->at.j, "error     NRMSE %.4g over %.0f values behind the first %lld steps; %lld steps are odd",
+                  nrmse, n, (long long)r->at.f.washout, (long long)r->flagged);
 }
 static laco_status run_all(task_job *j, bool rows, bool says, laco_error *err)
 {

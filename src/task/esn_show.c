@@ -6,17 +6,26 @@
 
 enum { WIDTH = 860, HEIGHT = 240, HEAD = 34, SHOWN = 1000, MOST = 8, SQUARE = 420 };
 static const char style[] =
-    "text{font:12px sans-serif;fill:#555}.title{font-size:14px;fill:#111}.name{fill:#111}.grid{stroke:#e3e3e3;fill:none}"
-    ".axis,.tick{stroke:#999;fill:none}.line{fill:none;stroke-width:1.4;stroke-linejoin:round}.dashed{stroke-dasharray:5 3}"
+    "text{font:12px "
+    "sans-serif;fill:#555}.title{font-size:14px;fill:#111}.name{fill:#111}.grid{stroke:#e3e3e3;fill:none}"
+    ".axis,.tick{stroke:#999;fill:none}.line{fill:none;stroke-width:1.4;stroke-linejoin:round}.dashed{stroke-dasharray:"
+    "5 3}"
     ".c0{stroke:#444}.c1{stroke:#d1480b}";
 
 static void draw(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t k, int64_t first)
 {
     double x[SHOWN], y[2][SHOWN];
     char place[96], name[32];
-    chart c = { .to = to, .left = (double)first + 1, .right = (double)(first + max64(2, steps)), .low = INFINITY, .high = -INFINITY,
-                .width = WIDTH, .height = HEIGHT, .place = place };
-    snprintf(place, sizeof place, "x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" ", (int)(HEAD + k * HEIGHT), WIDTH, HEIGHT);
+    chart c = { .to = to,
+                .left = (double)first + 1,
+                .right = (double)(first + max64(2, steps)),
+                .low = INFINITY,
+                .high = -INFINITY,
+                .width = WIDTH,
+                .height = HEIGHT,
+                .place = place };
+    snprintf(place, sizeof place, "x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" ", (int)(HEAD + k * HEIGHT), WIDTH,
+             HEIGHT);
     for (int64_t t = 0; t < steps; t++) {
         x[t] = (double)(first + t + 1), y[0][t] = truth ? truth[t * D + k] : NAN, y[1][t] = answer[t * D + k];
         for (int i = 0; i < 2; i++)
@@ -29,7 +38,8 @@ static void draw(buf *to, const double *truth, const double *answer, int64_t ste
     chart_end(&c);
 }
 /* The embedding of the first target with a delay, the answers over the truth. */
-static void attractor(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t place, int64_t lag)
+static void attractor(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t place,
+                      int64_t lag)
 {
     const double *all[] = { truth, answer };
     double low = INFINITY, high = -INFINITY;
@@ -37,14 +47,16 @@ static void attractor(buf *to, const double *truth, const double *answer, int64_
         for (int i = 0; i < 2; i++)
             if (all[i] && isfinite(all[i][t * D])) low = fmin(low, all[i][t * D]), high = fmax(high, all[i][t * D]);
     if (!(low < high)) return;
-    buf_printf(to, "<text x=\"66\" y=\"%lld\">attractor: y(t) from left to right, y(t - %lld) upwards</text>", (long long)place + 20, (long long)lag);
+    buf_printf(to, "<text x=\"66\" y=\"%lld\">attractor: y(t) from left to right, y(t - %lld) upwards</text>",
+               (long long)place + 20, (long long)lag);
     for (int i = 0; i < 2; i++) {
         if (!all[i]) continue;
         buf_printf(to, "<path class=\"line c%d\" style=\"stroke-width:.8\" d=\"", i);
         for (int64_t t = lag; t < steps; t++) {
             const double a = (all[i][t * D] - low) / (high - low), b = (all[i][(t - lag) * D] - low) / (high - low);
             if (isfinite(a) && isfinite(b))
-                buf_printf(to, "%c%.1f %.1f", t == lag ? 'M' : 'L', 66 + a * SQUARE, (double)place + 30 + (1 - b) * SQUARE);
+                buf_printf(to, "%c%.1f %.1f", t == lag ? 'M' : 'L', 66 + a * SQUARE,
+                           (double)place + 30 + (1 - b) * SQUARE);
         }
         buf_text(to, "\"/>");
     }
@@ -58,8 +70,11 @@ laco_status esn_plot(const task_job *j, const char *option, const double *truth,
     const long long height = HEAD + D * HEIGHT + SQUARE + 50;
     buf all = { 0 };
     file_writer *w = NULL;
-    buf_printf(&all, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%lld\" viewBox=\"0 0 %d %lld\"><style>%s</style>"
-               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", WIDTH, height, WIDTH, height, style);
+    buf_printf(&all,
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%lld\" viewBox=\"0 0 %d "
+               "%lld\"><style>%s</style>"
+               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+               WIDTH, height, WIDTH, height, style);
     buf_text(&all, "<path class=\"line c0\" d=\"M66 17h28\"/><text x=\"100\" y=\"21\">what came</text>"
                    "<path class=\"line c1 dashed\" d=\"M186 17h28\"/><text x=\"220\" y=\"21\">answered</text>");
     for (int64_t k = 0; k < D; k++) draw(&all, truth, answer, n, targets, k, first);

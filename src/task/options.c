@@ -64,9 +64,15 @@ static const laco_option option_rows[] = {
       "answer in esn generate." },
     { "washout", "esn.train esn.info", DATA, 'i', "100", 0, 10000000, NULL, "steps",
       "First steps of every series that are only run through." },
-    { "split", "esn.train", DATA, 'f', "0.2", 0, 0.9, NULL, NULL, "Share of every series, its end, that is held out and measured." },
+    { "valid", "esn.train", DATA, 'p', NULL, 0, 0, NULL, NULL, "What came after --data, in the same form, to validate on." },
+    { "test", "esn.train", DATA, 'p', NULL, 0, 0, NULL, NULL, "What came after that, to test on." },
+    { "split", "esn.train", DATA, 'f', "0.2", 0, 0.9, NULL, NULL,
+      "Share of every series that is kept for validation, when there is no --valid." },
+    { "test-split", "esn.train", DATA, 'f', "0", 0, 0.9, NULL, NULL, "Share of every series, its end, that is kept for a test, when there is no --test." },
+    { "train-steps", "esn.train", DATA, 'i', "0", 0, 1e12, NULL, "steps",
+      "Trains on the first steps of every series, so many, in place of --split. 0: as that says." },
     { "ahead", "esn.train", DATA, 'i', "0", 0, 100000, NULL, "steps",
-      "Also measures free runs of so many steps, by their last step, from 60 starts in the part held out." },
+      "Also measures free runs of so many steps, by their last step, from 60 starts in the test, or in the validation part." },
     { "scale", "esn.train", DATA, 'e', "set", 0, 0, "none|set", NULL,
       "set: every column is brought to mean 0 and deviation 1 over the steps to train on." },
     { "svg", "esn.train esn.run esn.generate", DATA, 'p', NULL, 0, 0, NULL, NULL,
@@ -379,8 +385,11 @@ static const laco_option option_rows[] = {
       "How the readout is learnt: solved from all steps, or step by step: recursive least squares, normalised least mean "
       "squares, or FORCE, in a network that runs on its own answers. By gradients: laco train forecast --model." },
     { "ridge", "esn.train", NETWORK, 's', NULL, 0, 0, NULL, NULL,
-      "What is added to the diagonal of the normal equations; of several with commas generalised cross-validation chooses. "
+      "What is added to the diagonal of the normal equations; of several with commas --choose takes one. "
       "Without it, of 1e-12 to 100; of rls and force 1." },
+    { "choose", "esn.train", NETWORK, 'e', "auto", 0, 0, "auto|gcv|valid|runs", NULL,
+      "What chooses among several --ridge: generalised cross-validation, the error of validation, or that of the free runs "
+      "of --ahead. auto: runs with --ahead, otherwise gcv." },
     { "forget", "esn.train esn.run", NETWORK, 'f', "1", 0.5, 1, NULL, NULL, "Of rls and force: what earlier steps count, step by step." },
     { "learn-rate", "esn.train esn.run", NETWORK, 'f', "0.1", 1e-9, 2, NULL, NULL, "Of lms." },
     { "plasticity", "esn.train", NETWORK, 'i', "0", 0, 10000, NULL, "passes",
