@@ -62,16 +62,15 @@ static void list_columns(const layer_spec *s, int32_t *column, unsigned char *se
 {
     const int64_t N = s->units, K = reservoir_degree(s);
     for (int64_t i = 0; i < N; i++) {
-        const int64_t g = group_of(s, i), first = group_begin(s, g), n = group_begin(s, g + 1) - first,
-                      block = i / RESERVOIR_NEIGHBOURS, lane = i % RESERVOIR_NEIGHBOURS;
+        const int64_t g = group_of(s, i), first = group_begin(s, g), n = group_begin(s, g + 1) - first;
         int32_t *to = column + i * K;
         if (one_before(s))
             *to = (int32_t)(i > first ? i - 1 : first + n - 1);
         else if (s->topology == RESERVOIR_SMALL_WORLD)
             draw_neighbours(s, i, first, n, K, set), list_set(set, n, first, to);
         else if (s->topology == RESERVOIR_BLOCKS) {
-            draw_set(s, block, N, K, set), list_set(set, N, 0, to);
-            for (int64_t k = 0; k < K; k++) to[k] = (int32_t)((to[k] + lane) % N);
+            const int64_t lane = (i - first) % RESERVOIR_NEIGHBOURS, places = n - min64(n, RESERVOIR_NEIGHBOURS) + 1;
+            draw_set(s, i - lane, places, K, set), list_set(set, places, first + lane, to);
         } else
             draw_set(s, i, n, K, set), list_set(set, n, first, to);
     }

@@ -19,8 +19,8 @@ enum { RESERVOIR_NEIGHBOURS = 16 }; /* of topology blocks */
 enum { RESERVOIR_UNIFORM, RESERVOIR_NORMAL, RESERVOIR_BERNOULLI, RESERVOIR_WEIGHTS };
 
 int64_t reservoir_degree(const layer_spec *s);                /* K */
-/* [N][K], freed with mem_free; NULL: no memory. Of topology blocks, rows 16 i .. 16 i + 15 are those of row 16 i, one
-   further each, modulo N. */
+/* [N][K], freed with mem_free; NULL: no memory. Of topology blocks, units 16 i .. 16 i + 15 of a group read units
+   p .. p + 15 of it, K places p drawn for each i. */
 int32_t *reservoir_columns(const layer_spec *s);
 /* Draws all parameters of the layer: to[weight_ih, weight_hh, bias, leak]. LACO_ENUMERIC when the radius of W is zero
    and the description asks for another. */

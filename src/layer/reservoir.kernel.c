@@ -1,52 +1,51 @@
-/* reservoir N: units with fixed random weights and a leak rate each (src/layer/reservoir.h; Jaeger 2001; Jaeger,
-   Lukosevicius, Popovici & Siewert 2007):
+/* reservoir N: an echo state network without its readout (Jaeger 2001; leaky units: Jaeger et al. 2007),
 
-       s(t) = f(W_in u(t) + W x(t-1) + b)      x(t) = (1 - a) x(t-1) + a s(t)
+       x(t) = (1 - a) x(t-1) + a f + noise,    f = act(W_in u(t) + W x(t-1) + b),
 
-   and while training x(t) += noise N(0,1). Output: x, with `direct` [x; u]. Backward, from the last step to the first:
+   whose weights stay as they were drawn (layer/reservoir.h); with `trained` they learn. Output: x, and with `direct`
+   behind it u. Noise, in training alone: S times a normal number that is a function of (seed, layer, update, row, unit).
 
-       dz = a dx f'(s)      dx(t-1) = (1 - a) dx + W^T dz      du = W_in^T dz
+   On the way back, D = dL/dx(t) with what comes from later steps:
 
-   and with `trained` dW = dz x(t-1)^T, dW_in = dz u^T, db = dz. Without it parameters have no gradient, and where
-   nothing below learns there is no way back at all.
+       dz = a D act'(f)      D <- (1 - a) D + W^T dz      du = W_in^T dz (+ dy behind x, with direct)
+       dW_in = dz u^T   dW[i][k] = dz[i] x(t-1)[column[i][k]]   db = dz; leaks do not learn
 
-   W in memory, by groups of as many units as are worked on at once: [group][k][unit] weights (sliced ELLPACK), and the
-   columns alike; of topology blocks [16 units][k] columns, as 16 units read neighbours; with K = N a packed matrix. Units
-   are padded to whole groups with weights of zero. A row of the batch is walked by one thread through all steps. */
-#include "layer/matrix.h"
+   Layouts of W, chosen when the layer is made: sliced (layer/sliced.h) for few connections; packed panels of a whole
+   matrix (layer/matrix.h) from a quarter of all on. A row of states is one of output: the next step reads it there. */
 #include "layer/reservoir.h"
-#include "base/rng.h"
+#include "layer/matrix.h"
+#include "layer/sliced.h"
 #include "math/activation.h"
-#include <math.h>
+#include "math/normal.h"
 
-enum { FEW_INPUTS = 8, /* so many are multiplied where they are needed; more by a matrix product before */
-       NEIGHBOURS = RESERVOIR_NEIGHBOURS, SHARD = 8,
-       VECTORS = 4 * LANES < NEIGHBOURS ? NEIGHBOURS / LANES : 4, GROUP = VECTORS * LANES };
-typedef enum { READ_LANES, READ_BLOCKS, READ_ALL } reading;
+enum { WHOLE_SHARE = 4, /* a whole matrix from N / 4 connections on */
+       FEW_INPUTS = 8,  /* so many are multiplied where they are needed; more by a matrix product before */
+       SHARD = 32,      /* rows of a task where there are matrix products */
+       UNITS = 64 };    /* of a task of weight gradients */
 struct layer {
     layer_head h;
-    int64_t N, K, I, Np, stride, wide; /* Np: whole groups; stride: of a state; wide: of a row to read from, with what
-                                          blocks read beyond the end */
-    reading way;
+    int64_t n, K, ls; /* units; connections of each; stride of states */
+    int32_t *column;  /* [n][K] */
     bool train;
-    matrix in, all;           /* with many inputs; with K = N */
-    real *value, *input, *bias, *leak; /* [Np / GROUP][K][GROUP], [I][Np], [Np], [Np] */
-    uint32_t *at;             /* columns as they are read: as value, or [Np / 16][K] */
-    int32_t *column;             /* [N][K] */
-    real *scratch;            /* [thread][SHARD][wide] */
-    const pass *p;            /* to cap_kept: of the tape */
-    const real *x, *initial;
+    bool whole, many; /* W is a whole matrix; there are many inputs */
+    sliced few;
+    matrix w, wi;
+    real *full;             /* [n][n] W, to be packed */
+    real *in, *bias, *leak; /* [inputs][ls]; [ls] each: zeros behind unit n */
+    const pass *p;           /* to cap_start: of the tape */
+    const real *x;
     int64_t ldx;
-    real *s, *kept;           /* [R][Np] what f gave, of training; [B][stride] the states to start from */
-    int64_t cap_s, cap_kept;
-    real *final, *carry, *dx, *dz; /* dz [R][Np] */
-    int64_t cap_dz, cap_work;
-    real *work;               /* [B][Np] of backward */
+    real *f, *start; /* [R][ls], in training; on the way back dz. [B][ls] where the window began */
+    int64_t cap_f, cap_start;
+    real *work; /* [B][ls] D */
+    int64_t cap_work;
+    real *final, *carry, *dx, *dw;
     const real *dy;
-    real *dw;
     int64_t lddy, lddx;
 };
+static int64_t shard_of(const layer *l) { return l->whole || l->many ? SHARD : 1; }
 
+/* ---- life ---- */
 static void add_tensor(param_tensor *t, int *count, const char *name, int64_t rows, int64_t cols, bool fixed)
 {
     const int64_t offset = *count ? t[*count - 1].offset + t[*count - 1].size : 0;
@@ -66,8 +65,12 @@ static laco_status reservoir_describe(layer_spec *s, param_tensor *t, int *count
     if (s->groups > s->units)
         return fail(err, LACO_EINVAL, -1, "reservoir: %lld groups of %lld units; a group has one at least",
                     (long long)s->groups, (long long)s->units);
-    if (s->topology == RESERVOIR_BLOCKS && s->groups > 1)
-        return fail(err, LACO_EINVAL, -1, "reservoir: blocks does not go with groups; leave one out");
+    const int64_t n = s->units / s->groups, places = n - min64(n, RESERVOIR_NEIGHBOURS) + 1;
+    if (s->topology == RESERVOIR_BLOCKS && reservoir_degree(s) > places)
+        return fail(err, LACO_EINVAL, -1,
+                    "reservoir: blocks read %d neighbours each, for which %lld units have %lld places, fewer than the "
+                    "%lld connections of each unit; lower density or leave blocks out",
+                    RESERVOIR_NEIGHBOURS, (long long)n, (long long)places, (long long)reservoir_degree(s));
     s->out = s->units + (s->direct ? s->in : 0), *count = 0;
     add_tensor(t, count, "weight_ih", s->units, s->in, !s->trained);
     add_tensor(t, count, "weight_hh", s->units, reservoir_degree(s), !s->trained);
@@ -78,327 +81,312 @@ static laco_status reservoir_describe(layer_spec *s, param_tensor *t, int *count
 static void reservoir_free(layer *l)
 {
     if (!l) return;
-    matrix_free(&l->in), matrix_free(&l->all);
-    mem_free(l->value), mem_free(l->input), mem_free(l->bias), mem_free(l->leak), mem_free(l->column), mem_free(l->at);
-    mem_free(l->h.y), mem_free(l->scratch), mem_free(l->s), mem_free(l->kept), mem_free(l->dz), mem_free(l->work);
-    mem_free(l);
+    mem_free(l->h.y), mem_free(l->column), sliced_free(&l->few), matrix_free(&l->w), matrix_free(&l->wi);
+    mem_free(l->full), mem_free(l->in), mem_free(l->f), mem_free(l->start), mem_free(l->work), mem_free(l);
 }
-static laco_status make_weights(layer *l, laco_error *err)
+static bool take_weights(layer *l)
 {
-    const int64_t Np = l->Np;
-    bool ok = (l->bias = mem_new((size_t)Np, sizeof(real))) && (l->leak = mem_new((size_t)Np, sizeof(real)));
-    if (ok && l->I > FEW_INPUTS) ok = matrix_new(&l->in, l->N, l->I);
-    if (ok) ok = (l->input = mem_new((size_t)(Np * l->I), sizeof(real)));
-    if (ok && l->way == READ_ALL) ok = matrix_new(&l->all, l->N, l->N);
-    if (ok && l->way != READ_ALL)
-        ok = (l->value = mem_new((size_t)(Np * l->K), sizeof(real))) && (l->column = reservoir_columns(&l->h.s)) &&
-             (l->at = mem_new((size_t)((l->way == READ_BLOCKS ? Np / NEIGHBOURS : Np) * l->K), sizeof *l->at));
-    return ok ? LACO_OK : fail_memory(err, (size_t)(Np * (l->K + l->I)) * sizeof(real));
-}
-/* Columns in the order in which they are read. */
-static void place_columns(layer *l)
-{
-    if (l->way == READ_BLOCKS)
-        for (int64_t b = 0; b < ceil_div(l->N, NEIGHBOURS); b++)
-            memcpy(l->at + b * l->K, l->column + b * NEIGHBOURS * l->K, (size_t)l->K * sizeof *l->at);
-    else
-        for (int64_t i = 0; i < l->N; i++)
-            for (int64_t k = 0; k < l->K; k++)
-                l->at[(i / GROUP * l->K + k) * GROUP + i % GROUP] = (uint32_t)l->column[i * l->K + k];
+    const size_t n = (size_t)l->n;
+    l->column = reservoir_columns(&l->h.s), l->in = mem_new((size_t)(l->h.s.in + 2), (size_t)l->ls * sizeof(real));
+    if (!l->column || !l->in || (l->many && !matrix_new(&l->wi, l->n, l->h.s.in))) return false;
+    l->bias = l->in + l->h.s.in * l->ls, l->leak = l->bias + l->ls;
+    if (!l->whole) return sliced_new(&l->few, l->n, l->K, l->column);
+    return matrix_new(&l->w, l->n, l->n) && (l->full = mem_new(n, n * sizeof(real)));
 }
 static laco_status reservoir_make(layer **out, const layer_spec *s, pool *p, laco_error *err)
 {
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
-    l->h.s = *s, l->h.pool = p, l->N = s->units, l->K = reservoir_degree(s);
-    l->I = s->in, l->Np = ceil_div(l->N, GROUP) * GROUP, l->h.ldy = row_stride(max64(l->Np, s->out));
-    l->stride = row_stride(l->Np), l->wide = row_stride(l->Np + NEIGHBOURS);
-    l->way = s->topology == RESERVOIR_BLOCKS ? READ_BLOCKS : l->K == l->N ? READ_ALL : READ_LANES;
-    l->scratch = mem_new((size_t)(pool_threads(p) * SHARD * l->wide), sizeof(real));
-    laco_status st = l->scratch ? make_weights(l, err) : fail_memory(err, (size_t)l->wide * sizeof(real));
-    if (st) return reservoir_free(l), st;
-    if (l->at) place_columns(l);
-    return *out = l, LACO_OK;
+    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
+    l->n = s->units, l->ls = row_stride(s->units), l->K = reservoir_degree(s);
+    l->whole = l->K * WHOLE_SHARE >= l->n, l->many = s->in > FEW_INPUTS;
+    if (take_weights(l)) return *out = l, LACO_OK;
+    reservoir_free(l);
+    return fail_memory(err, (size_t)(s->units * (l->whole ? s->units : l->K)) * sizeof(real));
 }
-static const real *weight_hh(const layer *l) { return l->h.w + l->N * l->I; }
+static const real *weights_of(const layer *l) { return l->h.w + l->n * l->h.s.in; } /* [n][K] */
+static int64_t packs_of(const matrix *m, bool train) { return m->W ? matrix_packs(m, train) : 0; }
 static void pack_task(void *ctx, int64_t i, int thread)
 {
     layer *l = ctx;
+    const int64_t first = packs_of(&l->w, l->train);
     (void)thread;
-    if (i < matrix_packs(&l->in, l->train) && l->I > FEW_INPUTS)
-        matrix_pack(&l->in, l->h.w, i);
-    if (i < matrix_packs(&l->all, l->train) && l->way == READ_ALL) matrix_pack(&l->all, weight_hh(l), i);
+    if (i < first)
+        matrix_pack(&l->w, l->full, i);
+    else
+        matrix_pack(&l->wi, l->h.w, i - first);
 }
 static void reservoir_load(layer *l, const void *w, bool train)
 {
-    const real *hidden = (const real *)w + l->N * l->I, *bias = hidden + l->N * l->K, *leak = bias + l->N;
     l->h.w = w, l->train = train;
-    int64_t packs = l->I > FEW_INPUTS ? matrix_packs(&l->in, train) : 0;
-    if (l->way == READ_ALL) packs = max64(packs, matrix_packs(&l->all, train));
-    if (packs) pool_run(l->h.pool, packs, pack_task, l);
-    for (int64_t i = 0; i < l->N; i++) {
-        l->bias[i] = bias[i], l->leak[i] = leak[i];
-        for (int64_t j = 0; j < l->I; j++) l->input[j * l->Np + i] = l->h.w[i * l->I + j];
-        for (int64_t k = 0; l->value && k < l->K; k++)
-            l->value[(i / GROUP * l->K + k) * GROUP + i % GROUP] = hidden[i * l->K + k];
-    }
+    const real *hh = weights_of(l), *bias = hh + l->n * l->K;
+    for (int64_t k = 0; k < l->h.s.in; k++)
+        for (int64_t i = 0; i < l->n; i++) l->in[k * l->ls + i] = l->h.w[i * l->h.s.in + k];
+    memcpy(l->bias, bias, (size_t)l->n * sizeof(real)), memcpy(l->leak, bias + l->n, (size_t)l->n * sizeof(real));
+    if (!l->whole) sliced_pack(&l->few, hh);
+    for (int64_t i = 0; l->whole && i < l->n; i++)
+        for (int64_t k = 0; k < l->K; k++) l->full[i * l->n + l->column[i * l->K + k]] = hh[i * l->K + k];
+    pool_run(l->h.pool, packs_of(&l->w, train) + packs_of(&l->wi, train), pack_task, l);
 }
 static size_t reservoir_bytes(const layer *l, int64_t rows, int64_t batch, bool train, int64_t tapes)
 {
-    size_t tape = rows_bytes(rows, l->h.ldy) + rows_bytes(batch, l->stride) + (train ? rows_bytes(rows, l->Np) : 0);
-    return tape * (size_t)tapes + (train ? rows_bytes(rows, l->Np) + rows_bytes(batch, l->Np) : 0);
+    size_t tape = rows_bytes(rows, l->h.ldy) + rows_bytes(batch, l->ls) + (train ? rows_bytes(rows, l->ls) : 0);
+    return tape * (size_t)tapes + (train ? rows_bytes(batch, l->ls) : 0);
 }
 static laco_status reservoir_reserve(layer *l, int64_t rows, int64_t batch, bool train, laco_error *err)
 {
     laco_status st = reserve_rows(&l->h.y, &l->h.cap_rows, rows, l->h.ldy, err);
-    if (!st) st = reserve_rows(&l->kept, &l->cap_kept, batch, l->stride, err);
-    if (st || !train) return st;
-    if (!st) st = reserve_rows(&l->s, &l->cap_s, rows, l->Np, err);
-    if (!st) st = reserve_rows(&l->dz, &l->cap_dz, rows, l->Np, err);
-    return st ? st : reserve_rows(&l->work, &l->cap_work, batch, l->Np, err);
+    if (!st) st = reserve_rows(&l->start, &l->cap_start, batch, l->ls, err);
+    if (!st && train) st = reserve_rows(&l->f, &l->cap_f, rows, l->ls, err);
+    return st || !train ? st : reserve_rows(&l->work, &l->cap_work, batch, l->ls, err);
 }
 static int reservoir_tape(layer *l, tape_part parts[TAPE_PARTS])
 {
-    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, cap_kept), 2;
+    return parts[0] = TAPE_HEAD(l), parts[1] = TAPE_FIELDS(l, p, cap_start), 2;
 }
 static void reservoir_release(layer *l)
 {
-    release_rows(&l->h.y, &l->h.cap_rows), release_rows(&l->kept, &l->cap_kept), release_rows(&l->s, &l->cap_s);
+    release_rows(&l->h.y, &l->h.cap_rows), release_rows(&l->f, &l->cap_f), release_rows(&l->start, &l->cap_start);
 }
 
-/* ---- a step of one row ---- */
-/* z = W_in u + b + W x of the units of group g, with few inputs; u NULL: z += W x. x is followed by its first 16 numbers
-   again. */
-INLINE void read_group(const layer *l, reading way, int64_t g, const real *u, const real *x, real *z)
+
+/* ---- forward ---- m rows of one step */
+typedef struct rows {
+    int64_t m, ldu, ldx, ldy;
+    const real *u, *x; /* inputs; states before */
+    real *y, *f;       /* states after; NULL, or f [m][ls] */
+} rows;
+/* Vectors `from` to `to` of one row. begun: y holds what matrix products made of z. */
+INLINE void update_row(const layer *l, int act, bool begun, bool sparse, const rows *r, int64_t i, int64_t from,
+                       int64_t to)
 {
-    const real *w = l->value + g * l->K * GROUP, *bias = l->bias + g * GROUP, *in = l->input + g * GROUP;
-    const uint32_t *at = l->at + g * l->K * (way == READ_BLOCKS ? GROUP / NEIGHBOURS : GROUP);
-    vec sum[VECTORS];
-    for (int v = 0; v < VECTORS; v++) sum[v] = load((u ? bias : z) + v * LANES);
-    for (int64_t j = 0; u && j < l->I; j++)
-        for (int v = 0; v < VECTORS; v++) sum[v] += load(in + j * l->Np + v * LANES) * splat(u[j]);
-    for (int64_t k = 0; k < l->K; k++)
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            sum[v] += load(w + k * GROUP + v * LANES) *
-                      (way == READ_BLOCKS ? load(x + at[v * LANES / NEIGHBOURS * l->K + k] + v * LANES % NEIGHBOURS)
-                                          : gather(x, at + k * GROUP + v * LANES));
-    for (int v = 0; v < VECTORS; v++) store(z + v * LANES, sum[v]);
-}
-static void read_units(const layer *l, const real *u, const real *x, real *z)
-{
-    const int64_t groups = l->Np / GROUP;
-    for (int64_t g = 0; l->way == READ_BLOCKS && g < groups; g++) read_group(l, READ_BLOCKS, g, u, x, z + g * GROUP);
-    for (int64_t g = 0; l->way == READ_LANES && g < groups; g++) read_group(l, READ_LANES, g, u, x, z + g * GROUP);
-}
-/* z becomes the next state; s: f(z), or NULL. */
-INLINE void finish_units(const layer *l, int act, const real *x, real *z, real *s)
-{
-    for (int64_t i = 0; i < l->Np; i += LANES) {
-        const vec before = load(x + i), f = activate(act, load(z + i));
-        store(z + i, before + load(l->leak + i) * (f - before));
-        if (s) store(s + i, f);
+    const real *u = r->u + i * r->ldu, *x = r->x + i * r->ldx;
+    real *y = r->y + i * r->ldy, *f = r->f ? r->f + i * l->ls : NULL;
+    const sliced few = l->few;
+    const int64_t inputs = l->many ? 0 : l->h.s.in;
+    for (int64_t v = from; v < to; v++) {
+        const int64_t at = v * LANES;
+        vec z = load(l->bias + at);
+        if (begun) z += load(y + at);
+        for (int64_t k = 0; k < inputs; k++) z += splat(u[k]) * load(l->in + k * l->ls + at);
+        z = activate(act, sparse ? sliced_product(&few, v, x, z) : z);
+        if (f) store(f + at, z);
+        const vec old = load(x + at);
+        store(y + at, old + load(l->leak + at) * (z - old));
     }
 }
-static void finish_row(const layer *l, const real *x, real *z, real *s)
+INLINE void update_act(const layer *l, int act, const rows *r, int64_t from, int64_t to)
 {
-    const int act = l->h.s.act;
-    if (act == ACT_TANH)
-        finish_units(l, ACT_TANH, x, z, s);
-    else if (act == ACT_SIGMOID)
-        finish_units(l, ACT_SIGMOID, x, z, s);
-    else if (act == ACT_RELU)
-        finish_units(l, ACT_RELU, x, z, s);
-    else
-        finish_units(l, ACT_LINEAR, x, z, s);
-}
-
-/* Of m rows one below the other, from the states `before` (NULL: zeros) to `to`; s: of f, or NULL; wide: room. */
-typedef struct rows_step {
-    int64_t m, ldu, ldb, ldto, lds;
-    const real *u, *before;
-    real *wide, *to, *s;
-} rows_step;
-/* x as it is read: blocks read beyond its end. */
-static void widen(const layer *l, rows_step *r)
-{
-    for (int64_t i = 0; i < r->m; i++) {
-        real *x = r->wide + i * l->wide;
-        if (r->before)
-            memcpy(x, r->before + i * r->ldb, (size_t)l->N * sizeof(real));
+    for (int64_t i = 0; i < r->m; i++)
+        if (l->whole)
+            update_row(l, act, true, false, r, i, from, to);
+        else if (l->many)
+            update_row(l, act, true, true, r, i, from, to);
         else
-            memset(x, 0, (size_t)l->N * sizeof(real));
-        for (int64_t j = 0; j < NEIGHBOURS; j++) x[l->N + j] = x[j % l->N];
-    }
-    r->before = r->wide, r->ldb = l->wide;
+            update_row(l, act, false, true, r, i, from, to);
 }
-/* z = W_in u + b of all units, by matrix products where those pay. */
-static void begin_rows(const layer *l, const rows_step *r)
+/* Vectors `from` to `to`, of matrices whole panels. */
+static void update(const layer *l, const rows *r, int64_t from, int64_t to)
 {
-    for (int64_t i = 0; i < r->m; i++) {
-        real *z = r->to + i * r->ldto;
-        memcpy(z, l->bias, (size_t)l->Np * sizeof(real));
-        for (int64_t j = 0; l->I <= FEW_INPUTS && j < l->I; j++)
-            for (int64_t k = 0; k < l->Np; k += LANES)
-                store(z + k, load(z + k) + splat(r->u[i * r->ldu + j]) * load(l->input + j * l->Np + k));
-    }
-    if (l->I > FEW_INPUTS) gemm_rows(r->m, l->N, l->I, r->u, r->ldu, l->in.W, r->to, r->ldto, true);
-    if (l->way == READ_ALL) gemm_rows(r->m, l->N, l->N, r->before, r->ldb, l->all.W, r->to, r->ldto, true);
-}
-static void step_rows(const layer *l, rows_step r)
-{
-    const bool sparse = l->I <= FEW_INPUTS && l->way != READ_ALL;
-    if (!r.before || l->way == READ_BLOCKS) widen(l, &r);
-    if (!sparse) begin_rows(l, &r);
-    for (int64_t i = 0; i < r.m; i++) {
-        const real *x = r.before + i * r.ldb;
-        real *z = r.to + i * r.ldto;
-        read_units(l, sparse ? r.u + i * r.ldu : NULL, x, z);
-        finish_row(l, x, z, r.s ? r.s + i * r.lds : NULL);
+    const row_group u = { r->m, r->u, r->y }, x = { r->m, r->x, r->y };
+    const int64_t first = from / NV, end = ceil_div(to, NV), n = l->n;
+    if (l->many) gemm_groups(&u, 1, n, l->h.s.in, r->ldu, l->wi.W, r->ldy, false, first, end);
+    if (l->whole) gemm_groups(&x, 1, n, n, r->ldx, l->w.W, r->ldy, l->many, first, end);
+    switch (l->h.s.act) {
+    case ACT_TANH:
+        update_act(l, ACT_TANH, r, from, to);
+        break;
+    case ACT_SIGMOID:
+        update_act(l, ACT_SIGMOID, r, from, to);
+        break;
+    case ACT_RELU:
+        update_act(l, ACT_RELU, r, from, to);
+        break;
+    default:
+        update_act(l, ACT_LINEAR, r, from, to);
     }
 }
-
-/* ---- forward ---- */
-static uint64_t noise_at(const layer *l, int64_t row, int64_t step)
+static int64_t vectors(const layer *l) { return ceil_div(l->n, LANES); }
+static void add_noise(const layer *l, int64_t place, real *y)
 {
-    const pass *p = l->p;
-    return (uint64_t)p->update << 40 ^ (uint64_t)(p->first_row + row) << 20 ^ (uint64_t)(p->first_step + step);
+    const uint64_t purpose = mask_purpose(RNG_STATE_NOISE, l->h.s.index, l->p->update);
+    const int64_t groups = ceil_div(l->n, NORMAL_GROUP);
+    real noise[NORMAL_GROUP];
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t at = g * NORMAL_GROUP;
+        normal_group(l->p->seed, purpose, place * groups + g, noise);
+        for (int64_t i = 0; i < min64(NORMAL_GROUP, l->n - at); i++) y[at + i] += (real)l->h.s.noise * noise[i];
+    }
 }
-static void add_noise(const layer *l, int64_t row, int64_t step, real *x)
+/* The state of row b before step t. */
+static const real *state_before(const layer *l, int64_t t, int64_t b)
 {
-    const uint64_t seed = l->p->seed + ((uint64_t)l->h.s.index << 56), at = noise_at(l, row, step);
-    for (int64_t i = 0; i < l->N; i++)
-        x[i] += (real)(l->h.s.noise * rng_normal(seed ^ (uint64_t)i << 32, RNG_STATE_NOISE, at));
+    return t ? l->h.y + (l->p->b.off[t - 1] + b) * l->h.ldy : l->start + b * l->ls;
 }
-static void forward_shard(void *ctx, int64_t shard, int thread)
+static int64_t length_of(const ragged *g, int64_t b)
+{
+    int64_t T = 0;
+    while (T < g->T && g->active[T] > b) T++;
+    return T;
+}
+static void forward_task(void *ctx, int64_t task, int thread)
 {
     layer *l = ctx;
     const ragged *g = &l->p->b;
-    const int64_t b = shard * SHARD;
-    rows_step r = { .ldu = l->ldx, .ldto = l->h.ldy, .lds = l->Np, .wide = l->scratch + thread * SHARD * l->wide,
-                    .before = l->initial ? l->initial + b * l->stride : NULL, .ldb = l->stride };
+    const int64_t b = task * shard_of(l), end = min64(g->B, b + shard_of(l));
+    const bool noisy = l->p->train && l->h.s.noise > 0;
+    (void)thread;
     for (int64_t t = 0; t < g->T && g->active[t] > b; t++) {
         const int64_t row = g->off[t] + b;
-        r.m = min64(SHARD, g->active[t] - b), r.u = l->x + row * l->ldx, r.to = l->h.y + row * l->h.ldy;
-        r.s = l->p->train ? l->s + row * l->Np : NULL;
-        step_rows(l, r);
+        const rows r = { .m = min64(end, g->active[t]) - b,
+                         .u = l->x + row * l->ldx,
+                         .ldu = l->ldx,
+                         .x = state_before(l, t, b),
+                         .ldx = t ? l->h.ldy : l->ls,
+                         .y = l->h.y + row * l->h.ldy,
+                         .ldy = l->h.ldy,
+                         .f = l->p->b.R <= l->cap_f ? l->f + row * l->ls : NULL };
+        update(l, &r, 0, vectors(l));
         for (int64_t i = 0; i < r.m; i++) {
-            const bool last = t + 1 == g->T || g->active[t + 1] <= b + i;
-            real *x = r.to + i * r.ldto;
-            if (l->p->train && l->h.s.noise > 0) add_noise(l, b + i, t, x);
-            if (l->h.s.direct) memcpy(x + l->N, r.u + i * r.ldu, (size_t)l->I * sizeof(real));
-            if (l->final && last) memcpy(l->final + (b + i) * l->stride, x, (size_t)l->N * sizeof(real));
+            if (noisy) add_noise(l, l->p->first_row + row + i, r.y + i * r.ldy);
+            if (l->h.s.direct) memcpy(r.y + i * r.ldy + l->n, r.u + i * r.ldu, (size_t)l->h.s.in * sizeof(real));
         }
-        r.before = r.to, r.ldb = r.ldto;
     }
+    for (int64_t i = b; l->final && i < end; i++)
+        memcpy(l->final + i * l->ls, state_before(l, length_of(g, i), i), (size_t)l->n * sizeof(real));
 }
 static void reservoir_forward(layer *l, const pass *p, const void *x, int64_t ldx, const void *initial, void *final)
 {
-    l->p = p, l->x = x, l->ldx = ldx, l->initial = initial ? l->kept : NULL, l->final = final;
-    if (initial) memcpy(l->kept, initial, (size_t)(p->b.B * l->stride) * sizeof(real));
-    pool_run(l->h.pool, ceil_div(p->b.B, SHARD), forward_shard, l);
+    const size_t states = (size_t)(p->b.B * l->ls) * sizeof(real);
+    l->p = p, l->x = x, l->ldx = ldx, l->final = final;
+    initial ? memcpy(l->start, initial, states) : memset(l->start, 0, states);
+    pool_run(l->h.pool, ceil_div(p->b.B, shard_of(l)), forward_task, l);
 }
 static const void *reservoir_output(const layer *l, int64_t *ld) { return *ld = l->h.ldy, l->h.y; }
 
-/* ---- backward ---- of a row, from its last step to its first */
-/* to[column] += w dz of all units */
-static void back_through(const layer *l, const real *dz, real *to)
+/* ---- backward ---- dz of a row in place of f, and what it gives the state before */
+static void back_row(layer *l, int64_t t, int64_t b)
 {
-    const real *w = weight_hh(l);
-    for (int64_t i = 0; i < l->N; i++)
-        for (int64_t k = 0; k < l->K; k++) to[l->column ? l->column[i * l->K + k] : k] += w[i * l->K + k] * dz[i];
-}
-static void back_input(const layer *l, const real *dz, const real *dy, real *dx)
-{
-    for (int64_t j = 0; j < l->I; j++) {
-        const real *w = l->input + j * l->Np;
-        vec sum = splat(0);
-        for (int64_t k = 0; k < l->Np; k += LANES) sum += load(w + k) * load(dz + k);
-        dx[j] = lane_sum(sum) + (l->h.s.direct ? dy[l->N + j] : 0);
+    const int64_t row = l->p->b.off[t] + b, n = l->n;
+    const real *dy = l->dy + row * l->lddy;
+    real *D = l->work + b * l->ls, *f = l->f + row * l->ls;
+    for (int64_t i = 0; i < n; i++) D[i] += dy[i];
+    for (int64_t i = 0; i < n; i += LANES) {
+        const vec a = load(l->leak + i), d = load(D + i);
+        store(f + i, a * d * d_activate(l->h.s.act, load(f + i)));
+        store(D + i, d - a * d);
     }
+    for (int64_t i = n; i < vectors(l) * LANES; i++) f[i] = 0;
 }
-static void back_row(void *ctx, int64_t b, int thread)
+static void scatter_row(const layer *l, const real *dz, real *D)
+{
+    const real *w = weights_of(l);
+    const int32_t *column = l->column;
+    for (int64_t i = 0; i < l->n; i++, w += l->K, column += l->K)
+        for (int64_t k = 0; k < l->K; k++) D[column[k]] += w[k] * dz[i];
+}
+static void back_states_task(void *ctx, int64_t task, int thread)
 {
     layer *l = ctx;
     const ragged *g = &l->p->b;
-    real *d = l->work + b * l->Np, *carry = l->carry ? l->carry + b * l->stride : NULL;
-    int64_t T = 0;
+    const int64_t b = task * shard_of(l), end = min64(g->B, b + shard_of(l));
+    const size_t size = (size_t)((end - b) * l->ls) * sizeof(real);
+    real *D = l->work + b * l->ls;
     (void)thread;
-    memset(d, 0, (size_t)l->Np * sizeof(real));
-    if (carry) memcpy(d, carry, (size_t)l->N * sizeof(real));
-    while (T < g->T && g->active[T] > b) T++;
-    for (int64_t t = T - 1; t >= 0; t--) {
-        const int64_t row = g->off[t] + b;
-        const real *dy = l->dy + row * l->lddy, *s = l->s + row * l->Np;
-        real *dz = l->dz + row * l->Np;
-        for (int64_t i = 0; i < l->N; i++) {
-            const real dx = d[i] + dy[i];
-            dz[i] = l->leak[i] * dx * d_activate(l->h.s.act, splat(s[i]))[0], d[i] = (1 - l->leak[i]) * dx;
+    l->carry ? memcpy(D, l->carry + b * l->ls, size) : memset(D, 0, size);
+    for (int64_t t = length_of(g, b) - 1; t >= 0; t--) {
+        const int64_t m = min64(end, g->active[t]) - b;
+        real *dz = l->f + (g->off[t] + b) * l->ls;
+        for (int64_t i = 0; i < m; i++) back_row(l, t, b + i);
+        if (l->whole) matrix_back(&l->w, m, dz, l->ls, D, l->ls, true);
+        for (int64_t i = 0; !l->whole && i < m; i++) scatter_row(l, dz + i * l->ls, D + i * l->ls);
+    }
+    if (l->carry) memcpy(l->carry + b * l->ls, D, size);
+}
+/* dx of rows `from` to `to` */
+static void back_inputs(const layer *l, int64_t from, int64_t to)
+{
+    if (l->many) matrix_back(&l->wi, to - from, l->f + from * l->ls, l->ls, l->dx + from * l->lddx, l->lddx, false);
+    for (int64_t r = from; r < to; r++) {
+        const real *dz = l->f + r * l->ls, *dy = l->dy + r * l->lddy + l->n;
+        real *dx = l->dx + r * l->lddx;
+        for (int64_t k = 0; !l->many && k < l->h.s.in; k++) {
+            vec sum = splat(0);
+            for (int64_t i = 0; i < l->n; i += LANES) sum += load(l->in + k * l->ls + i) * load(dz + i);
+            dx[k] = lane_sum(sum);
         }
-        for (int64_t i = l->N; i < l->Np; i++) dz[i] = 0;
-        back_through(l, dz, d);
-        if (l->dx) back_input(l, dz, dy, l->dx + row * l->lddx);
+        for (int64_t k = 0; l->h.s.direct && k < l->h.s.in; k++) dx[k] += dy[k];
     }
-    if (carry) memcpy(carry, d, (size_t)l->N * sizeof(real));
 }
-/* The state of row b before step t; NULL: zeros. */
-static const real *state_before(const layer *l, int64_t b, int64_t t)
+/* What a row adds to the gradients of a unit. */
+static void add_gradient(const layer *l, int64_t i, real dz, const real *u, const real *x)
 {
-    if (t) return l->h.y + (l->p->b.off[t - 1] + b) * l->h.ldy;
-    return l->initial ? l->initial + b * l->stride : NULL;
+    const int64_t in = l->h.s.in, hh = l->n * in;
+    const int32_t *column = l->column + i * l->K;
+    for (int64_t k = 0; k < in; k++) l->dw[i * in + k] += dz * u[k];
+    l->dw[hh + l->n * l->K + i] += dz;
+    if (l->h.s.topology == RESERVOIR_DELAY_LINE && *column == i) return; /* it reads nobody */
+    for (int64_t k = 0; k < l->K; k++) l->dw[hh + i * l->K + k] += dz * x[column[k]];
 }
-/* The first unit of a group of a delay line reads nothing. */
-static bool reads(const layer *l, int64_t i) { return l->h.s.topology != RESERVOIR_DELAY_LINE || (i && l->column[i] == i - 1); }
-/* The gradients of the weights of some units, rows in their order. */
-enum { UNITS = 64 };
-static void weights_task(void *ctx, int64_t task, int thread)
+static void add_gradients(const layer *l, int64_t from, int64_t to)
 {
-    layer *l = ctx;
     const ragged *g = &l->p->b;
-    real *hidden = l->dw + l->N * l->I, *bias = hidden + l->N * l->K;
-    (void)thread;
     for (int64_t t = 0; t < g->T; t++)
         for (int64_t b = 0; b < g->active[t]; b++) {
-            const real *x = state_before(l, b, t), *u = l->x + (g->off[t] + b) * l->ldx, *dz = l->dz + (g->off[t] + b) * l->Np;
-            for (int64_t i = task * UNITS; i < min64(l->N, (task + 1) * UNITS); i++) {
-                for (int64_t j = 0; j < l->I; j++) l->dw[i * l->I + j] += dz[i] * u[j];
-                for (int64_t k = 0; x && reads(l, i) && k < l->K; k++)
-                    hidden[i * l->K + k] += dz[i] * x[l->column ? l->column[i * l->K + k] : k];
-                bias[i] += dz[i];
-            }
+            const int64_t row = g->off[t] + b;
+            const real *x = state_before(l, t, b);
+            for (int64_t i = from; i < to; i++) add_gradient(l, i, l->f[row * l->ls + i], l->x + row * l->ldx, x);
         }
 }
-static void reservoir_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams, void *dx,
-                               int64_t lddx)
+/* Blocks of rows of dx, then blocks of units. */
+static void back_rest_task(void *ctx, int64_t task, int thread)
 {
-    if (!dx && !l->h.s.trained) return;
-    l->p = p, l->dy = dy, l->lddy = ldy, l->carry = carry, l->dx = dx, l->lddx = lddx, l->dw = dparams;
-    pool_run(l->h.pool, p->b.B, back_row, l);
-    if (l->h.s.trained) pool_run(l->h.pool, ceil_div(l->N, UNITS), weights_task, l);
+    layer *l = ctx;
+    const int64_t blocks = l->dx ? ceil_div(l->p->b.R, ROWS_PER_TASK) : 0;
+    (void)thread;
+    if (task >= blocks) {
+        const int64_t i = (task - blocks) * UNITS;
+        add_gradients(l, i, min64(l->n, i + UNITS));
+    } else
+        back_inputs(l, task * ROWS_PER_TASK, min64(l->p->b.R, (task + 1) * ROWS_PER_TASK));
+}
+static void reservoir_backward(layer *l, const pass *p, const void *dy, int64_t ldy, void *carry, void *dparams,
+                               void *dx, int64_t lddx)
+{
+    l->p = p, l->dy = dy, l->lddy = ldy, l->carry = carry, l->dw = dparams, l->dx = dx, l->lddx = lddx;
+    if (!dx && !carry && !l->h.s.trained) return; /* nothing learns behind it */
+    pool_run(l->h.pool, ceil_div(p->b.B, shard_of(l)), back_states_task, l);
+    const int64_t blocks = dx ? ceil_div(p->b.R, ROWS_PER_TASK) : 0;
+    pool_run(l->h.pool, blocks + (l->h.s.trained ? ceil_div(l->n, UNITS) : 0), back_rest_task, l);
 }
 
 /* ---- streaming ---- */
-static int64_t reservoir_state(const layer *l) { return l->stride; }
-static int reservoir_states(const layer *l, int64_t *at, int64_t *width) { return *at = 0, *width = l->N, 1; }
-static void reservoir_init(const layer *l, void *row) { memset(row, 0, (size_t)l->stride * sizeof(real)); }
-static int64_t reservoir_own(const layer *l, int64_t m) { return SHARD * l->wide + 0 * m; }
+static int64_t reservoir_state(const layer *l) { return l->ls; }
+static int reservoir_states(const layer *l, int64_t *at, int64_t *width) { return *at = 0, *width = l->n, 1; }
+static void reservoir_init(const layer *l, void *row) { memset(row, 0, (size_t)l->ls * sizeof(real)); }
 static void reservoir_step(const layer *l, const step_call *c)
 {
+    const int64_t unit = l->whole || l->many ? NV : 1; /* a panel, or a vector */
     int64_t from, to;
-    team_share(c->t, ceil_div(c->m, SHARD), &from, &to);
-    for (int64_t i = from * SHARD; i < min64(c->m, to * SHARD); i += SHARD) {
-        real *x = (real *)c->sn + i * l->stride;
-        const rows_step r = { .m = min64(SHARD, c->m - i), .u = row_in(c, i), .ldu = c->ldx, .wide = c->own,
-                              .before = (const real *)c->s + i * l->stride, .ldb = l->stride, .to = x, .ldto = l->stride };
-        step_rows(l, r);
-        for (int64_t k = 0; k < r.m; k++) {
-            real *y = row_out(c, i + k);
-            memcpy(y, x + k * l->stride, (size_t)l->N * sizeof(real));
-            if (l->h.s.direct) memcpy(y + l->N, r.u + k * r.ldu, (size_t)l->I * sizeof(real));
-        }
+    team_share(c->t, ceil_div(vectors(l), unit), &from, &to);
+    from *= unit, to = min64(to * unit, vectors(l));
+    for (int64_t i = 0; i < c->m && from < to; i += SHARD) {
+        const rows r = { .m = min64(SHARD, c->m - i),
+                         .u = row_in(c, i),
+                         .ldu = c->ldx,
+                         .x = (const real *)c->s + i * l->ls,
+                         .ldx = l->ls,
+                         .y = (real *)c->sn + i * l->ls,
+                         .ldy = l->ls };
+        update(l, &r, from, to);
+    }
+    for (int64_t i = 0; i < c->m; i++) {
+        const int64_t at = from * LANES, end = min64(l->n, to * LANES);
+        if (at < end) memcpy(row_out(c, i) + at, (real *)c->sn + i * l->ls + at, (size_t)(end - at) * sizeof(real));
+        if (l->h.s.direct && first_member(c)) memcpy(row_out(c, i) + l->n, row_in(c, i), (size_t)l->h.s.in * sizeof(real));
     }
 }
-static int64_t reservoir_work(const layer *l) { return l->N * (l->K + l->I); }
+static int64_t reservoir_work(const layer *l) { return l->n * (l->K + l->h.s.in); }
 extern const layer_kind N(reservoir_layer);
 const layer_kind N(reservoir_layer) = { "reservoir",        "units with fixed random weights and a memory that fades (echo states)",
                                         reservoir_describe, reservoir_make,
@@ -409,5 +397,5 @@ const layer_kind N(reservoir_layer) = { "reservoir",        "units with fixed ra
                                         reservoir_output,   reservoir_backward,
                                         reservoir_state,    reservoir_states,
                                         reservoir_init,     no_scratch,
-                                        reservoir_own,      reservoir_step,
+                                        no_scratch,         reservoir_step,
                                         reservoir_work,     no_inside };
