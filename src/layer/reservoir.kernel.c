@@ -97,8 +97,8 @@ static laco_status reservoir_make(layer **out, const layer_spec *s, pool *p, lac
 {
     layer *l = mem_new(1, sizeof *l);
     if (!l) return fail_memory(err, sizeof *l);
-    l->h.s = *s, l->h.pool = p, l->h.ldy = row_stride(s->out);
-    l->n = s->units, l->ls = row_stride(s->units), l->K = reservoir_degree(s);
+    l->h.s = *s, l->h.pool = p, l->n = s->units, l->ls = row_stride(ceil_div(s->units, SLICE_ROWS) * SLICE_ROWS);
+    l->h.ldy = row_stride(max64(l->ls, s->out)), l->K = reservoir_degree(s);
     l->whole = l->K * WHOLE_SHARE >= l->n, l->many = s->in > FEW_INPUTS;
     if (take_weights(l)) return *out = l, LACO_OK;
     reservoir_free(l);
@@ -156,57 +156,59 @@ typedef struct rows {
     const real *u, *x; /* inputs; states before */
     real *y, *f;       /* states after; NULL, or f [m][ls] */
 } rows;
-/* Vectors `from` to `to` of one row. begun: y holds what matrix products made of z. */
-INLINE void update_row(const layer *l, int act, bool begun, bool sparse, const rows *r, int64_t i, int64_t from,
-                       int64_t to)
+/* z = W_in u + W x + b in y, slices `from` to `to` of one row. begun: y holds what matrix products made of it. */
+static void sum_row(const layer *l, const real *u, const real *x, real *y, bool begun, int64_t from, int64_t to)
 {
-    const real *u = r->u + i * r->ldu, *x = r->x + i * r->ldx;
-    real *y = r->y + i * r->ldy, *f = r->f ? r->f + i * l->ls : NULL;
-    const sliced few = l->few;
     const int64_t inputs = l->many ? 0 : l->h.s.in;
-    for (int64_t v = from; v < to; v++) {
-        const int64_t at = v * LANES;
-        vec z = load(l->bias + at);
-        if (begun) z += load(y + at);
-        for (int64_t k = 0; k < inputs; k++) z += splat(u[k]) * load(l->in + k * l->ls + at);
-        z = activate(act, sparse ? sliced_product(&few, v, x, z) : z);
-        if (f) store(f + at, z);
-        const vec old = load(x + at);
-        store(y + at, old + load(l->leak + at) * (z - old));
+    for (int64_t g = from; g < to; g++) {
+        const int64_t at = g * SLICE_ROWS;
+        vec z[SLICE];
+        for (int v = 0; v < SLICE; v++) z[v] = load(l->bias + at + v * LANES);
+        for (int v = 0; begun && v < SLICE; v++) z[v] += load(y + at + v * LANES);
+        for (int64_t k = 0; k < inputs; k++)
+            for (int v = 0; v < SLICE; v++) z[v] += splat(u[k]) * load(l->in + k * l->ls + at + v * LANES);
+        if (!l->whole) sliced_product(&l->few, g, x, z);
+        for (int v = 0; v < SLICE; v++) store(y + at + v * LANES, z[v]);
     }
 }
-INLINE void update_act(const layer *l, int act, const rows *r, int64_t from, int64_t to)
+/* y: z becomes the state. A loop of its own: tanh would wait behind the loads of a sum. */
+INLINE void finish_row(const layer *l, int act, const real *x, real *y, real *f, int64_t from, int64_t to)
 {
-    for (int64_t i = 0; i < r->m; i++)
-        if (l->whole)
-            update_row(l, act, true, false, r, i, from, to);
-        else if (l->many)
-            update_row(l, act, true, true, r, i, from, to);
-        else
-            update_row(l, act, false, true, r, i, from, to);
+    for (int64_t i = from * SLICE_ROWS; i < to * SLICE_ROWS; i += LANES) {
+        const vec old = load(x + i), now = activate(act, load(y + i));
+        store(y + i, old + load(l->leak + i) * (now - old));
+        if (f) store(f + i, now);
+    }
 }
-/* Vectors `from` to `to`, of matrices whole panels. */
+static void update_row(const layer *l, const rows *r, int64_t i, int64_t from, int64_t to)
+{
+    const real *x = r->x + i * r->ldx;
+    real *y = r->y + i * r->ldy, *f = r->f ? r->f + i * l->ls : NULL;
+    sum_row(l, r->u + i * r->ldu, x, y, l->whole || l->many, from, to);
+    switch (l->h.s.act) {
+    case ACT_TANH:
+        finish_row(l, ACT_TANH, x, y, f, from, to);
+        break;
+    case ACT_SIGMOID:
+        finish_row(l, ACT_SIGMOID, x, y, f, from, to);
+        break;
+    case ACT_RELU:
+        finish_row(l, ACT_RELU, x, y, f, from, to);
+        break;
+    default:
+        finish_row(l, ACT_LINEAR, x, y, f, from, to);
+    }
+}
+/* Slices `from` to `to`, which are whole panels of matrices. */
 static void update(const layer *l, const rows *r, int64_t from, int64_t to)
 {
     const row_group u = { r->m, r->u, r->y }, x = { r->m, r->x, r->y };
-    const int64_t first = from / NV, end = ceil_div(to, NV), n = l->n;
+    const int64_t n = l->n, panels = SLICE / NV, first = from * panels, end = min64(to * panels, ceil_div(n, PANEL));
     if (l->many) gemm_groups(&u, 1, n, l->h.s.in, r->ldu, l->wi.W, r->ldy, false, first, end);
     if (l->whole) gemm_groups(&x, 1, n, n, r->ldx, l->w.W, r->ldy, l->many, first, end);
-    switch (l->h.s.act) {
-    case ACT_TANH:
-        update_act(l, ACT_TANH, r, from, to);
-        break;
-    case ACT_SIGMOID:
-        update_act(l, ACT_SIGMOID, r, from, to);
-        break;
-    case ACT_RELU:
-        update_act(l, ACT_RELU, r, from, to);
-        break;
-    default:
-        update_act(l, ACT_LINEAR, r, from, to);
-    }
+    for (int64_t i = 0; i < r->m; i++) update_row(l, r, i, from, to);
 }
-static int64_t vectors(const layer *l) { return ceil_div(l->n, LANES); }
+static int64_t slices(const layer *l) { return ceil_div(l->n, SLICE_ROWS); }
 static void add_noise(const layer *l, int64_t place, real *y)
 {
     const uint64_t purpose = mask_purpose(RNG_STATE_NOISE, l->h.s.index, l->p->update);
@@ -246,7 +248,7 @@ static void forward_task(void *ctx, int64_t task, int thread)
                          .y = l->h.y + row * l->h.ldy,
                          .ldy = l->h.ldy,
                          .f = l->p->b.R <= l->cap_f ? l->f + row * l->ls : NULL };
-        update(l, &r, 0, vectors(l));
+        update(l, &r, 0, slices(l));
         for (int64_t i = 0; i < r.m; i++) {
             if (noisy) add_noise(l, l->p->first_row + row + i, r.y + i * r.ldy);
             if (l->h.s.direct) memcpy(r.y + i * r.ldy + l->n, r.u + i * r.ldu, (size_t)l->h.s.in * sizeof(real));
@@ -276,7 +278,7 @@ static void back_row(layer *l, int64_t t, int64_t b)
         store(f + i, a * d * d_activate(l->h.s.act, load(f + i)));
         store(D + i, d - a * d);
     }
-    for (int64_t i = n; i < vectors(l) * LANES; i++) f[i] = 0;
+    for (int64_t i = n; i < l->ls; i++) f[i] = 0;
 }
 static void scatter_row(const layer *l, const real *dz, real *D)
 {
@@ -366,10 +368,8 @@ static int reservoir_states(const layer *l, int64_t *at, int64_t *width) { retur
 static void reservoir_init(const layer *l, void *row) { memset(row, 0, (size_t)l->ls * sizeof(real)); }
 static void reservoir_step(const layer *l, const step_call *c)
 {
-    const int64_t unit = l->whole || l->many ? NV : 1; /* a panel, or a vector */
     int64_t from, to;
-    team_share(c->t, ceil_div(vectors(l), unit), &from, &to);
-    from *= unit, to = min64(to * unit, vectors(l));
+    team_share(c->t, slices(l), &from, &to);
     for (int64_t i = 0; i < c->m && from < to; i += SHARD) {
         const rows r = { .m = min64(SHARD, c->m - i),
                          .u = row_in(c, i),
@@ -381,7 +381,7 @@ static void reservoir_step(const layer *l, const step_call *c)
         update(l, &r, from, to);
     }
     for (int64_t i = 0; i < c->m; i++) {
-        const int64_t at = from * LANES, end = min64(l->n, to * LANES);
+        const int64_t at = from * SLICE_ROWS, end = min64(l->n, to * SLICE_ROWS);
         if (at < end) memcpy(row_out(c, i) + at, (real *)c->sn + i * l->ls + at, (size_t)(end - at) * sizeof(real));
         if (l->h.s.direct && first_member(c)) memcpy(row_out(c, i) + l->n, row_in(c, i), (size_t)l->h.s.in * sizeof(real));
     }

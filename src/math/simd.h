@@ -68,24 +68,23 @@ typedef real_int vec_int __attribute__((vector_size(VECTOR_BYTES), may_alias));
 INLINE vec splat(real x) { return x - (vec){ 0 }; }
 INLINE vec load(const real *p) { return *(const vec_any *)p; }
 INLINE void store(real *p, vec x) { *(vec_any *)p = x; }
-/* x[at[0]], x[at[1]], …: four or two indices to a load, then a load and an insertion for each lane: 1.9 times as fast as
-   the gather instruction of AVX2 (Zen 3) */
+/* x[at[0]], x[at[1]], …: two indices to a load, then a load and an insertion for each lane: twice as fast as the gather
+   instruction of AVX2 (Zen 3) */
 INLINE vec gather_narrow(const real *x, const uint16_t *at)
 {
     vec v;
-#pragma GCC unroll 16
-    for (int i = 0; i < LANES; i += 4 < LANES ? 4 : LANES) {
-        uint64_t some = 0;
-        memcpy(&some, at + i, (4 < LANES ? 4 : LANES) * sizeof *at);
-#pragma GCC unroll 4
-        for (int k = 0; k < 4 && k < LANES; k++) v[i + k] = x[(uint16_t)(some >> 16 * k)];
+#pragma GCC unroll 8
+    for (int i = 0; i < LANES; i += 2) {
+        uint32_t two;
+        memcpy(&two, at + i, sizeof two);
+        v[i] = x[(uint16_t)two], v[i + 1] = x[two >> 16];
     }
     return v;
 }
 INLINE vec gather_wide(const real *x, const uint32_t *at)
 {
     vec v;
-#pragma GCC unroll 16
+#pragma GCC unroll 8
     for (int i = 0; i < LANES; i += 2) {
         uint64_t two;
         memcpy(&two, at + i, sizeof two);

@@ -373,8 +373,10 @@ static laco_status update_weights(trainer *t, schedule_point at, window_result *
     fixed_of(n, t->fixed, n->w, NULL);
     ops->update(t->s.optimizer, n->pool, n->params, n->w, n->g, t->moments, &s);
     fixed_of(n, t->fixed, NULL, n->w);
-    if (t->c.averaging)
+    if (t->c.averaging) {
         ops->average(n->pool, n->params, t->average, n->w, average_share(t->s.average, ++t->c.averaged));
+        fixed_of(n, t->fixed, NULL, t->average); /* a mean of -0 would be 0 */
+    }
     t->c.clipped += cut;
     return LACO_OK;
 }
