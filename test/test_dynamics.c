@@ -32,7 +32,7 @@ static void test_narma(void **state)
         const int n = (int)order[k];
         make("narma", order[k], 3, a);
         for (int t = n; t + 1 < STEPS; t++) { /* row t holds u(t) and y(t + 1) */
-            double sum = 0, y = a[2 * (t - 1) + 1], want;
+            double sum = 0, y = a[2 * (t - 1) + 1], want = NAN;
             for (int i = 0; i < n; i++) sum += a[2 * (t - 1 - i) + 1];
             assert_true(a[2 * t] >= 0 && a[2 * t] <= 0.5);
             if (n == 10) want = 0.3 * y + 0.05 * y * sum + 1.5 * a[2 * (t - 9)] * a[2 * t] + 0.1;

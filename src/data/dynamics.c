@@ -66,7 +66,7 @@ static bool narma(int64_t n, uint64_t seed, int64_t steps, double *to)
         for (int64_t i = 0; i < n; i++) sum += y[i];
         double next = a * y[0] + b * y[0] * sum + 1.5 * u[n - 1] * u[0] + c;
         if (n == 20) next = tanh(next) + 0.2;
-        if (!(fabs(next) < 1)) return false;
+        if (!(fabs(next) < 2)) return false;
         memmove(y + 1, y, (MOST_ORDER - 1) * sizeof *y), y[0] = next;
         if (t >= 0) to[2 * t] = u[0], to[2 * t + 1] = next;
     }
