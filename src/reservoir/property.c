@@ -49,14 +49,22 @@ static double drawn(const property_wish *w, int what, int64_t stream, int64_t at
 {
     return 2 * rng_uniform(w->seed + ((uint64_t)what << 48) + ((uint64_t)stream << 32), RNG_DATA, (uint64_t)at) - 1;
 }
-static double drawn_input(const runs *r, int64_t stream, int64_t t, int64_t i) { return drawn(r->w, DRAWN_INPUT, stream, t * r->n->inputs + i); }
+static double drawn_input(const runs *r, int64_t stream, int64_t t, int64_t i)
+{
+    return drawn(r->w, DRAWN_INPUT, stream, t * r->n->inputs + i);
+}
+double property_input(const property_wish *w, int64_t t, int64_t i)
+{
+    return drawn(w, DRAWN_INPUT, 0, t * w->n->inputs + i);
+}
 /* A step of all streams on one input. */
 static laco_status step_alike(runs *r, int64_t t, laco_error *err)
 {
     const int64_t I = r->n->inputs;
     if (r->w->stop && *r->w->stop) return fail(err, LACO_ESTOPPED, -1, "stopped while a reservoir was measured");
     for (int64_t b = 0; b < r->streams; b++)
-        for (int64_t i = 0; i < I; i++) r->x[b * I + i] = r->w->input ? r->w->input[t * I + i] : drawn_input(r, 0, t, i);
+        for (int64_t i = 0; i < I; i++)
+            r->x[b * I + i] = r->w->input ? r->w->input[t * I + i] : property_input(r->w, t, i);
     net_step(r->n, r->s, 1, r->streams, r->x, r->y);
     return LACO_OK;
 }
@@ -72,7 +80,9 @@ static double distance(const runs *r, int64_t b)
 }
 static laco_status not_finite(int64_t t, laco_error *err)
 {
-    return fail(err, LACO_ENUMERIC, t, "the states of the network are not finite any more after step %lld; give a smaller radius, or tanh", (long long)t + 1);
+    return fail(err, LACO_ENUMERIC, t,
+                "the states of the network are not finite any more after step %lld; give a smaller radius, or tanh",
+                (long long)t + 1);
 }
 
 /* ---- forgetting ---- */
@@ -111,7 +121,8 @@ static void bring_near(runs *r, double now)
 {
     double *a = r->state, *b = a + r->numbers;
     for (int64_t i = 0; i < r->numbers; i++) {
-        const double way = now > 0 ? (b[i] - a[i]) / now : drawn(r->w, DRAWN_DISTANCE, 0, i) / sqrt((double)r->numbers / 3);
+        const double way =
+            now > 0 ? (b[i] - a[i]) / now : drawn(r->w, DRAWN_DISTANCE, 0, i) / sqrt((double)r->numbers / 3);
         b[i] = a[i] + APART * way;
     }
     net_state_put(r->n, r->s, r->state);
@@ -125,8 +136,9 @@ laco_status property_lyapunov(const property_wish *w, double *exponent, laco_err
     laco_status st = runs_new(&r, w, 2, err);
     if (st) return st;
     if (w->steps <= counted || !r.numbers)
-        st = fail(err, LACO_EINVAL, -1, "%lld steps are too few behind a washout of %lld to measure a Lyapunov exponent", (long long)w->steps,
-                  (long long)w->washout);
+        st =
+            fail(err, LACO_EINVAL, -1, "%lld steps are too few behind a washout of %lld to measure a Lyapunov exponent",
+                 (long long)w->steps, (long long)w->washout);
     for (int64_t t = 0; !st && t < w->steps; t++) {
         if (t >= w->washout) {
             if (t == w->washout) net_state_get(r.n, r.s, r.state), before = 0;
@@ -151,9 +163,9 @@ laco_status property_lyapunov(const property_wish *w, double *exponent, laco_err
 typedef struct recall {
     runs r;
     ridge *q;
-    int64_t longest, T, from, cut; /* rows from .. cut are fitted, cut .. T are measured */
-    double *past;                  /* [T] backwards: u(t-1), u(t-2) … from past + T - t on */
-    double *w, *across, *b;        /* [longest][units], turned [units][longest], [longest] */
+    int64_t longest, T, from, cut;            /* rows from .. cut are fitted, cut .. T are measured */
+    double *past;                             /* [T] backwards: u(t-1), u(t-2) … from past + T - t on */
+    double *w, *across, *b;                   /* [longest][units], turned [units][longest], [longest] */
     double *a, *sum_a, *sum_y, *aa, *yy, *ay; /* [longest] */
 } recall;
 static laco_status recall_new(recall *m, const property_wish *w, int64_t longest, laco_error *err)
@@ -162,8 +174,9 @@ static laco_status recall_new(recall *m, const property_wish *w, int64_t longest
     *m = (recall){ .longest = longest, .T = w->steps, .from = max64(w->washout, longest) };
     m->cut = m->from + 2 * (m->T - m->from) / 3;
     if (longest < 1 || m->T - m->cut < 10)
-        return fail(err, LACO_EINVAL, -1, "%lld steps are too few to measure a memory of %lld steps behind a washout of %lld", (long long)m->T,
-                    (long long)longest, (long long)w->washout);
+        return fail(err, LACO_EINVAL, -1,
+                    "%lld steps are too few to measure a memory of %lld steps behind a washout of %lld",
+                    (long long)m->T, (long long)longest, (long long)w->washout);
     laco_status st = runs_new(&m->r, w, 1, err);
     if (!st) st = kernels_choose(&k, REAL_DOUBLE, err);
     if (!st) st = ridge_new(&m->q, m->r.units, longest, RIDGE_FREE_BIAS, k, w->n->pool, err);
@@ -223,7 +236,8 @@ laco_status property_memory(const property_wish *w, int64_t longest, double *cur
     const double n = (double)(m.T - m.cut);
     for (int64_t k = 0; !st && k < longest; k++) {
         const double a = m.aa[k] - m.sum_a[k] * m.sum_a[k] / n, y = m.yy[k] - m.sum_y[k] * m.sum_y[k] / n,
-                     ay = m.ay[k] - m.sum_a[k] * m.sum_y[k] / n, squared = a > 0 && y > 0 && ay > 0 ? ay * ay / (a * y) : 0;
+                     ay = m.ay[k] - m.sum_a[k] * m.sum_y[k] / n,
+                     squared = a > 0 && y > 0 && ay > 0 ? ay * ay / (a * y) : 0;
         *capacity += squared;
         if (curve) curve[k] = squared;
     }
@@ -243,8 +257,8 @@ static double dot(int64_t n, const double *a, const double *b)
     for (; i < n; i++) s[0] += a[i] * b[i];
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
-/* Rows are made orthogonal, the largest of those that are left first (Gram & Schmidt with pivoting), until none is above
-   RANK_LEAST of the first. a is destroyed; size [m]. */
+/* Rows are made orthogonal, the largest of those that are left first (Gram & Schmidt with pivoting), until none is
+   above RANK_LEAST of the first. a is destroyed; size [m]. */
 static int64_t rank_of(int64_t m, int64_t n, double *a, double *size)
 {
     double first = 0;
@@ -285,7 +299,8 @@ static laco_status rank_after(runs *r, bool alike, double *size, int64_t *rank, 
     *rank = rank_of(r->streams, r->units, r->y, size);
     return LACO_OK;
 }
-laco_status property_ranks(const property_wish *w, int64_t *kernel, int64_t *generalisation, int64_t *of, laco_error *err)
+laco_status property_ranks(const property_wish *w, int64_t *kernel, int64_t *generalisation, int64_t *of,
+                           laco_error *err)
 {
     runs r;
     const net *n = w->n;

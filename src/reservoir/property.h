@@ -29,6 +29,7 @@ typedef struct property_wish {
     uint64_t seed;
     const volatile int *stop;
 } property_wish;
+double property_input(const property_wish *w, int64_t t, int64_t i); /* what is drawn where there is no input */
 /* After so many steps runs on the same input, from eight states drawn in +-1, differ for good by less than 1e-6 of how
    they began; -1: not within the input, the echo state property is lost on it. */
 laco_status property_forgetting(const property_wish *w, int64_t *steps, laco_error *err);

@@ -87,6 +87,7 @@ typedef struct chart {
 /* title: what a reader hears; x, y: labels of the axes, with units. */
 void chart_begin(chart *c, const char *title, const char *x, const char *y);
 void chart_line(chart *c, const double *x, const double *y, int64_t n, int colour, bool dashed, bool dots);
+void chart_dots(chart *c, const double *x, const double *y, int64_t n, int colour);
 void chart_band(chart *c, const double *x, const double *low, const double *high, int64_t n, int colour);
 void chart_level(chart *c, double y, const char *label); /* a horizontal line to compare with */
 void chart_bars(chart *c, const int64_t *count, int n, int64_t most);

@@ -43,7 +43,7 @@ static void label(buf *to, double v)
 {
     char text[32];
     snprintf(text, sizeof text, "%.6g", fabs(v) < 1e-12 ? 0 : v);
-    buf_printf(to, text[0] == '-' ? "&minus;%s" : "%s", text + (text[0] == '-'));
+    buf_printf(to, text[0] == '-' ? "&#8722;%s" : "%s", text + (text[0] == '-'));
 }
 static void horizontal_ticks(chart *c)
 {
@@ -68,7 +68,7 @@ static void vertical_ticks(chart *c)
         if (c->logarithmic && fabs(y) < 0.5)
             buf_text(c->to, "1");
         else if (c->logarithmic)
-            buf_printf(c->to, "10<tspan dy=\"-5\" class=\"power\">%s%.0f</tspan>", y < 0 ? "&minus;" : "", fabs(y));
+            buf_printf(c->to, "10<tspan dy=\"-5\" class=\"power\">%s%.0f</tspan>", y < 0 ? "&#8722;" : "", fabs(y));
         else
             label(c->to, y);
         buf_text(c->to, "</text>");
@@ -108,7 +108,11 @@ void chart_line(chart *c, const double *x, const double *y, int64_t n, int colou
         pen = true;
     }
     buf_text(c->to, "\"/>");
-    for (int64_t i = 0; dots && i < n; i++)
+    if (dots) chart_dots(c, x, y, n, colour);
+}
+void chart_dots(chart *c, const double *x, const double *y, int64_t n, int colour)
+{
+    for (int64_t i = 0; i < n; i++)
         if (shown(c, c->logarithmic ? log10(y[i]) : y[i]))
             buf_printf(c->to, "<circle class=\"dot c%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>", colour % CHART_COLOURS,
                        across(c, x[i]), above(c, c->logarithmic ? log10(y[i]) : y[i]));

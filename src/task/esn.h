@@ -74,6 +74,9 @@ laco_status esn_answers_open(esn_use *r, bool score, laco_error *err);
 void esn_answers_when(esn_use *r, const char *when, int64_t step); /* when NULL: the step, from 0 */
 void esn_answers_values(esn_use *r, const double *x);              /* of every target, scaled */
 
+/* SVG: the head of a picture with the style of its charts; its end, and into the file that the option names. */
+void esn_picture_begin(buf *to, int width, int64_t height);
+laco_status esn_picture_end(const task_job *j, const char *option, buf *all, laco_error *err);
 /* A chart of the truth and the answers, and one of the attractor; SVG. */
 laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,
                      int64_t targets, int64_t first, laco_error *err);

@@ -1,153 +1,201 @@
-/* laco esn info: whether the reservoirs of a model forget how they began, what they remember, and how rich they are. */
+#include "task/esn_info.h"
 #include "layer/reservoir.h"
-#include "math/spectrum.h"
-#include "reservoir/property.h"
-#include "task/esn.h"
 #include <math.h>
 #include <stdio.h>
 
-enum { LARGEST_SPECTRUM = 2000, SQUARE = 460 };
-typedef struct look {
-    task_job *j;
-    laco_model *m;
-    esn_front f;
-    forecast_data d;
-    esn_series s;
-    echo e;
-    pool *pool;
-    buf text;
-    json_out o;
-} look;
+enum { MOST_BY_ITSELF = 1000, ROWS_A_UNIT = 12, FEWEST = 20 };
 
-static void say_echo(look *l, int which, const echo_conditions *c)
+/* ---- what is measured ---- */
+static laco_status begin(info *a, laco_error *err)
 {
-    const layer_spec *s = &l->e.n->d.layer[which];
-    buf_printf(&l->text, "layer %d, reservoir of %lld units, %lld connections each\n", which + 1, (long long)s->units, (long long)reservoir_degree(s));
-    buf_printf(&l->text, "  spectral radius of W                    %12.6g\n", c->radius);
-    buf_printf(&l->text, "  of A = (1 - a) + a W                    %12.6g   %s\n", c->effective, c->necessary ? "below 1: necessary where input may be zero, holds" : "not below 1: with zero input the states do not fade");
-    buf_printf(&l->text, "  largest singular value of A             %12.6g   %s\n", c->norm, c->norm < 1 ? "below 1: sufficient (Jaeger 2001)" : "not below 1: says nothing");
-    buf_printf(&l->text, "  spectral radius of |A|                  %12.6g   %s\n", c->absolute, c->absolute < 1 ? "below 1: sufficient (Yildiz et al. 2012)" : "not below 1: says nothing");
-    buf_printf(&l->text, "  echo state property                     %s\n", c->sufficient ? "holds for every input" : c->necessary ? "depends on the input: see below" : "is lost where the input stays near zero; a strong input may restore it");
-    json_begin(&l->o, '{'), json_key(&l->o, "layer"), json_int(&l->o, which), json_key(&l->o, "units"), json_int(&l->o, s->units);
-    json_key(&l->o, "radius"), json_number(&l->o, c->radius), json_key(&l->o, "effective_radius"), json_number(&l->o, c->effective);
-    json_key(&l->o, "norm"), json_number(&l->o, c->norm), json_key(&l->o, "absolute_radius"), json_number(&l->o, c->absolute);
-    json_key(&l->o, "necessary"), json_bool(&l->o, c->necessary), json_key(&l->o, "sufficient"), json_bool(&l->o, c->sufficient);
-    json_end(&l->o, '}');
-}
-static laco_status say_runs(look *l, laco_error *err)
-{
-    const options *o = l->j->o;
-    const property_wish w = { .n = l->e.n, .input = l->s.u, .steps = l->s.u ? min64(l->s.n, options_int(o, "steps")) : options_int(o, "steps"),
-                              .washout = options_int(o, "washout"), .seed = (uint64_t)options_int(o, "seed"), .stop = l->j->stop };
-    int64_t forgets = -1, kernel = 0, general = 0;
-    double exponent = NAN;
-    if (w.steps < w.washout + 20)
-        return fail(err, LACO_EINVAL, -1, "%lld steps are too few behind a washout of %lld", (long long)w.steps, (long long)w.washout);
-    laco_status st = property_forgetting(&w, &forgets, err);
-    if (!st) st = property_lyapunov(&w, &exponent, err);
-    if (!st) st = property_ranks(&w, &kernel, &general, NULL, err);
-    if (st) return st;
-    buf_printf(&l->text, "%s\n", l->s.u ? "on the series of --data" : "on random input, uniform in +-1");
-    if (forgets >= 0)
-        buf_printf(&l->text, "  two runs differ by less than a millionth after    %lld steps\n", (long long)forgets);
-    else
-        buf_printf(&l->text, "  two runs do not come together in %lld steps: the echo state property is lost; take a smaller radius\n", (long long)w.steps);
-    buf_printf(&l->text, "  largest Lyapunov exponent, a step       %12.4g   %s\n", exponent, exponent < 0 ? "below 0: small differences fade" : "not below 0: small differences grow");
-    buf_printf(&l->text, "  kernel rank                             %12lld   of states after streams that differ\n", (long long)kernel);
-    buf_printf(&l->text, "  generalisation rank                     %12lld   of states after streams that end alike\n", (long long)general);
-    json_key(&l->o, "forgets"), json_int(&l->o, forgets), json_key(&l->o, "lyapunov"), json_number(&l->o, exponent);
-    json_key(&l->o, "kernel_rank"), json_int(&l->o, kernel), json_key(&l->o, "generalisation_rank"), json_int(&l->o, general);
-    return LACO_OK;
-}
-static laco_status say_memory(look *l, laco_error *err)
-{
-    const options *o = l->j->o;
-    const int64_t longest = options_int(o, "memory");
-    const property_wish w = { .n = l->e.n, .steps = max64(options_int(o, "steps"), 4 * l->e.units + 500), .washout = options_int(o, "washout"),
-                              .seed = (uint64_t)options_int(o, "seed"), .stop = l->j->stop };
-    double *curve = mem_new((size_t)max64(1, longest), sizeof *curve), capacity;
-    laco_status st = curve ? LACO_OK : fail_memory(err, (size_t)longest * sizeof *curve);
-    if (!st && longest) st = property_memory(&w, longest, curve, &capacity, err);
-    if (!st && longest) {
-        int64_t half = 0;
-        while (half < longest && curve[half] >= 0.5) half++;
-        buf_printf(&l->text, "  memory capacity                         %12.4g   of random input 1 to %lld steps before; half of it is known for %lld steps\n", capacity,
-                   (long long)longest, (long long)half);
-        json_key(&l->o, "memory_capacity"), json_number(&l->o, capacity), json_key(&l->o, "memory"), json_begin(&l->o, '[');
-        for (int64_t k = 0; k < longest; k++) json_number(&l->o, curve[k]);
-        json_end(&l->o, ']');
-    }
-    mem_free(curve);
-    return st;
-}
-/* The eigenvalues of W of the first reservoir and the unit circle. */
-static laco_status spectrum_svg(look *l, laco_error *err)
-{
-    const char *path = options_text(l->j->o, "svg");
-    const net *n = l->e.n;
-    const layer_spec *s = &n->d.layer[0];
-    if (!path) return LACO_OK;
-    if (strcmp(s->kind, "reservoir") || s->units > LARGEST_SPECTRUM)
-        return fail(err, LACO_EINVAL, -1, "--svg: the first layer must be a reservoir of up to %d units", LARGEST_SPECTRUM);
-    const int64_t N = s->units, K = reservoir_degree(s), from = n->base[0] + N * s->in;
-    double *a = mem_new((size_t)(N * N + 2 * N), sizeof *a), *re = a ? a + N * N : NULL, most = 1;
-    int32_t *column = reservoir_columns(s);
-    buf out = { 0 };
-    file_writer *w = NULL;
-    laco_status st = a && column ? LACO_OK : fail_memory(err, (size_t)(N * N) * sizeof *a);
-    for (int64_t i = 0; !st && i < N * K; i++) a[i / K * N + column[i]] += net_get(n, from + i);
-    if (!st && !eigenvalues(N, a, re, re + N)) st = fail(err, LACO_ENUMERIC, -1, "the eigenvalues of W were not found");
-    for (int64_t i = 0; !st && i < N; i++) most = fmax(most, hypot(re[i], re[N + i]));
-    const double scale = SQUARE / 2 / (1.1 * most), middle = SQUARE / 2 + 20;
-    buf_printf(&out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\"><style>text{font:12px sans-serif;fill:#555}</style>"
-               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/><circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"none\" stroke=\"#999\"/>"
-               "<path d=\"M20 %.1fh%dM%.1f 20v%d\" stroke=\"#ddd\"/><text x=\"24\" y=\"16\">eigenvalues of W and the unit circle</text>\n",
-               SQUARE + 40, SQUARE + 40, middle, middle, scale, middle, SQUARE, middle, SQUARE);
-    for (int64_t i = 0; !st && i < N; i++)
-        buf_printf(&out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"1.6\" fill=\"#0b62c4\"/>", middle + scale * re[i], middle - scale * re[N + i]);
-    buf_text(&out, "</svg>\n");
-    if (!st && out.failed) st = fail_memory(err, out.len);
-    if (!st) st = task_refuse_overwriting(l->j, "svg", err);
-    if (!st) st = file_create(&w, path, err);
-    if (!st && (st = file_write(w, out.data, out.len, err))) file_abandon(w), w = NULL;
-    if (!st) st = file_commit(w, err);
-    mem_free(a), mem_free(column), buf_free(&out);
-    return st;
-}
-static laco_status begin(look *l, laco_error *err)
-{
-    const char *path = options_text(l->j->o, "model-file"), *words = options_text(l->j->o, "model");
+    const options *o = a->j->o;
+    const char *path = options_text(o, "model-file"), *words = options_text(o, "model");
     const kernels *k;
-    laco_status st = esn_kernels(&k, l->j->o, err);
-    if (!st) st = pool_new(&l->pool, (int)options_int(l->j->o, "threads"), err);
-    if (!*path && !words) return fail(err, LACO_EINVAL, -1, "name a model file, or describe a network with --model \"reservoir 500; dense\"");
-    if (!st && words) st = echo_new(&l->e, words, 1, 1, (uint64_t)options_int(l->j->o, "seed"), k, l->pool, err);
-    if (!st && words) return echo_ready(&l->e, err);
-    if (!st) st = model_load(&l->m, path, 1, err);
-    if (!st) st = echo_of(&l->e, l->m->net, k, l->pool, err);
-    if (st || !options_text(l->j->o, "data")) return st;
-    st = esn_from_model(&l->f, l->m, err);
-    if (!st) st = esn_read(&l->d, l->j, TEXT_DATA, &l->f, err);
-    return st ? st : esn_series_of(&l->s, &l->f, &l->d, 0, err);
+    laco_status st = esn_kernels(&k, o, err);
+    if (!st) st = pool_new(&a->pool, (int)options_int(o, "threads"), err);
+    if (!st && !*path && !words)
+        st = fail(err, LACO_EINVAL, -1,
+                  "name a model file, or describe a network with --model \"reservoir 500; dense\"");
+    if (!st && !*path && options_text(o, "data"))
+        st = fail(err, LACO_EINVAL, -1,
+                  "--data needs a model file, which says what columns the network reads; make one with laco esn train");
+    if (!st && *path) st = model_load(&a->m, path, 1, err);
+    if (!st && *path) st = echo_of(&a->e, a->m->net, k, a->pool, err);
+    if (!st && !*path) st = echo_new(&a->e, words, 1, 1, (uint64_t)options_int(o, "seed"), k, a->pool, err);
+    return st ? st : echo_ready(&a->e, err);
 }
+static laco_status take_series(info *a, laco_error *err)
+{
+    const options *o = a->j->o;
+    a->w = (property_wish){ .n = a->e.n,
+                            .steps = options_int(o, "steps"),
+                            .washout = options_int(o, "washout"),
+                            .seed = (uint64_t)options_int(o, "seed"),
+                            .stop = a->j->stop };
+    laco_status st = LACO_OK;
+    if (options_text(o, "data")) {
+        int64_t longest = 0;
+        st = esn_from_model(&a->f, a->m, err);
+        if (!st) st = esn_read(&a->d, a->j, TEXT_DATA, &a->f, err);
+        for (int64_t i = 1; !st && i < a->d.count; i++)
+            if (a->d.known[i] > a->d.known[longest]) longest = i;
+        if (!st) st = esn_series_of(&a->s, &a->f, &a->d, longest, err);
+        a->w.input = a->s.u, a->w.steps = min64(a->w.steps, a->s.n);
+    }
+    if (!st && a->w.steps < a->w.washout + FEWEST)
+        st = fail(err, LACO_EINVAL, -1, "%lld steps are too few behind a washout of %lld; give a smaller --washout%s",
+                  (long long)a->w.steps, (long long)a->w.washout, a->s.u ? " or a longer series" : " or more --steps");
+    return st;
+}
+static laco_status measure_memory(info *a, laco_error *err)
+{
+    const int64_t longest = options_int(a->j->o, "memory");
+    if (a->e.units > MOST_BY_ITSELF && !options_given(a->j->o, "memory")) return LACO_OK;
+    if (!longest) return LACO_OK;
+    property_wish w = a->w;
+    w.steps = max64(w.steps, max64(w.washout, longest) + ROWS_A_UNIT * a->e.units);
+    if (!(a->curve = mem_new((size_t)longest, sizeof *a->curve)))
+        return fail_memory(err, (size_t)longest * sizeof *a->curve);
+    a->longest = longest;
+    return property_memory(&w, longest, a->curve, &a->capacity, err);
+}
+static laco_status measure(info *a, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    for (int i = 0; !st && i < a->e.n->d.layers; i++) {
+        if (strcmp(a->e.n->d.layer[i].kind, "reservoir")) continue;
+        info_layer *l = &a->layer[a->layers++];
+        l->which = i, st = property_echo(a->e.n, i, &l->c, err);
+    }
+    if (!st) st = property_forgetting(&a->w, &a->forgets, err);
+    if (!st) st = property_lyapunov(&a->w, &a->lyapunov, err);
+    if (!st) st = property_ranks(&a->w, &a->kernel, &a->generalisation, &a->streams, err);
+    return st ? st : measure_memory(a, err);
+}
+
+/* ---- as text ---- */
+static const char *verdict(const echo_conditions *c)
+{
+    if (c->linear)
+        return c->necessary ? "holds for every input; the units are linear, and the radius with the leak is below 1"
+                            : "lost for every input; the units are linear, and differences grow";
+    if (c->contracts < 1) return "holds for every input; a step brings all states nearer to each other";
+    if (c->absolute < 1) return "holds for every input; it would even with weights of one sign";
+    if (c->at_zero && !c->necessary)
+        return "lost where the input stays at zero; strong input may restore it: see below";
+    return "not decided by the weights; it depends on the input: see below";
+}
+static void say_layer(const info *a, const info_layer *l, buf *to)
+{
+    const layer_spec *s = &a->e.n->d.layer[l->which];
+    const echo_conditions *c = &l->c;
+    buf_printf(to, "layer %d, a reservoir of %lld units that read %lld units each\n", l->which + 1, (long long)s->units,
+               (long long)reservoir_degree(s));
+    buf_printf(to, "  spectral radius of W              %10.6g\n", c->radius);
+    buf_printf(to, "  spectral radius of (1-a) + a W    %10.6g   below 1 is necessary where the input may be zero\n",
+               c->effective);
+    buf_printf(to, "  largest singular value of W       %10.6g\n", c->norm);
+    buf_printf(to, "  factor of contraction of a step   %10.6g   below 1 suffices (Jaeger 2001)\n", c->contracts);
+    buf_printf(to, "  spectral radius of (1-a) + a |W|  %10.6g   below 1 suffices (Yildiz et al. 2012)\n", c->absolute);
+    buf_printf(to, "  the echo state property: %s\n", verdict(c));
+}
+static void say_runs(const info *a, buf *to)
+{
+    const char *chaos = a->lyapunov < 0 ? "below 0: small differences fade"
+                                        : "not below 0: small differences grow, the states are chaotic";
+    if (a->s.u)
+        buf_printf(to, "on %lld steps of %.200s\n", (long long)a->w.steps, a->d.file);
+    else
+        buf_printf(to, "on %lld steps of random input, uniform in +-1\n", (long long)a->w.steps);
+    if (a->forgets >= 0)
+        buf_printf(to,
+                   "  forgetting time                   %10lld   steps until eight runs differ by less than a "
+                   "millionth of how they began\n",
+                   (long long)a->forgets);
+    else
+        buf_printf(
+            to,
+            "  forgetting time                         none   eight runs from different states do not come together\n");
+    buf_printf(to, "  largest Lyapunov exponent         %10.4g   a step, %s\n", a->lyapunov, chaos);
+    buf_printf(to, "  kernel rank                       %10lld   of %lld: how many streams the states tell apart\n",
+               (long long)a->kernel, (long long)a->streams);
+    buf_printf(to,
+               "  generalisation rank               %10lld   the same of streams whose last %d inputs are alike: the "
+               "fewer, the better\n",
+               (long long)a->generalisation, RANK_ALIKE);
+    if (!a->longest) return;
+    int64_t half = 0;
+    while (half < a->longest && a->curve[half] >= 0.5) half++;
+    buf_printf(to,
+               "  memory capacity                   %10.4g   of random inputs 1 to %lld steps before; half of their "
+               "variance back to step %lld\n",
+               a->capacity, (long long)a->longest, (long long)half);
+}
+
+/* ---- as JSON ---- */
+static void layer_json(json_out *o, const info *a, const info_layer *l)
+{
+    const layer_spec *s = &a->e.n->d.layer[l->which];
+    const struct {
+        const char *key;
+        double value;
+    } number[] = { { "radius", l->c.radius },
+                   { "effective_radius", l->c.effective },
+                   { "norm", l->c.norm },
+                   { "contraction", l->c.contracts },
+                   { "absolute_radius", l->c.absolute } };
+    json_begin(o, '{'), json_key(o, "layer"), json_int(o, l->which);
+    json_key(o, "units"), json_int(o, s->units), json_key(o, "reads"), json_int(o, reservoir_degree(s));
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++)
+        json_key(o, number[i].key), json_number(o, number[i].value);
+    json_key(o, "necessary"), json_bool(o, l->c.necessary), json_key(o, "sufficient"), json_bool(o, l->c.sufficient);
+    json_key(o, "echo_state_property"), json_text(o, verdict(&l->c)), json_end(o, '}');
+}
+static void to_json(const info *a)
+{
+    json_out o = { .to = a->j->result };
+    json_begin(&o, '{'), json_key(&o, "task"), json_text(&o, "esn info");
+    json_key(&o, "reservoirs"), json_begin(&o, '[');
+    for (int i = 0; i < a->layers; i++) layer_json(&o, a, &a->layer[i]);
+    json_end(&o, ']'), json_key(&o, "input"), json_text(&o, a->s.u ? a->d.file : "random"), json_key(&o, "steps"),
+        json_int(&o, a->w.steps);
+    json_key(&o, "comes_together"), json_bool(&o, a->forgets >= 0);
+    json_key(&o, "forgetting_time"), a->forgets < 0 ? json_number(&o, NAN) : json_int(&o, a->forgets);
+    json_key(&o, "lyapunov"), json_number(&o, a->lyapunov);
+    json_key(&o, "kernel_rank"), json_int(&o, a->kernel), json_key(&o, "generalisation_rank"),
+        json_int(&o, a->generalisation);
+    json_key(&o, "streams"), json_int(&o, a->streams);
+    if (a->longest) {
+        json_key(&o, "memory_capacity"), json_number(&o, a->capacity), json_key(&o, "memory_curve"),
+            json_begin(&o, '[');
+        for (int64_t k = 0; k < a->longest; k++) json_number(&o, a->curve[k]);
+        json_end(&o, ']');
+    }
+    json_end(&o, '}');
+}
+
 laco_status esn_info(task_job *j, laco_error *err)
 {
-    look l = { .j = j, .o = { .to = j->result } };
-    laco_status st = begin(&l, err);
-    json_begin(&l.o, '{'), json_key(&l.o, "reservoirs"), json_begin(&l.o, '[');
-    for (int i = 0; !st && i < l.e.n->d.layers; i++) {
-        echo_conditions c;
-        if (strcmp(l.e.n->d.layer[i].kind, "reservoir")) continue;
-        if (!(st = property_echo(l.e.n, i, &c, err))) say_echo(&l, i, &c);
-    }
-    json_end(&l.o, ']');
-    if (!st) st = say_runs(&l, err);
-    if (!st) st = say_memory(&l, err);
-    if (!st) st = spectrum_svg(&l, err);
-    json_end(&l.o, '}');
-    if (!st && l.text.failed) st = fail_memory(err, l.text.len);
-    if (!st && !options_flag(j->o, "json")) task_out_buf(j, &l.text);
-    echo_free(&l.e), laco_model_free(l.m), pool_free(l.pool), esn_series_free(&l.s), forecast_data_free(&l.d), esn_front_free(&l.f);
-    buf_free(&l.text);
+    info *a = mem_new(1, sizeof *a);
+    buf text = { 0 };
+    if (!a) return fail_memory(err, sizeof *a);
+    a->j = j;
+    laco_status st = begin(a, err);
+    if (!st) st = take_series(a, err);
+    if (!st) st = measure(a, err);
+    if (!st && a->forgets < 0)
+        task_note(j,
+                  "warning   the echo state property is lost on this input: two runs from different states do not come "
+                  "together in %lld steps; "
+                  "take a smaller radius",
+                  (long long)a->w.steps);
+    if (!st) st = info_picture(a, err);
+    for (int i = 0; !st && i < a->layers; i++) say_layer(a, &a->layer[i], &text);
+    if (!st) say_runs(a, &text), to_json(a);
+    if (!st && text.failed) st = fail_memory(err, text.len);
+    if (!st && !options_flag(j->o, "json")) task_out_buf(j, &text);
+    echo_free(&a->e), laco_model_free(a->m), pool_free(a->pool), esn_series_free(&a->s), forecast_data_free(&a->d),
+        esn_front_free(&a->f);
+    mem_free(a->curve), mem_free(a), buf_free(&text);
     return st;
 }

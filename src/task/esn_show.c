@@ -10,7 +10,25 @@ static const char style[] =
     "sans-serif;fill:#555}.title{font-size:14px;fill:#111}.name{fill:#111}.grid{stroke:#e3e3e3;fill:none}"
     ".axis,.tick{stroke:#999;fill:none}.line{fill:none;stroke-width:1.4;stroke-linejoin:round}.dashed{stroke-dasharray:"
     "5 3}"
-    ".c0{stroke:#444}.c1{stroke:#d1480b}";
+    ".c0{stroke:#444}.c1{stroke:#d1480b}.c2{stroke:#0b62c4}.c3{stroke:#1a8a4a}.c4{stroke:#8a3bb0}.c5{stroke:#b8860b}"
+    ".c6{stroke:#0a8f9c}.c7{stroke:#c2185b}.dot{fill:#0b62c4;stroke:none}";
+void esn_picture_begin(buf *to, int width, int64_t height)
+{
+    buf_printf(to,
+               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%lld\" viewBox=\"0 0 %d "
+               "%lld\"><style>%s</style>"
+               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+               width, (long long)height, width, (long long)height, style);
+}
+laco_status esn_picture_end(const task_job *j, const char *option, buf *all, laco_error *err)
+{
+    file_writer *w = NULL;
+    buf_text(all, "</svg>\n");
+    laco_status st = all->failed ? fail_memory(err, all->len) : task_refuse_overwriting(j, option, err);
+    if (!st) st = file_create(&w, options_text(j->o, option), err);
+    if (!st && (st = file_write(w, all->data, all->len, err))) file_abandon(w), w = NULL;
+    return st ? st : file_commit(w, err);
+}
 
 static void draw(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t k, int64_t first)
 {
@@ -64,26 +82,15 @@ static void attractor(buf *to, const double *truth, const double *answer, int64_
 laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,
                      int64_t targets, int64_t first, laco_error *err)
 {
-    const char *path = options_text(j->o, option);
-    if (!path) return LACO_OK;
+    if (!options_text(j->o, option)) return LACO_OK;
     const int64_t n = min64(steps, SHOWN), D = min64(targets, MOST), lag = max64(1, options_int(j->o, "svg-lag"));
-    const long long height = HEAD + D * HEIGHT + SQUARE + 50;
     buf all = { 0 };
-    file_writer *w = NULL;
-    buf_printf(&all,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%lld\" viewBox=\"0 0 %d "
-               "%lld\"><style>%s</style>"
-               "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-               WIDTH, height, WIDTH, height, style);
+    esn_picture_begin(&all, WIDTH, HEAD + D * HEIGHT + SQUARE + 50);
     buf_text(&all, "<path class=\"line c0\" d=\"M66 17h28\"/><text x=\"100\" y=\"21\">what came</text>"
                    "<path class=\"line c1 dashed\" d=\"M186 17h28\"/><text x=\"220\" y=\"21\">answered</text>");
     for (int64_t k = 0; k < D; k++) draw(&all, truth, answer, n, targets, k, first);
     attractor(&all, truth, answer, n, targets, HEAD + D * HEIGHT, lag);
-    buf_text(&all, "</svg>\n");
-    laco_status st = all.failed ? fail_memory(err, all.len) : task_refuse_overwriting(j, option, err);
-    if (!st) st = file_create(&w, path, err);
-    if (!st && (st = file_write(w, all.data, all.len, err))) file_abandon(w), w = NULL;
-    if (!st) st = file_commit(w, err);
+    laco_status st = esn_picture_end(j, option, &all, err);
     buf_free(&all);
     return st;
 }

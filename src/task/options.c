@@ -77,7 +77,8 @@ static const laco_option option_rows[] = {
       "set: every column is brought to mean 0 and deviation 1 over the steps to train on." },
     { "svg", "esn.train esn.run esn.generate", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "A picture of what came and what was answered, and of the attractor." },
-    { "svg", "esn.info", DATA, 'p', NULL, 0, 0, NULL, NULL, "A picture of the eigenvalues of W and the unit circle." },
+    { "svg", "esn.info", DATA, 'p', NULL, 0, 0, NULL, NULL, "A picture: the eigenvalues of every W of up to 1,000 units and the unit circle, states of some units on the input, "
+      "what is remembered of inputs before." },
     { "svg-lag", "esn.train esn.run esn.generate", DATA, 'i', "6", 1, 100000, NULL, "steps", "The delay of the attractor." },
     { "out", "esn.train", DATA, 'p', NULL, 0, 0, NULL, NULL, "Where the model goes, a safetensors file." },
     { "out", "esn.run esn.generate", DATA, 'p', NULL, 0, 0, NULL, NULL,
@@ -95,8 +96,8 @@ static const laco_option option_rows[] = {
     { "adapt-ridge", "esn.run", DATA, 'f', "1", 1e-12, 1e12, NULL, NULL,
       "Of --adapt rls: how much the readout from training counts against what comes." },
     { "steps", "esn.info", DATA, 'i', "2000", 20, 1e8, NULL, "steps", "How long the runs are." },
-    { "memory", "esn.info", DATA, 'i', "0", 0, 10000, NULL, "steps",
-      "Measures the memory capacity for inputs up to so many steps before. 0: does not." },
+    { "memory", "esn.info", DATA, 'i', "100", 0, 10000, NULL, "steps",
+      "The memory capacity is measured for inputs up to so many steps before; above 1,000 units only where this is given. 0: is not." },
 
     { "data", "train.lm", DATA, 'p', NULL, 0, 0, NULL, NULL, "The text to learn, plain or .gz; - is standard input." },
     { "data", "train.compose", DATA, 'p', NULL, 0, 0, NULL, NULL,
