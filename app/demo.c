@@ -4,11 +4,10 @@
    All of it goes through jobs of the library, as `laco train lm` and `laco sample` do; models live in a temporary
    folder that is removed at the end. */
 #include "command.h"
+#include "demo_kit.h"
 #include "demo_text.h"
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     BOOK_SENTENCES = 3000,
@@ -20,10 +19,6 @@ enum {
     WIDTH = 79,
     INDENT = 4
 };
-
-typedef struct setting {
-    const char *name, *value;
-} setting;
 
 static const struct network {
     const char *name, *book_model, *alphabet_model, *about;
@@ -44,75 +39,30 @@ static const setting common_settings[] = {
     { "warmup", "0" },  { "ngram", "0" }, { "quiet", "true" },      { NULL, NULL },
 };
 
-/* What a job writes, gathered. */
-typedef struct gathered {
-    char *text;
-    size_t n;
-    bool no_memory;
-} gathered;
-
-static void gather(void *ctx, const char *bytes, size_t n)
-{
-    gathered *g = ctx;
-    char *larger = g->no_memory ? NULL : realloc(g->text, g->n + n + 1);
-    if (!larger) {
-        g->no_memory = true;
-        return;
-    }
-    g->text = larger;
-    memcpy(g->text + g->n, bytes, n);
-    g->n += n;
-    g->text[g->n] = 0;
-}
-
-static void drop_note(void *ctx, const char *line) { (void)ctx, (void)line; }
-
 typedef struct demo {
-    char folder[256], model[300];
+    char folder[DEMO_PATH], model[DEMO_PATH + 32];
     double seconds, parameters; /* of the last training */
 } demo;
-
-/* The number behind "key": in a JSON object; 0 when it is not there. */
-static double scan_number(const char *json, const char *key)
-{
-    char quoted[64];
-    snprintf(quoted, sizeof quoted, "\"%s\"", key);
-    const char *at = json ? strstr(json, quoted) : NULL;
-    if (!at) return 0;
-    at += strlen(quoted);
-    at += strspn(at, " \t\r\n:");
-    return strtod(at, NULL);
-}
-
-static int apply(laco_job *job, const setting *settings)
-{
-    laco_error err;
-    for (; settings->name; settings++) {
-        laco_status status = laco_job_set(job, settings->name, settings->value, &err);
-        if (status != LACO_OK) return complain(status, &err);
-    }
-    return EXIT_DONE;
-}
 
 static int train(demo *d, const char *model, const char *text, const setting *settings)
 {
     const setting own[] = { { "model", model }, { "out", d->model }, { NULL, NULL } };
     laco_error err;
     laco_job *job;
-    laco_watch watch = { .size = sizeof watch, .note = drop_note };
+    laco_watch watch = { .size = sizeof watch, .note = demo_drop };
     laco_status status = laco_job_new(&job, "train lm", &err);
     if (status != LACO_OK) return complain(status, &err);
-    int code = apply(job, common_settings);
-    if (code == EXIT_DONE) code = apply(job, settings);
-    if (code == EXIT_DONE) code = apply(job, own);
+    int code = demo_apply(job, common_settings);
+    if (code == EXIT_DONE) code = demo_apply(job, settings);
+    if (code == EXIT_DONE) code = demo_apply(job, own);
     if (code == EXIT_DONE) {
         status = laco_job_text(job, "data", text, strlen(text), &err);
         if (status == LACO_OK) status = run_stoppable(job, &watch, &err);
         if (status != LACO_OK) code = complain(status, &err);
         if (status == LACO_OK && was_stopped()) code = failed("the demonstration was stopped");
     }
-    d->seconds = scan_number(laco_job_result(job), "seconds");
-    d->parameters = scan_number(laco_job_result(job), "parameters");
+    d->seconds = demo_number(laco_job_result(job), "seconds");
+    d->parameters = demo_number(laco_job_result(job), "parameters");
     laco_job_free(job);
     return code;
 }
@@ -121,16 +71,16 @@ static int train(demo *d, const char *model, const char *text, const setting *se
 static int sample(demo *d, const char *prime, const setting *settings, char **text)
 {
     const setting own[] = { { "model-file", d->model }, { "prime", prime }, { "quiet", "true" }, { NULL, NULL } };
-    gathered g = { 0 };
+    demo_text g = { 0 };
     laco_error err;
     laco_job *job;
-    laco_watch watch = { .size = sizeof watch, .ctx = &g, .note = drop_note, .out = gather };
+    laco_watch watch = { .size = sizeof watch, .ctx = &g, .note = demo_drop, .out = demo_gather };
     laco_status status = laco_job_new(&job, "sample", &err);
     if (status != LACO_OK) return complain(status, &err);
-    int code = apply(job, own);
-    if (code == EXIT_DONE) code = apply(job, settings);
+    int code = demo_apply(job, own);
+    if (code == EXIT_DONE) code = demo_apply(job, settings);
     if (code == EXIT_DONE) {
-        gather(&g, "", 0); /* a text even when nothing is written */
+        demo_gather(&g, "", 0); /* a text even when nothing is written */
         status = run_stoppable(job, &watch, &err);
         if (status != LACO_OK) code = complain(status, &err);
         if (status == LACO_OK && was_stopped()) code = failed("the demonstration was stopped");
@@ -281,39 +231,18 @@ static int show_alphabet(demo *d)
 }
 
 /* ---- the whole ---- */
-static int make_folder(demo *d)
-{
-    const char *where = getenv("TMPDIR");
-    int n = snprintf(d->folder, sizeof d->folder, "%s/laco-demo-XXXXXX", where && *where ? where : "/tmp");
-    if (n >= (int)sizeof d->folder) return failed("TMPDIR is too long a path");
-    if (!mkdtemp(d->folder)) return failed("no folder can be made in %s; set TMPDIR", where && *where ? where : "/tmp");
-    snprintf(d->model, sizeof d->model, "%s/demo.safetensors", d->folder);
-    return EXIT_DONE;
-}
-
-static void remove_folder(const demo *d)
-{
-    DIR *folder = opendir(d->folder);
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        char path[sizeof d->folder + sizeof entry->d_name + 1];
-        snprintf(path, sizeof path, "%s/%s", d->folder, entry->d_name);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) unlink(path);
-    }
-    if (folder) closedir(folder);
-    rmdir(d->folder);
-}
-
 int demo_run(int argc, char **argv)
 {
     demo d;
-    (void)argv;
-    if (argc > 0) return wrong("demo takes no arguments");
-    int code = make_folder(&d);
+    if (argc == 1 && strcmp(argv[0], "esn") == 0) return demo_esn();
+    if (argc > 0) return wrong("demo takes no arguments, or esn");
+    int code = demo_make_folder(d.folder);
     if (code != EXIT_DONE) return code;
+    snprintf(d.model, sizeof d.model, "%s/demo.safetensors", d.folder);
     printf("What is memory good for?\n\n");
     code = show_book(&d);
     if (code == EXIT_DONE) code = show_alphabet(&d);
-    remove_folder(&d);
+    demo_remove_folder(d.folder);
     if (code != EXIT_DONE) return code;
     printf("\nThe same with a text of your own, letter by letter:\n\n"
            "  laco train lm --data book.txt --out book.safetensors\n"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 const subcommand subcommands[] = {
-    { "demo", "", "Shows what memory is good for: five small networks learn a children's book.", demo_run },
+    { "demo", "[esn]", "Shows what memory is good for: five small networks learn a children's book. esn: a reservoir.", demo_run },
     { "help", "[COMMAND | cells | layers | ...]",
       "Lists the options of a command, or the names of cells, layers and so on.", help_run },
     { "version", "", "Shows the version, the instruction set in use and the optional libraries found.", version_run },
