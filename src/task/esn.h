@@ -77,7 +77,8 @@ void esn_answers_values(esn_use *r, const double *x);              /* of every t
 /* SVG: the head of a picture with the style of its charts; its end, and into the file that the option names. */
 void esn_picture_begin(buf *to, int width, int64_t height);
 laco_status esn_picture_end(const task_job *j, const char *option, buf *all, laco_error *err);
-/* A chart of the truth and the answers, and one of the attractor; SVG. */
-laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,
-                     int64_t targets, int64_t first, laco_error *err);
+/* Charts of the truth and the answers, scaled, from step `first` of the series on, and one of the attractor: to --svg,
+   where that is given. */
+laco_status esn_plot(const task_job *j, const esn_front *f, const double *truth, const double *answer, int64_t steps,
+                     int64_t first, laco_error *err);
 #endif

@@ -111,8 +111,7 @@ laco_status esn_generate(task_job *j, laco_error *err)
     for (int64_t h = 0; !st && h < g.steps; h++) st = step_free(&g, h, noise, (uint64_t)options_int(j->o, "seed"), err);
     if (!st) st = write_rows(&g, err);
     if (!st) compare(&g);
-    if (!st)
-        st = esn_plot(j, "svg", g.came, g.answer + g.prime * g.at.f.targets, g.steps, g.at.f.targets, g.prime, err);
+    if (!st) st = esn_plot(j, &g.at.f, g.came, g.answer + g.prime * g.at.f.targets, g.steps, g.prime, err);
     mem_free(g.answer), mem_free(g.came), mem_free(g.u), esn_series_free(&g.s), forecast_data_free(&g.d);
     return esn_use_close(&g.at, st, err);
 }

@@ -130,7 +130,7 @@ static laco_status draw(const training *r, const double *answer, laco_error *err
 {
     const int64_t D = r->f.targets, n = r->s[0].n;
     int64_t from = r->valid[0] < n ? r->valid[0] : r->train[0] < n ? r->train[0] : min64(n, r->f.washout);
-    return esn_plot(r->j, "svg", r->s[0].ahead + from * D, answer + from * D, n - from, D, from, err);
+    return esn_plot(r->j, &r->f, r->s[0].ahead + from * D, answer + from * D, n - from, from, err);
 }
 laco_status esn_measure_network(training *r, laco_error *err)
 {

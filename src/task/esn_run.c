@@ -252,7 +252,7 @@ static laco_status run_all(task_job *j, bool rows, bool says, laco_error *err)
     if (!st && rows) st = esn_answers_open(&r.at, true, err);
     if (!st) st = take_table(&r, err);
     if (!st && r.drawn)
-        st = esn_plot(j, "svg", r.drawn, r.drawn + DRAWN * r.at.f.targets, r.drawings, r.at.f.targets, 0, err);
+        st = esn_plot(j, &r.at.f, r.drawn, r.drawn + DRAWN * r.at.f.targets, r.drawings, r.at.f.washout, err);
     if (!st && says) figures(&r, true);
     return close_run(&r, st, err);
 }

@@ -30,67 +30,85 @@ laco_status esn_picture_end(const task_job *j, const char *option, buf *all, lac
     return st ? st : file_commit(w, err);
 }
 
-static void draw(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t k, int64_t first)
+typedef struct show {
+    const esn_front *f;
+    const double *truth, *answer; /* [steps][targets] scaled */
+    int64_t steps, first;
+} show;
+static double value(const show *s, int which, int64_t t, int64_t k)
 {
-    double x[SHOWN], y[2][SHOWN];
-    char place[96], name[32];
+    return esn_back(s->f, k, (which ? s->answer : s->truth)[t * s->f->targets + k]);
+}
+/* The least and the largest of target k, apart. */
+static void range(const show *s, int64_t k, double *low, double *high)
+{
+    *low = INFINITY, *high = -INFINITY;
+    for (int64_t t = 0; t < s->steps; t++)
+        for (int i = 0; i < 2; i++) {
+            const double v = value(s, i, t, k);
+            if (isfinite(v)) *low = fmin(*low, v), *high = fmax(*high, v);
+        }
+    if (!(*low < *high)) *low = isfinite(*low) ? *low - 1 : 0, *high = *low + 2;
+}
+static void draw(buf *to, const show *s, int64_t k)
+{
+    double x[SHOWN], y[SHOWN];
+    char place[96];
     chart c = { .to = to,
-                .left = (double)first + 1,
-                .right = (double)(first + max64(2, steps)),
-                .low = INFINITY,
-                .high = -INFINITY,
+                .left = (double)s->first + 1,
+                .right = (double)(s->first + max64(2, s->steps)),
                 .width = WIDTH,
                 .height = HEIGHT,
                 .place = place };
     snprintf(place, sizeof place, "x=\"0\" y=\"%d\" width=\"%d\" height=\"%d\" ", (int)(HEAD + k * HEIGHT), WIDTH,
              HEIGHT);
-    for (int64_t t = 0; t < steps; t++) {
-        x[t] = (double)(first + t + 1), y[0][t] = truth ? truth[t * D + k] : NAN, y[1][t] = answer[t * D + k];
-        for (int i = 0; i < 2; i++)
-            if (isfinite(y[i][t])) c.low = fmin(c.low, y[i][t]), c.high = fmax(c.high, y[i][t]);
+    range(s, k, &c.low, &c.high);
+    chart_begin(&c, s->f->columns.target.name[k], "step", s->f->columns.target.name[k]);
+    for (int i = 0; i < 2; i++) {
+        for (int64_t t = 0; t < s->steps; t++) x[t] = (double)(s->first + t + 1), y[t] = value(s, i, t, k);
+        chart_line(&c, x, y, s->steps, i, i, false);
     }
-    if (!(c.low < c.high)) c.low = isfinite(c.low) ? c.low - 1 : 0, c.high = c.low + 2;
-    snprintf(name, sizeof name, "target %lld", (long long)k + 1);
-    chart_begin(&c, name, "step", "deviations");
-    chart_line(&c, x, y[0], steps, 0, false, false), chart_line(&c, x, y[1], steps, 1, true, false);
     chart_end(&c);
 }
-/* The embedding of the first target with a delay, the answers over the truth. */
-static void attractor(buf *to, const double *truth, const double *answer, int64_t steps, int64_t D, int64_t place,
-                      int64_t lag)
+/* Two targets against each other, or one against itself a delay before: the answers over the truth. */
+static void attractor(buf *to, const show *s, int64_t place, int64_t delay)
 {
-    const double *all[] = { truth, answer };
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t t = 0; t < steps; t++)
-        for (int i = 0; i < 2; i++)
-            if (all[i] && isfinite(all[i][t * D])) low = fmin(low, all[i][t * D]), high = fmax(high, all[i][t * D]);
-    if (!(low < high)) return;
-    buf_printf(to, "<text x=\"66\" y=\"%lld\">attractor: y(t) from left to right, y(t - %lld) upwards</text>",
-               (long long)place + 20, (long long)lag);
+    const bool pair = s->f->targets > 1;
+    const int64_t lag = pair ? 0 : delay;
+    double low[2], high[2];
+    range(s, 0, &low[0], &high[0]), range(s, pair, &low[1], &high[1]);
+    buf_printf(to, "<text x=\"66\" y=\"%lld\">", (long long)place + 18);
+    if (pair)
+        buf_text(to, "attractor: the first target from left to right, the second upwards</text>\n");
+    else
+        buf_printf(to, "attractor: a step from left to right, %lld before it upwards</text>\n", (long long)lag);
     for (int i = 0; i < 2; i++) {
-        if (!all[i]) continue;
+        bool goes_on = false;
         buf_printf(to, "<path class=\"line c%d\" style=\"stroke-width:.8\" d=\"", i);
-        for (int64_t t = lag; t < steps; t++) {
-            const double a = (all[i][t * D] - low) / (high - low), b = (all[i][(t - lag) * D] - low) / (high - low);
+        for (int64_t t = lag; t < s->steps; t++) {
+            const double a = (value(s, i, t, 0) - low[0]) / (high[0] - low[0]),
+                         b = (value(s, i, t - lag, pair) - low[1]) / (high[1] - low[1]);
             if (isfinite(a) && isfinite(b))
-                buf_printf(to, "%c%.1f %.1f", t == lag ? 'M' : 'L', 66 + a * SQUARE,
+                buf_printf(to, "%c%.1f %.1f", goes_on ? 'L' : 'M', 66 + a * SQUARE,
                            (double)place + 30 + (1 - b) * SQUARE);
+            goes_on = isfinite(a) && isfinite(b);
         }
-        buf_text(to, "\"/>");
+        buf_text(to, "\"/>\n");
     }
 }
-laco_status esn_plot(const task_job *j, const char *option, const double *truth, const double *answer, int64_t steps,
-                     int64_t targets, int64_t first, laco_error *err)
+laco_status esn_plot(const task_job *j, const esn_front *f, const double *truth, const double *answer, int64_t steps,
+                     int64_t first, laco_error *err)
 {
-    if (!options_text(j->o, option)) return LACO_OK;
-    const int64_t n = min64(steps, SHOWN), D = min64(targets, MOST), lag = max64(1, options_int(j->o, "svg-lag"));
+    const show s = { f, truth, answer, min64(steps, SHOWN), first };
+    const int64_t D = min64(f->targets, MOST);
     buf all = { 0 };
+    if (!options_text(j->o, "svg")) return LACO_OK;
     esn_picture_begin(&all, WIDTH, HEAD + D * HEIGHT + SQUARE + 50);
     buf_text(&all, "<path class=\"line c0\" d=\"M66 17h28\"/><text x=\"100\" y=\"21\">what came</text>"
-                   "<path class=\"line c1 dashed\" d=\"M186 17h28\"/><text x=\"220\" y=\"21\">answered</text>");
-    for (int64_t k = 0; k < D; k++) draw(&all, truth, answer, n, targets, k, first);
-    attractor(&all, truth, answer, n, targets, HEAD + D * HEIGHT, lag);
-    laco_status st = esn_picture_end(j, option, &all, err);
+                   "<path class=\"line c1 dashed\" d=\"M186 17h28\"/><text x=\"220\" y=\"21\">answered</text>\n");
+    for (int64_t k = 0; k < D; k++) draw(&all, &s, k);
+    attractor(&all, &s, HEAD + D * HEIGHT, options_int(j->o, "svg-lag"));
+    const laco_status st = esn_picture_end(j, "svg", &all, err);
     buf_free(&all);
     return st;
 }
