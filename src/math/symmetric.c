@@ -36,20 +36,21 @@ static void rows_task(void *ctx, int64_t task, int thread)
         s->p[i] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
     }
 }
-/* The reflection that makes x[1 .. n) zero but for its first: v in place, beta; returns what becomes of the first. */
+/* The reflection that makes x[1 .. n) zero but for its first: v, of size about 1, in place, beta; returns what becomes of
+   the first. */
 static double reflection(int64_t n, double *x, double *beta)
 {
     double square = 0, largest = 0;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(x[i]));
     *beta = 0;
     if (n < 2 || largest == 0) return n ? x[0] : 0;
-    for (int64_t i = 0; i < n; i++) square += x[i] / largest * (x[i] / largest);
-    const double norm = largest * sqrt(square), to = x[0] > 0 ? -norm : norm;
+    for (int64_t i = 0; i < n; i++) x[i] /= largest, square += x[i] * x[i];
+    const double to = x[0] > 0 ? -sqrt(square) : sqrt(square);
     double v2 = 0;
     x[0] -= to;
-    for (int64_t i = 0; i < n; i++) v2 += x[i] / largest * (x[i] / largest);
-    *beta = v2 > 0 ? 2 / v2 / largest / largest : 0;
-    return to;
+    for (int64_t i = 0; i < n; i++) v2 += x[i] * x[i];
+    *beta = 2 / v2;
+    return largest * to;
 }
 static laco_status tridiagonal(symmetric *s, const volatile int *stop, laco_error *err)
 {

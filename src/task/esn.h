@@ -30,7 +30,7 @@ laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err);
 laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *err);
 /* LACO_EFORMAT when a value is infinite. */
 laco_status esn_read(forecast_data *d, task_job *j, int which, esn_front *f, laco_error *err);
-/* Of a model with one column alone: a table of one column has it, whatever its name. */
+/* A table of one column: it is the target, and that of a model with one column alone, whatever its name. */
 void esn_by_place(esn_front *f, const table *t);
 laco_status esn_check(const forecast_data *d, laco_error *err); /* the same of data that were read */
 

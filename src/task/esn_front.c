@@ -140,6 +140,8 @@ void esn_by_place(esn_front *f, const table *t)
 {
     int column;
     char *name;
+    if (!f->saved && !f->columns.target.n && !f->columns.future.n && table_columns(t) == 1)
+        (void)name_list_split(&f->columns.target, table_column_name(t, 0), NULL);
     if (!f->saved || f->targets != 1 || f->drivers || table_columns(t) != 1) return;
     if (!table_find(t, f->columns.target.name[0], &column, NULL) || !(name = mem_text("1", 1))) return;
     mem_free(f->columns.target.name[0]), f->columns.target.name[0] = name;

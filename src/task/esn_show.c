@@ -103,7 +103,7 @@ laco_status esn_plot(const task_job *j, const esn_front *f, const double *truth,
     const int64_t D = min64(f->targets, MOST);
     buf all = { 0 };
     if (!options_text(j->o, "svg")) return LACO_OK;
-    esn_picture_begin(&all, WIDTH, HEAD + D * HEIGHT + SQUARE + 50);
+    esn_picture_begin(&all, WIDTH + 20, HEAD + D * HEIGHT + SQUARE + 50);
     buf_text(&all, "<path class=\"line c0\" d=\"M66 17h28\"/><text x=\"100\" y=\"21\">what came</text>"
                    "<path class=\"line c1 dashed\" d=\"M186 17h28\"/><text x=\"220\" y=\"21\">answered</text>\n");
     for (int64_t k = 0; k < D; k++) draw(&all, &s, k);

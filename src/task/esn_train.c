@@ -376,11 +376,12 @@ static laco_status by_steps(training *r, laco_error *err)
                                   .rate = options_real(r->o, "learn-rate") };
     online *q = NULL;
     double *units = mem_new((size_t)r->e.units, sizeof *units), *u = mem_new((size_t)esn_inputs(&r->f), sizeof *u),
-           *answer = mem_new((size_t)D, sizeof *answer);
+           *answer = mem_new((size_t)(2 * D), sizeof *answer), *error = answer ? answer + D : NULL;
     laco_status st =
         units && u && answer ? online_new(&q, &set, err) : fail_memory(err, (size_t)r->e.units * sizeof *units);
     const double begin = clock_seconds();
     int64_t steps = 0;
+    double square = 0;
     r->phase = "learn", r->done = 0;
     for (int64_t i = 0; !st && i < r->d.count; i++) {
         st = echo_units_begin(&r->e, err);
@@ -389,13 +390,19 @@ static laco_status by_steps(training *r, laco_error *err)
             if (r->how == READOUT_FORCE && t > r->f.washout) memcpy(u + E, answer, (size_t)D * sizeof *u);
             echo_units_step(&r->e, u, units);
             online_answer(q, units, answer);
-            if (t >= r->f.washout) online_learn(q, units, r->s[i].ahead + t * D, NULL), r->rows++;
+            if (t >= r->f.washout) {
+                online_learn(q, units, r->s[i].ahead + t * D, error), r->rows++;
+                for (int64_t k = 0; k < D; k++)
+                    if (isfinite(error[k])) square += error[k] * error[k];
+            }
             st = esn_go_on(r, 1, err);
         }
     }
     r->seconds = clock_seconds() - begin, r->rate = (double)steps / fmax(1e-9, r->seconds);
     if (!st) online_weights(q, r->w, r->b), r->solved = (ridge_result){ .lambda = lambda[0], .gcv = NAN };
-    if (!st) task_note(r->j, "readout   %s, %lld steps", options_text(r->o, "readout"), (long long)r->rows);
+    if (!st)
+        task_note(r->j, "readout   %s, %lld steps, on which it missed by %.3g deviations while it learnt",
+                  options_text(r->o, "readout"), (long long)r->rows, sqrt(square / (double)max64(1, r->rows * D)));
     for (int64_t k = 0; !st && k < D * r->e.units; k++)
         if (!isfinite(r->w[k]))
             st = fail(err, LACO_ENUMERIC, -1,
