@@ -101,6 +101,12 @@ INLINE vec vmax(vec bound, vec x) { return (vec)_mm512_max_pd((__m512d)bound, (_
 #elif defined(__AVX512F__)
 INLINE vec vmin(vec bound, vec x) { return (vec)_mm512_min_ps((__m512)bound, (__m512)x); }
 INLINE vec vmax(vec bound, vec x) { return (vec)_mm512_max_ps((__m512)bound, (__m512)x); }
+#elif defined(__AVX2__) && defined(REAL_f64)
+INLINE vec vmin(vec bound, vec x) { return (vec)_mm256_min_pd((__m256d)bound, (__m256d)x); }
+INLINE vec vmax(vec bound, vec x) { return (vec)_mm256_max_pd((__m256d)bound, (__m256d)x); }
+#elif defined(__AVX2__)
+INLINE vec vmin(vec bound, vec x) { return (vec)_mm256_min_ps((__m256)bound, (__m256)x); }
+INLINE vec vmax(vec bound, vec x) { return (vec)_mm256_max_ps((__m256)bound, (__m256)x); }
 #else
 INLINE vec vmin(vec bound, vec x) { return select_vec((vec_int)(x > bound), bound, x); }
 INLINE vec vmax(vec bound, vec x) { return select_vec((vec_int)(x < bound), bound, x); }
