@@ -156,10 +156,12 @@ typedef struct rows {
     const real *u, *x; /* inputs; states before */
     real *y, *f;       /* states after; NULL, or f [m][ls] */
 } rows;
-/* z = W_in u + W x + b in y, slices `from` to `to` of one row. begun: y holds what matrix products made of it. */
-static void sum_row(const layer *l, const real *u, const real *x, real *y, bool begun, int64_t from, int64_t to)
+/* Slices `from` to `to` of one row. begun: y holds what matrix products made of z. */
+INLINE void update_row(const layer *l, int act, bool begun, const real *u, const real *x, real *y, real *f,
+                       int64_t from, int64_t to)
 {
     const int64_t inputs = l->many ? 0 : l->h.s.in;
+    const sliced few = l->few;
     for (int64_t g = from; g < to; g++) {
         const int64_t at = g * SLICE_ROWS;
         vec z[SLICE];
@@ -167,37 +169,20 @@ static void sum_row(const layer *l, const real *u, const real *x, real *y, bool 
         for (int v = 0; begun && v < SLICE; v++) z[v] += load(y + at + v * LANES);
         for (int64_t k = 0; k < inputs; k++)
             for (int v = 0; v < SLICE; v++) z[v] += splat(u[k]) * load(l->in + k * l->ls + at + v * LANES);
-        if (!l->whole) sliced_product(&l->few, g, x, z);
-        for (int v = 0; v < SLICE; v++) store(y + at + v * LANES, z[v]);
+        if (few.value) sliced_product(&few, g, x, z);
+        for (int v = 0; v < SLICE; v++) {
+            const int64_t i = at + v * LANES;
+            const vec old = load(x + i), now = activate(act, z[v]);
+            store(y + i, old + load(l->leak + i) * (now - old));
+            if (f) store(f + i, now);
+        }
     }
 }
-/* y: z becomes the state. A loop of its own: tanh would wait behind the loads of a sum. */
-INLINE void finish_row(const layer *l, int act, const real *x, real *y, real *f, int64_t from, int64_t to)
+INLINE void update_rows(const layer *l, int act, const rows *r, int64_t from, int64_t to)
 {
-    for (int64_t i = from * SLICE_ROWS; i < to * SLICE_ROWS; i += LANES) {
-        const vec old = load(x + i), now = activate(act, load(y + i));
-        store(y + i, old + load(l->leak + i) * (now - old));
-        if (f) store(f + i, now);
-    }
-}
-static void update_row(const layer *l, const rows *r, int64_t i, int64_t from, int64_t to)
-{
-    const real *x = r->x + i * r->ldx;
-    real *y = r->y + i * r->ldy, *f = r->f ? r->f + i * l->ls : NULL;
-    sum_row(l, r->u + i * r->ldu, x, y, l->whole || l->many, from, to);
-    switch (l->h.s.act) {
-    case ACT_TANH:
-        finish_row(l, ACT_TANH, x, y, f, from, to);
-        break;
-    case ACT_SIGMOID:
-        finish_row(l, ACT_SIGMOID, x, y, f, from, to);
-        break;
-    case ACT_RELU:
-        finish_row(l, ACT_RELU, x, y, f, from, to);
-        break;
-    default:
-        finish_row(l, ACT_LINEAR, x, y, f, from, to);
-    }
+    for (int64_t i = 0; i < r->m; i++)
+        update_row(l, act, l->whole || l->many, r->u + i * r->ldu, r->x + i * r->ldx, r->y + i * r->ldy,
+                   r->f ? r->f + i * l->ls : NULL, from, to);
 }
 /* Slices `from` to `to`, which are whole panels of matrices. */
 static void update(const layer *l, const rows *r, int64_t from, int64_t to)
@@ -206,7 +191,19 @@ static void update(const layer *l, const rows *r, int64_t from, int64_t to)
     const int64_t n = l->n, panels = SLICE / NV, first = from * panels, end = min64(to * panels, ceil_div(n, PANEL));
     if (l->many) gemm_groups(&u, 1, n, l->h.s.in, r->ldu, l->wi.W, r->ldy, false, first, end);
     if (l->whole) gemm_groups(&x, 1, n, n, r->ldx, l->w.W, r->ldy, l->many, first, end);
-    for (int64_t i = 0; i < r->m; i++) update_row(l, r, i, from, to);
+    switch (l->h.s.act) {
+    case ACT_TANH:
+        update_rows(l, ACT_TANH, r, from, to);
+        break;
+    case ACT_SIGMOID:
+        update_rows(l, ACT_SIGMOID, r, from, to);
+        break;
+    case ACT_RELU:
+        update_rows(l, ACT_RELU, r, from, to);
+        break;
+    default:
+        update_rows(l, ACT_LINEAR, r, from, to);
+    }
 }
 static int64_t slices(const layer *l) { return ceil_div(l->n, SLICE_ROWS); }
 static void add_noise(const layer *l, int64_t place, real *y)
