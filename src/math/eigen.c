@@ -1,7 +1,7 @@
-/* Krylov-Schur: A V = V T + v b^H with V orthonormal, T upper triangular, rows of b small where eigenvalues have
-   converged. In complex arithmetic, where two neighbours in a Schur form change places by one rotation: the basis is
-   extended to `most` vectors by Arnoldi's method, T is brought to Schur form with the largest eigenvalues first, and the
-   first half is kept (Stewart 2002, "A Krylov-Schur algorithm for large eigenproblems"). */
+/* Krylov-Schur: A V = V B + v b^T with V orthonormal and real. The basis is extended to BASIS vectors by Arnoldi's
+   method; the Schur form of the small B, complex, where two neighbours change places by one rotation, is ordered with
+   the largest eigenvalues first; the space of its first vectors and of their conjugates is real, and is kept (Stewart
+   2002, "A Krylov-Schur algorithm for large eigenproblems"). An eigenvalue is known to about the part of b on it. */
 #include "math/eigen.h"
 #include "base/rng.h"
 #include "math/spectrum.h"
@@ -9,8 +9,9 @@
 #include <math.h>
 
 typedef double complex cplx;
-enum { DENSE = 96, BASIS = 64, KEPT = 28, CYCLES = 400, SETTLED = 8, LANCZOS = 300 };
-#define RESIDUAL 1e-11 /* of an eigenvalue, relative to it */
+enum { DENSE = 96, BASIS = 80, KEPT = 32, MOST_KEPT = 2 * KEPT, CYCLES = 400, SETTLED = 8, AROUND = 8, LANCZOS = 300 };
+#define RESIDUAL 1e-10 /* of an eigenvalue, relative to it */
+#define ROUGHLY 1e-4  /* the same of the AROUND first ones */
 #define STEADY 1e-10   /* a radius that changes by no more in SETTLED cycles is taken, as on a circle of eigenvalues */
 
 /* ---- small complex matrices ---- row by row, BASIS + 1 wide */
@@ -123,61 +124,105 @@ static void largest_first(cplx *t, cplx *q, int m)
             if (cabs(t[i * LD + i]) < cabs(t[(i + 1) * LD + i + 1]) * (1 - 1e-14)) exchange(t, q, m, i);
 }
 
-/* ---- the large side ---- vectors of n real and n imaginary parts */
+/* ---- the large side ---- everything real: with q the space of conj(q) is kept */
 typedef struct krylov {
     int64_t n;
     eigen_apply *apply;
     void *ctx;
-    double *v;     /* [LD][2][n] */
-    cplx *t, *q;   /* [LD][LD] */
-    double *mixed; /* [LD][2] of one place of all vectors */
+    double *v, *b; /* [LD][n]; b [LD][LD] with A v_j = sum_i b_ij v_i */
+    cplx *t, *q;   /* [LD][LD] the Schur form of b and its vectors */
+    double *z;     /* [LD][LD] what is kept: orthonormal columns */
 } krylov;
-static double *vector(const krylov *k, int i) { return k->v + (int64_t)i * 2 * k->n; }
-static cplx inner(const krylov *k, const double *a, const double *b) /* a^H b */
+static double *vector(const krylov *k, int i) { return k->v + (int64_t)i * k->n; }
+static double dot(int64_t n, const double *a, const double *b)
 {
-    double re = 0, im = 0;
-    for (int64_t i = 0; i < k->n; i++) re += a[i] * b[i] + a[k->n + i] * b[k->n + i];
-    for (int64_t i = 0; i < k->n; i++) im += a[i] * b[k->n + i] - a[k->n + i] * b[i];
-    return re + im * I;
+    double s[8] = { 0 };
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int k = 0; k < 8; k++) s[k] += a[i + k] * b[i + k];
+    for (; i < n; i++) s[0] += a[i] * b[i];
+    return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
 }
-static void subtract(const krylov *k, double *a, cplx x, const double *b) /* a -= x b */
+static void subtract(int64_t n, double *a, double x, const double *b)
 {
-    const double re = creal(x), im = cimag(x);
-    for (int64_t i = 0; i < k->n; i++) {
-        a[i] -= re * b[i] - im * b[k->n + i];
-        a[k->n + i] -= re * b[k->n + i] + im * b[i];
-    }
+    for (int64_t i = 0; i < n; i++) a[i] -= x * b[i];
 }
-/* Vector j + 1 from A v_j, and column j of t. False: v_0 .. v_j are closed under A. */
+/* x to length 1; returns what it was. */
+static double scaled(double *x, int64_t n)
+{
+    const double size = sqrt(dot(n, x, x));
+    for (int64_t i = 0; size > 0 && i < n; i++) x[i] /= size;
+    return size;
+}
+/* Vector j + 1 from A v_j, and column j of b. False: v_0 .. v_j are closed under A. */
 static bool extend(krylov *k, int j)
 {
-    double *w = vector(k, j + 1), before, after;
-    k->apply(k->ctx, vector(k, j), w), k->apply(k->ctx, vector(k, j) + k->n, w + k->n);
-    before = sqrt(creal(inner(k, w, w)));
+    double *w = vector(k, j + 1);
+    k->apply(k->ctx, vector(k, j), w);
+    const double before = sqrt(dot(k->n, w, w));
     for (int round = 0; round < 2; round++)
         for (int i = 0; i <= j; i++) {
-            const cplx h = inner(k, vector(k, i), w);
-            k->t[i * LD + j] += h, subtract(k, w, h, vector(k, i));
+            const double h = dot(k->n, vector(k, i), w);
+            k->b[i * LD + j] += h, subtract(k->n, w, h, vector(k, i));
         }
-    after = sqrt(creal(inner(k, w, w)));
-    k->t[(j + 1) * LD + j] = after;
-    if (!(after > 1e-13 * before)) return false;
-    for (int64_t i = 0; i < 2 * k->n; i++) w[i] /= after;
-    return true;
+    const double after = scaled(w, k->n);
+    k->b[(j + 1) * LD + j] = after;
+    return after > 1e-13 * before;
 }
-/* The first `kept` vectors become those that q makes of all m; the one behind them follows. */
+/* Orthonormal columns z of the space of the first columns of q, their real and imaginary parts; returns how many. */
+static int real_columns(krylov *k, int m, int kept)
+{
+    int count = 0;
+    for (int c = 0; c < 2 * kept && count < MOST_KEPT; c++) {
+        double x[LD];
+        for (int r = 0; r < m; r++) x[r] = c % 2 ? cimag(k->q[r * LD + c / 2]) : creal(k->q[r * LD + c / 2]);
+        for (int round = 0; round < 2; round++)
+            for (int i = 0; i < count; i++) {
+                double h = 0;
+                for (int r = 0; r < m; r++) h += k->z[r * LD + i] * x[r];
+                for (int r = 0; r < m; r++) x[r] -= h * k->z[r * LD + i];
+            }
+        if (scaled(x, m) < 1e-9) continue;
+        for (int r = 0; r < m; r++) k->z[r * LD + count] = x[r];
+        count++;
+    }
+    return count;
+}
+/* v z, a few places of all vectors at a time; the vector behind the m follows. */
 static void mix(krylov *k, int m, int kept)
 {
-    for (int64_t i = 0; i < 2 * k->n; i += 1) {
-        if (i == k->n) break;
-        for (int c = 0; c < kept; c++) {
-            cplx sum = 0;
-            for (int r = 0; r < m; r++) sum += (vector(k, r)[i] + vector(k, r)[k->n + i] * I) * k->q[r * LD + c];
-            k->mixed[2 * c] = creal(sum), k->mixed[2 * c + 1] = cimag(sum);
-        }
-        for (int c = 0; c < kept; c++) vector(k, c)[i] = k->mixed[2 * c], vector(k, c)[k->n + i] = k->mixed[2 * c + 1];
+    enum { PLACES = 32 };
+    double sum[MOST_KEPT][PLACES];
+    for (int64_t at = 0; at < k->n; at += PLACES) {
+        const int places = (int)min64(PLACES, k->n - at);
+        memset(sum, 0, sizeof sum);
+        for (int r = 0; r < m; r++)
+            for (int c = 0; c < kept; c++)
+                for (int i = 0; i < places; i++) sum[c][i] += k->z[r * LD + c] * vector(k, r)[at + i];
+        for (int c = 0; c < kept; c++) memcpy(vector(k, c) + at, sum[c], (size_t)places * sizeof(double));
     }
-    memcpy(vector(k, kept), vector(k, m), (size_t)(2 * k->n) * sizeof(double));
+    memcpy(vector(k, kept), vector(k, m), (size_t)k->n * sizeof(double));
+}
+/* b becomes z^T b z, with what stands behind the m below it. */
+static void project(krylov *k, int m, int kept, double behind)
+{
+    double *bz = k->b + LD * LD, *to = bz + LD * LD;
+    memset(bz, 0, 2 * LD * LD * sizeof *bz);
+    for (int i = 0; i < m; i++)
+        for (int r = 0; r < m; r++)
+            for (int c = 0; c < kept; c++) bz[i * LD + c] += k->b[i * LD + r] * k->z[r * LD + c];
+    for (int r = 0; r < m; r++)
+        for (int i = 0; i < kept; i++)
+            for (int c = 0; c < kept; c++) to[i * LD + c] += k->z[r * LD + i] * bz[r * LD + c];
+    for (int c = 0; c < kept; c++) to[kept * LD + c] = behind * k->z[(m - 1) * LD + c];
+    memcpy(k->b, to, LD * LD * sizeof *to);
+}
+/* The first eigenvalue is known, and those behind it well enough: one further out would have shown among them. */
+static bool settled(const krylov *k, int m, double behind, double radius)
+{
+    for (int i = 0; i < min64(m, AROUND); i++)
+        if (behind * cabs(k->q[(m - 1) * LD + i]) > (i ? ROUGHLY : RESIDUAL) * radius) return false;
+    return true;
 }
 static laco_status iterate(krylov *k, double *radius, laco_error *err)
 {
@@ -187,20 +232,15 @@ static laco_status iterate(krylov *k, double *radius, laco_error *err)
         int m = kept;
         bool closed = false;
         while (m < BASIS && !closed) closed = !extend(k, m++);
-        cplx spike[LD];
-        const cplx after = k->t[m * LD + m - 1];
+        const double behind = k->b[m * LD + m - 1];
+        for (int i = 0; i < m * LD; i++) k->t[i] = k->b[i];
         if (!schur(k->t, k->q, m)) break;
         largest_first(k->t, k->q, m);
         *radius = cabs(k->t[0]);
-        for (int i = 0; i < m; i++) spike[i] = after * k->q[(m - 1) * LD + i];
-        if (closed || cabs(spike[0]) <= RESIDUAL * *radius) return LACO_OK;
+        if (closed || settled(k, m, behind, *radius)) return LACO_OK;
         steady = fabs(*radius - last) <= STEADY * *radius ? steady + 1 : 0, last = *radius;
         if (steady == SETTLED) return LACO_OK;
-        kept = KEPT, mix(k, m, kept);
-        for (int i = 0; i < LD; i++)
-            for (int j = 0; j < LD; j++)
-                if (i > kept || j >= kept) k->t[i * LD + j] = 0;
-        for (int j = 0; j < kept; j++) k->t[kept * LD + j] = spike[j];
+        kept = real_columns(k, m, KEPT), mix(k, m, kept), project(k, m, kept, behind);
     }
     return fail(err, LACO_ENUMERIC, -1, "the spectral radius of a matrix of %lld rows was not found: the iteration does not converge",
                 (long long)k->n);
@@ -212,16 +252,29 @@ static bool vanishes(int64_t n, eigen_apply *apply, void *ctx, double *x, double
     for (int64_t i = 0; i < n; i++) x[i] = 1 + rng_uniform(1, RNG_TEST, (uint64_t)i);
     while (powers < n) {
         int64_t now = 0;
-        for (int j = 0; j < 16; j++, powers++) apply(ctx, x, y), memcpy(x, y, (size_t)n * sizeof *x);
+        for (int j = 0; j < 16; j++, powers++) apply(ctx, x, y), scaled(y, n), memcpy(x, y, (size_t)n * sizeof *x);
         for (int64_t i = 0; i < n; i++) now += x[i] == 0;
         if (now == n) return true;
         if (now <= zeros) return false;
         zeros = now;
-        double size = 0;
-        for (int64_t i = 0; i < n; i++) size = fmax(size, fabs(x[i]));
-        for (int64_t i = 0; i < n; i++) x[i] /= size;
     }
     return false;
+}
+/* Every power of a vector grows by the same factor, which is *radius: A turns, as permutations do, whose eigenvalues all
+   lie on a circle where none is outermost. */
+static bool turns(int64_t n, eigen_apply *apply, void *ctx, double *x, double *y, double *radius)
+{
+    enum { POWERS = 24 };
+    bool same = true;
+    for (int64_t i = 0; i < n; i++) x[i] = rng_normal(2, RNG_TEST, (uint64_t)i);
+    scaled(x, n);
+    for (int j = 0; same && j < POWERS; j++) {
+        apply(ctx, x, y);
+        const double size = scaled(y, n);
+        if (!j) *radius = size;
+        same = fabs(size - *radius) <= 1e-13 * *radius, memcpy(x, y, (size_t)n * sizeof *x);
+    }
+    return same;
 }
 static laco_status dense_radius(double *radius, int64_t n, eigen_apply *apply, void *ctx, laco_error *err)
 {
@@ -242,22 +295,21 @@ laco_status eigen_radius(double *radius, int64_t n, eigen_apply *apply, void *ct
 {
     krylov k = { .n = n, .apply = apply, .ctx = ctx };
     laco_status st = LACO_OK;
-    k.v = mem_new((size_t)(LD * 2 * n), sizeof *k.v);
-    k.t = mem_new(2 * LD * LD, sizeof *k.t), k.q = k.t ? k.t + LD * LD : NULL, k.mixed = mem_new(2 * LD, sizeof *k.mixed);
+    k.v = mem_new((size_t)(LD * n), sizeof *k.v);
+    k.b = mem_new(4 * LD * LD, sizeof *k.b), k.t = mem_new(2 * LD * LD, sizeof *k.t);
     *radius = 0;
-    if (!k.v || !k.t || !k.mixed) st = fail_memory(err, (size_t)(LD * 2 * n) * sizeof *k.v);
-    if (!st && !vanishes(n, apply, ctx, k.v, k.v + n)) {
+    if (!k.v || !k.b || !k.t)
+        st = fail_memory(err, (size_t)(LD * n) * sizeof *k.v);
+    else if (!vanishes(n, apply, ctx, k.v, k.v + n)) {
+        k.z = k.b + 3 * LD * LD, k.q = k.t + LD * LD;
         if (n <= DENSE)
             st = dense_radius(radius, n, apply, ctx, err);
-        else {
-            double size = 0;
-            memset(k.v, 0, (size_t)(2 * n) * sizeof *k.v);
-            for (int64_t i = 0; i < n; i++) k.v[i] = rng_normal(1, RNG_TEST, (uint64_t)i), size += k.v[i] * k.v[i];
-            for (int64_t i = 0; i < n; i++) k.v[i] /= sqrt(size);
-            st = iterate(&k, radius, err);
+        else if (!turns(n, apply, ctx, k.v, k.v + n, radius)) {
+            for (int64_t i = 0; i < n; i++) k.v[i] = rng_normal(1, RNG_TEST, (uint64_t)i);
+            scaled(k.v, n), st = iterate(&k, radius, err);
         }
     }
-    mem_free(k.v), mem_free(k.t), mem_free(k.mixed);
+    mem_free(k.v), mem_free(k.b), mem_free(k.t);
     return st;
 }
 
@@ -284,14 +336,6 @@ static double largest_of(const double *diagonal, const double *beside, int m)
     }
     return high;
 }
-static double scaled(double *x, int64_t n)
-{
-    double size = 0;
-    for (int64_t i = 0; i < n; i++) size += x[i] * x[i];
-    size = sqrt(size);
-    for (int64_t i = 0; size > 0 && i < n; i++) x[i] /= size;
-    return size;
-}
 laco_status eigen_norm(double *norm, int64_t n, eigen_apply *apply, eigen_apply *transposed, void *ctx, laco_error *err)
 {
     const int most = (int)min64(n, LANCZOS);
@@ -306,9 +350,8 @@ laco_status eigen_norm(double *norm, int64_t n, eigen_apply *apply, eigen_apply 
         for (int round = 0; round < 2; round++)
             for (int i = j; i >= 0; i--) {
                 const double *q = v + (int64_t)i * n;
-                double h = 0;
-                for (int64_t k = 0; k < n; k++) h += q[k] * w[k];
-                for (int64_t k = 0; k < n; k++) w[k] -= h * q[k];
+                const double h = dot(n, q, w);
+                subtract(n, w, h, q);
                 if (i == j) diagonal[j] = (round ? diagonal[j] : 0) + h;
             }
         beside[j] = scaled(w, n);
