@@ -11,6 +11,7 @@
 #include "reservoir/echo.h"
 #include "task/answers.h"
 #include "task/forecast.h"
+#include "task/table_options.h"
 
 typedef struct esn_front {
     forecast_columns columns; /* target; future: the drivers */
@@ -30,6 +31,9 @@ laco_status esn_from_model(esn_front *f, const laco_model *m, laco_error *err);
 laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *err);
 /* LACO_EFORMAT when a value is infinite. */
 laco_status esn_read(forecast_data *d, task_job *j, int which, esn_front *f, laco_error *err);
+/* A first line that is the name of the only target alone begins a table of that column. */
+laco_status esn_open(table_input *in, task_job *j, const esn_front *f, laco_error *err);
+laco_status esn_close(table_input *in, laco_status st, laco_error *err); /* returns the first error */
 /* A table of one column: it is the target, and that of a model with one column alone, whatever its name. */
 void esn_by_place(esn_front *f, const table *t);
 laco_status esn_check(const forecast_data *d, laco_error *err); /* the same of data that were read */

@@ -1,5 +1,4 @@
 #include "task/esn.h"
-#include "task/table_options.h"
 #include <math.h>
 
 void esn_front_free(esn_front *f)
@@ -146,18 +145,30 @@ void esn_by_place(esn_front *f, const table *t)
     if (!table_find(t, f->columns.target.name[0], &column, NULL) || !(name = mem_text("1", 1))) return;
     mem_free(f->columns.target.name[0]), f->columns.target.name[0] = name;
 }
+laco_status esn_open(table_input *in, task_job *j, const esn_front *f, laco_error *err)
+{
+    const name_list *l = &f->columns.target;
+    laco_status st = table_input_open(in, j, err);
+    if (!st && l->n == 1 && !(in->o.column = mem_text(l->name[0], strlen(l->name[0])))) st = fail_memory(err, 1);
+    return st;
+}
+laco_status esn_close(table_input *in, laco_status st, laco_error *err)
+{
+    mem_free((char *)in->o.column);
+    const laco_status closed = table_input_close(in, st ? NULL : err);
+    return st ? st : closed;
+}
 laco_status esn_read(forecast_data *d, task_job *j, int which, esn_front *f, laco_error *err)
 {
     table_input in;
     table *t = NULL;
     *d = (forecast_data){ 0 };
-    laco_status st = table_input_open(&in, j, err), closed;
+    laco_status st = esn_open(&in, j, f, err);
     if (st) return st;
     st = task_read_table(&in, which, &t, err);
     if (!st && t) esn_by_place(f, t), st = forecast_from_table(d, t, &f->columns, in.o.decimal_comma, err);
     if (!st) st = esn_check(d, err);
-    table_free(t), closed = table_input_close(&in, st ? NULL : err);
-    if (!st) st = closed;
+    table_free(t), st = esn_close(&in, st, err);
     if (st) forecast_data_free(d);
     return st;
 }

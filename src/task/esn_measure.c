@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_LAGS_AR = 32, ORIGINS = 60 };
+enum { MOST_LAGS_AR = 32, MOST_LINEAR = 512, ORIGINS = 60 };
 
 /* ---- errors ---- */
 static void add_error(esn_error *to, const esn_error *e)
@@ -157,12 +157,15 @@ static double before(const esn_series *s, int64_t t, int64_t k, int64_t D) /* th
         if (isfinite(s->y[i * D + k])) return s->y[i * D + k];
     return 0;
 }
+/* What the linear model reads: the last values, where the network reads them too, and the inputs of now and before. */
+static int64_t lag_width(const training *r) { return r->lags * esn_inputs(&r->f); }
 static void lag_row(const training *r, int64_t i, int64_t t, double *x)
 {
-    const int64_t D = r->f.targets, E = r->f.drivers;
-    for (int64_t l = 0; l < r->lags; l++)
+    const int64_t D = r->f.own ? r->f.targets : 0, E = r->f.drivers, I = esn_inputs(&r->f);
+    for (int64_t l = 0; l < r->lags; l++) {
         for (int64_t k = 0; k < D; k++) x[l * D + k] = before(&r->s[i], t - l, k, D);
-    memcpy(x + r->lags * D, r->s[i].u + t * esn_inputs(&r->f), (size_t)E * sizeof *x);
+        for (int64_t k = 0; k < E; k++) x[r->lags * D + l * E + k] = t >= l ? r->s[i].u[(t - l) * I + k] : 0;
+    }
 }
 static void linear_answer(const double *w, const double *b, const double *x, int64_t n, int64_t D, double *y)
 {
@@ -182,7 +185,7 @@ static laco_status fit_linear(training *r, ridge *q, double *x, double *w, doubl
             bool known = true;
             for (int64_t k = 0; k < D; k++) known &= isfinite(r->s[i].ahead[t * D + k]) != 0;
             if (!known) continue;
-            lag_row(r, i, t, x), ridge_add(q, 1, x, r->lags * D + r->f.drivers, r->s[i].ahead + t * D, D);
+            lag_row(r, i, t, x), ridge_add(q, 1, x, lag_width(r), r->s[i].ahead + t * D, D);
         }
     return ridge_rows(q) > r->lags ? ridge_choose(q, lambda, 6, result, &best, w, b, err) : LACO_OK;
 }
@@ -212,8 +215,8 @@ laco_status esn_measure_others(training *r, laco_error *err)
     const kernels *k;
     ridge *q = NULL;
     for (int64_t i = 0; i < r->d.count; i++) shortest = min64(shortest, r->train[i]);
-    r->lags = max64(1, min64(MOST_LAGS_AR, shortest / 10));
-    const int64_t n = r->lags * D + r->f.drivers;
+    r->lags = max64(1, min64(min64(MOST_LAGS_AR, MOST_LINEAR / esn_inputs(&r->f)), shortest / 10));
+    const int64_t n = lag_width(r);
     double *x = mem_new((size_t)(n + D), sizeof *x), *w = mem_new((size_t)(n * D), sizeof *w),
            *b = mem_new((size_t)D, sizeof *b);
     laco_status st = x && w && b ? kernels_choose(&k, REAL_DOUBLE, err) : fail_memory(err, (size_t)(n * D) * sizeof *w);
@@ -286,7 +289,6 @@ static void json_errors(json_out *o, const training *r, int part, const char *ke
         if (all[i]->part[part].n > 0 && isfinite(x)) json_key(o, names[i]), json_number(o, x);
     }
     if (r->f.targets == 1) json_key(o, "rmse"), json_number(o, sqrt(e->square / e->n) * r->f.deviation[0]);
-    json_key(o, "values"), json_number(o, e->n);
     json_end(o, '}');
 }
 void esn_result_json(training *r)

@@ -6,7 +6,6 @@
 
        score = mean over targets of |y - answer| / residual;  odd: one of them is above the flag of esn_front */
 #include "task/esn.h"
-#include "task/table_options.h"
 #include "task/use.h"
 #include <math.h>
 #include <stdio.h>
@@ -215,7 +214,7 @@ static laco_status take_table(run *r, laco_error *err)
     table *t = NULL;
     bool first = true;
     r->at.f.columns.part = !whole;
-    laco_status st = table_input_open(&in, r->at.j, err), closed;
+    laco_status st = esn_open(&in, r->at.j, &r->at.f, err);
     if (st) return st;
     st = task_open_table(&in, TEXT_DATA, &reader, err);
     if (!st && !reader) st = fail(err, LACO_EINVAL, -1, "--data is missing: the table of the series to run through");
@@ -225,8 +224,8 @@ static laco_status take_table(run *r, laco_error *err)
     }
     if (!st && first) st = fail(err, LACO_EFORMAT, -1, "%.200s has no rows", options_text(r->at.j->o, "data"));
     if (!st && !whole) st = end_series(r, NULL, 0, err);
-    table_close(reader), closed = table_input_close(&in, st ? NULL : err);
-    return st ? st : closed;
+    table_close(reader);
+    return esn_close(&in, st, err);
 }
 
 /* ---- the end ---- */

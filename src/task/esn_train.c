@@ -205,10 +205,10 @@ static laco_status scale_inputs(training *r, laco_error *err)
         p += len + (p[len] == ',');
     }
     if (count != 1 && count != n->inputs)
-        return fail(
-            err, LACO_EINVAL, -1,
-            "--input-scale %.60s: one number, or %lld, one for each input (drivers first, then what was before)", text,
-            (long long)n->inputs);
+        return fail(err, LACO_EINVAL, -1,
+                    "--input-scale %.60s: give one number, or one for each of the %lld inputs (drivers first, then "
+                    "what was before)",
+                    text, (long long)n->inputs);
     for (int64_t i = 0; i < t->size; i++)
         net_set(n, t->offset + i, net_get(n, t->offset + i) * scale[count == 1 ? 0 : i % n->inputs]);
     return LACO_OK;
