@@ -157,10 +157,10 @@ static void words(const options *o, buf *to)
 {
     static const char *const numbers[] = { "density", "radius", "bias-scale", "noise" };
     for (int i = 0; i < 4; i++)
-        if (options_given(o, numbers[i])) buf_printf(to, " %s %.17g", numbers[i], options_real(o, numbers[i]));
+        buf_printf(to, " %s %.17g", numbers[i], options_real(o, numbers[i]));
     const char *leak = options_text(o, "leak"), *weights = options_text(o, "weights"),
                *act = options_text(o, "activation"), *topology = options_text(o, "topology");
-    if (leak) buf_printf(to, " leak %s", leak);
+    buf_printf(to, " leak %s", leak);
     if (options_int(o, "groups") > 1) buf_printf(to, " groups %lld", (long long)options_int(o, "groups"));
     if (strcmp(topology, "random")) buf_printf(to, " %s", topology);
     if (strcmp(weights, "uniform")) buf_printf(to, " %s", weights);
@@ -191,7 +191,7 @@ static laco_status scale_inputs(training *r, laco_error *err)
     const param_tensor *t = net_find(n, "layers.0.weight_ih");
     double scale[MOST_TARGETS];
     int64_t count = 0;
-    if (!text) return LACO_OK;
+    if (options_text(r->o, "model") && !options_given(r->o, "input-scale")) return LACO_OK;
     if (!t || strcmp(n->d.layer[0].kind, "reservoir"))
         return fail(err, LACO_EINVAL, -1,
                     "--input-scale: the network does not begin with a reservoir; say it in --model");
@@ -308,10 +308,11 @@ static laco_status judge_of(const training *r, int n, int *by, laco_error *err)
     const char *choose = options_text(r->o, "choose");
     int64_t valid = 0;
     for (int64_t i = 0; i < r->d.count; i++) valid += r->valid[i] - r->train[i];
-    *by = n == 1                                                             ? BY_NOTHING
-          : !strcmp(choose, "valid")                                         ? BY_VALID
-          : !strcmp(choose, "runs") || (!strcmp(choose, "auto") && r->ahead) ? BY_RUNS
-                                                                             : BY_GCV;
+    const bool free_to = !strcmp(choose, "auto");
+    *by = n == 1                                            ? BY_NOTHING
+          : !strcmp(choose, "runs") || (free_to && r->ahead) ? BY_RUNS
+          : !strcmp(choose, "valid") || (free_to && valid)   ? BY_VALID
+                                                            : BY_GCV;
     if (*by == BY_VALID && !valid)
         return fail(err, LACO_EINVAL, -1, "--choose valid: there are no steps to validate on; give --split or --valid");
     if (*by == BY_RUNS && !r->ahead)
