@@ -148,11 +148,11 @@ bool help_subcommand(const char *name)
 /* One or more words: "train", "train lm", "lm", "cells", "lstm". */
 static int help_subject(const char *subject)
 {
+    if (help_command(subject) == EXIT_DONE) return EXIT_DONE;
     for (const char *const *job = laco_names("command"); job && *job; job++) {
         const char *task = strchr(*job, ' ');
         if (task && strcmp(task + 1, subject) == 0) return help_command(*job);
     }
-    if (help_command(subject) == EXIT_DONE) return EXIT_DONE;
     if (help_subcommand(subject)) return EXIT_DONE;
     for (int k = 0; k < KINDS; k++)
         if (strcmp(subject, kinds[k].kind) == 0 || strcmp(subject, kinds[k].plural) == 0) {
