@@ -187,6 +187,96 @@ static void strategies_forecast_waves(void **state)
     buf_free(&data), unlink(MODEL);
 }
 
+/* ---- calibration ---- */
+/* By the head of forecast_calibrate.c: hand-made answers of an interval [-1, 1] around 0. */
+static void answers_are_moved_by_pairs(void **state)
+{
+    (void)state;
+    const forecast_levels levels = { .n = 5, .level = { 0.1, 0.25, 0.5, 0.75, 0.9 } };
+    forecast_front f = { .targets = 1, .horizon = 2, .calibration = { .groups = 2, .pairs = 2, .coverage = { 0.5, 0.8 },
+                                                                     .by = { { 0.25, 0.5 }, { -0.5, -0.25 } } } };
+    double answer[2][6] = { { 0, -2, -1, 0, 1, 2 }, { 0.5, -2, -1, 0.5, 1, 2 } };
+    const double moved[2][6] = { { 0, -4, -1.5, 0, 1.5, 4 }, { 0.5, -1, 0, 0.5, 0.5, 1 } }; /* the median stays between */
+    calibration_apply(&f, &levels, answer[0]);
+    for (int i = 0; i < 12; i++) assert_true(fabs(answer[i / 6][i % 6] - moved[i / 6][i % 6]) < 1e-12);
+    /* a coverage between those that are known, and one beyond them */
+    const forecast_levels others = { .n = 3, .level = { 0.05, 0.175, 0.825 } }; /* 0.05 has no mirror */
+    const forecast_levels wide = { .n = 2, .level = { 0.05, 0.95 } };
+    double between[2][4] = { { 0, -3, -2, 2 }, { 0, -3, -2, 2 } }, beyond[2][3] = { { 0, -2, 2 }, { 0, -2, 2 } };
+    calibration_apply(&f, &others, between[0]), calibration_apply(&f, &wide, beyond[0]);
+    assert_true(fabs(between[0][3] - 3.5) < 1e-12 && fabs(between[0][1] + 3.5) < 1e-12 && between[0][2] == -3); /* in order */
+    assert_true(fabs(between[1][3] - 0.5) < 1e-12 && beyond[0][1] == -4 && beyond[1][2] == 1);
+    /* logarithms: by a factor */
+    f.log = true;
+    double ratio[2][3] = { { 1, 0.25, 4 }, { 1, 0.25, 4 } };
+    calibration_apply(&f, &wide, ratio[0]);
+    assert_true(fabs(ratio[0][1] - 1.0 / 16) < 1e-12 && fabs(ratio[0][2] - 16) < 1e-9 && fabs(ratio[1][1] - 0.5) < 1e-12);
+}
+/* Noise of many sizes that a network of two units is much too sure of after an overlong training. */
+static void noise_of_series(buf *to)
+{
+    uint64_t x = 1;
+    buf_text(to, "id,when,y\n");
+    for (int s = 0; s < 40; s++)
+        for (int t = 0; t < 60; t++) {
+            double u = 0;
+            for (int k = 0; k < 4; k++) x = x * 6364136223846793005U + 1442695040888963407U, u += (double)(x >> 40) / (1 << 24) - 0.5;
+            buf_printf(to, "s%d,%d,%.5f\n", s, t, pow(10, s % 4) * (3 + u));
+        }
+}
+static json_doc *learn_noise(const char *data, const char *loss, const char *quantiles, const char *calibrate, const char *backtest)
+{
+    buf result = { 0 };
+    json_doc *doc = NULL;
+    laco_error err = { 0 };
+    const char *option[] = { "id", "id", "time", "when", "target", "y", "horizon", "5", "window", "10", "hidden", "2", "epochs", "1",
+                             "out", MODEL, "threads", "1", "loss", loss, "quantiles", quantiles, "calibrate", calibrate, "backtest",
+                             backtest, NULL };
+    if (run("train forecast", data, option, &result, &err)) fail_msg("%s", err.msg);
+    assert_int_equal(json_parse(&doc, result.data, result.len, NULL), LACO_OK);
+    buf_free(&result);
+    return doc;
+}
+static double covered(json_doc *doc)
+{
+    double share = number(json_get(json_root(doc), "test"), "coverage");
+    json_free(doc);
+    return share;
+}
+static void calibrated_intervals_hold_what_they_say(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = { { "pinball", "0.1,0.5,0.9" }, { "gaussian", "0.5" }, { "student-t", "0.5" } };
+    buf data = { 0 };
+    noise_of_series(&data);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double before = covered(learn_noise(data.data, rows[i][0], rows[i][1], "no", "3"));
+        double after = covered(learn_noise(data.data, rows[i][0], rows[i][1], "auto", "3"));
+        if (fabs(before - 0.8) < 0.06 || fabs(after - 0.8) > 0.05) fail_msg("%s: %g, then %g", rows[i][0], before, after);
+        /* the model keeps it */
+        buf result = { 0 };
+        laco_error err = { 0 };
+        const char *option[] = { "model-file", MODEL, "backtest", "3", NULL };
+        if (run("eval", data.data, option, &result, &err)) fail_msg("%s", err.msg);
+        json_doc *doc;
+        assert_int_equal(json_parse(&doc, result.data, result.len, NULL), LACO_OK);
+        double again = covered(doc);
+        if (fabs(again - after) > 1e-12) fail_msg("%s: %g, not %g", rows[i][0], again, after);
+        buf_free(&result);
+    }
+    buf_free(&data), unlink(MODEL);
+}
+static void calibration_that_cannot_be_is_said(void **state)
+{
+    (void)state;
+    static const char few[] = "y\n1\n2\n3\n4\n5\n6\n7\n8\n9\n";
+    refuse(few, OPTIONS("target", "y", "calibrate", "yes"), "the network answers a number, without an interval");
+    refuse(few, OPTIONS("target", "y", "calibrate", "yes", "loss", "negative-binomial", "scale", "none"), "intervals cannot be moved");
+    refuse(few, OPTIONS("target", "y", "calibrate", "yes", "loss", "pinball", "quantiles", "0.1,0.5"), "no two levels");
+    refuse(few, OPTIONS("target", "y", "calibrate", "yes", "loss", "pinball", "split-rows", "6,0,3"), "no validation values");
+    unlink(MODEL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +285,9 @@ int main(void)
         cmocka_unit_test(targets_go_back),
         cmocka_unit_test(inputs_know_no_future),
         cmocka_unit_test(strategies_forecast_waves),
+        cmocka_unit_test(answers_are_moved_by_pairs),
+        cmocka_unit_test(calibrated_intervals_hold_what_they_say),
+        cmocka_unit_test(calibration_that_cannot_be_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,14 @@ typedef struct known_series {
     char *name;              /* or NULL */
     double *mean, *deviation; /* [targets] of the part that was trained on */
 } known_series;
+/* How far intervals are moved: src/task/forecast_calibrate.c. */
+enum { CALIBRATION_GROUPS = 8, CALIBRATION_PAIRS = LOSS_LEVELS / 2 };
+typedef struct calibration {
+    int64_t groups, pairs;               /* of steps of the horizon, of quantiles; 0: nothing is moved */
+    double coverage[CALIBRATION_PAIRS];  /* rising */
+    double by[CALIBRATION_GROUPS][CALIBRATION_PAIRS]; /* shares of the width */
+    int64_t values, held[CALIBRATION_PAIRS]; /* that it was learnt from; of them inside before */
+} calibration;
 typedef struct forecast_front {
     forecast_columns columns;
     time_step step;
@@ -107,6 +115,7 @@ typedef struct forecast_front {
     covariate *past, *future, *statics;
     known_series *series;
     int64_t known;
+    calibration calibration;
 } forecast_front;
 /* From the options; the data say what is "auto". Scales of covariates and series are those of the first train[i] steps
    of series i. */
@@ -186,6 +195,11 @@ typedef struct answer_wish {
     void *ctx;
 } answer_wish;
 laco_status forecast_answer(const answer_wish *w, laco_error *err);
+
+/* ---- calibration ---- src/task/forecast_calibrate.c */
+/* From the answers to the origins of a wish, whose front has none yet; without origins or pairs of levels there is none. */
+laco_status calibration_learn(calibration *c, const answer_wish *wish, const forecast_data *d, laco_error *err);
+void calibration_apply(const forecast_front *f, const forecast_levels *levels, double *answer);
 
 /* ---- pictures and files ---- src/task/forecast_show.c */
 typedef struct forecast_plot forecast_plot;

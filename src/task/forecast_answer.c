@@ -90,6 +90,11 @@ static void say_step(const answerer *a, const line *l, const origin *o, int64_t 
     to[0] = line_back(l, o->end + h, d, head_quantile(&at, 0.5));
     for (int64_t k = 0; k < levels->n; k++) to[1 + k] = line_back(l, o->end + h, d, head_quantile(&at, levels->level[k]));
 }
+static laco_status hand_out(answerer *a, const origin *o, laco_error *err)
+{
+    calibration_apply(a->f, a->w->levels, a->answer);
+    return a->w->answer(a->w->ctx, o, a->answer, err);
+}
 static laco_status answer_at_once(answerer *a, int64_t i, laco_error *err)
 {
     const forecast_front *f = a->f;
@@ -101,7 +106,7 @@ static laco_status answer_at_once(answerer *a, int64_t i, laco_error *err)
             const float *y = a->last + (i * parts + (decoder ? h - 1 : 0)) * a->w->n->outputs;
             say_step(a, &a->w->line[o->series], o, h, d, y, decoder ? d : (h - 1) * f->targets + d);
         }
-    return a->w->answer(a->w->ctx, o, a->answer, err);
+    return hand_out(a, o, err);
 }
 
 /* ---- recursive ---- */
@@ -175,7 +180,7 @@ static laco_status answer_by_paths(answerer *a, int64_t i, laco_error *err)
         st = line_copy(&a->path[made], &a->w->line[o->series], o->end + 1, a->f->horizon, err);
     if (!st) walk_paths(a, i), collect_paths(a);
     for (int64_t p = 0; p < made; p++) line_free(&a->path[p]);
-    return st ? st : a->w->answer(a->w->ctx, o, a->answer, err);
+    return st ? st : hand_out(a, o, err);
 }
 
 /* ---- the next step alone ---- */

@@ -157,11 +157,9 @@ static laco_status check_front(const forecast_front *f, laco_error *err)
 }
 laco_status forecast_make(forecast_front *f, const options *o, const forecast_data *d, const kernels *k, laco_error *err)
 {
-    const char *season = options_text(o, "season");
     f->step = d->step, f->targets = d->targets, f->horizon = options_int(o, "horizon");
     f->way = find_text(way_names, options_text(o, "strategy")), f->scale = find_text(scale_names, options_text(o, "scale"));
     f->log = options_flag(o, "logarithm"), f->season = options_int(o, "season");
-    (void)season;
     if (f->horizon < 1) return fail(err, LACO_EINVAL, -1, "--horizon is missing: how many steps to forecast");
     if (!f->season) f->season = time_season(d->step);
     int64_t window = options_int(o, "window"), span = options_int(o, "span"), most = longest(d);
@@ -328,6 +326,18 @@ static void covariates_json(json_out *o, const char *key, const name_list *names
     }
     json_end(o, ']');
 }
+static void calibration_json(json_out *o, const calibration *c)
+{
+    json_key(o, "calibration"), json_begin(o, '{');
+    numbers_json(o, "coverage", c->coverage, c->pairs);
+    json_key(o, "by"), json_begin(o, '[');
+    for (int64_t g = 0; g < c->groups; g++) {
+        json_begin(o, '[');
+        for (int64_t p = 0; p < c->pairs; p++) json_number(o, c->by[g][p]);
+        json_end(o, ']');
+    }
+    json_end(o, ']'), json_end(o, '}');
+}
 static const char *const loss_names[] = {
 #define LOSS(KIND, function, name, ...) name,
 #include "loss/list.h"
@@ -373,6 +383,7 @@ laco_status forecast_to_json(const forecast_front *f, buf *out, laco_error *err)
     json_key(&o, "masked"), json_bool(&o, f->masked);
     json_key(&o, "smooth"), json_bool(&o, f->smooth);
     json_key(&o, "calendar"), json_int(&o, f->calendar);
+    if (f->calibration.groups) calibration_json(&o, &f->calibration);
     json_key(&o, "series"), json_begin(&o, '[');
     for (int64_t i = 0; i < f->known; i++) {
         json_begin(&o, '{');
@@ -497,6 +508,24 @@ static void take_series(front_reader *r, forecast_front *f)
             r->bad = true;
     }
 }
+static void take_calibration(front_reader *r, calibration *c, int64_t horizon)
+{
+    const json *from = json_get(r->root, "calibration");
+    if (!from || r->bad || r->st) return; /* models without one are as good */
+    const json *by = member(r, from, "by", JSON_ARRAY);
+    c->pairs = take_numbers(r, from, "coverage", c->coverage, CALIBRATION_PAIRS);
+    for (int64_t p = 0; p < c->pairs; p++)
+        r->bad |= !(c->coverage[p] > (p ? c->coverage[p - 1] : 0) && c->coverage[p] < 1);
+    if (!by || !by->len || by->len > CALIBRATION_GROUPS || (int64_t)by->len > horizon || !c->pairs) r->bad = true;
+    for (; !r->bad && c->groups < (int64_t)by->len; c->groups++) {
+        const json *list = &by->item[c->groups];
+        if (list->kind != JSON_ARRAY || (int64_t)list->len != c->pairs) r->bad = true;
+        for (int64_t p = 0; !r->bad && p < c->pairs; p++) {
+            double x = list->item[p].kind == JSON_NUMBER ? list->item[p].number : NAN;
+            r->bad |= !(x >= -0.5 && isfinite(x)), c->by[c->groups][p] = x;
+        }
+    }
+}
 static void take_front(front_reader *r, forecast_front *f)
 {
     double lag[MOST_LAGS];
@@ -523,6 +552,7 @@ static void take_front(front_reader *r, forecast_front *f)
         r->bad |= !(f->loss_options.level[k] > 0 && f->loss_options.level[k] < 1);
     r->bad |= (f->loss == LOSS_PINBALL) != (f->loss_options.levels > 0) || f->loss == LOSS_SOFTMAX || f->loss == LOSS_BERNOULLI;
     r->bad |= f->columns.wide || f->columns.independent ? f->targets != 1 : f->targets != f->columns.target.n;
+    take_calibration(r, &f->calibration, f->horizon);
     take_series(r, f);
 }
 laco_status forecast_from_model(forecast_front *f, const laco_model *m, laco_error *err)

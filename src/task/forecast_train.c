@@ -439,6 +439,57 @@ static laco_status write_table(forecast_run *r, laco_error *err)
     if (!st) return file_commit(w, err);
     return file_abandon(w), st;
 }
+/* ---- calibration ---- */
+enum { ENOUGH_ORIGINS = 20, MOST_VALUES = 200000 }; /* of validation, to calibrate with */
+/* Origins of the validation part, a horizon from each other; where they are very many, every `apart`-th. */
+static laco_status calibration_origins(const forecast_run *r, origin **out, int64_t *n, laco_error *err)
+{
+    const int64_t H = r->f.horizon, most = max64(ENOUGH_ORIGINS, MOST_VALUES / (H * r->f.targets));
+    int64_t all = 0, at = 0;
+    for (int64_t i = 0; i < r->d.count; i++) all += (r->valid[i] - r->train[i]) / H;
+    const int64_t apart = max64(1, ceil_div(all, most));
+    if (!(*out = mem_new((size_t)(all / apart + 1), sizeof **out))) return fail_memory(err, (size_t)all * sizeof **out);
+    for (int64_t i = 0; i < r->d.count; i++)
+        for (int64_t end = r->train[i] - 1; end + H < r->valid[i]; end += H)
+            if (at++ % apart == 0) (*out)[(*n)++] = (origin){ i, end };
+    return LACO_OK;
+}
+static void note_calibration(const forecast_run *r)
+{
+    const calibration *c = &r->f.calibration;
+    double interval = options_real(r->o, "interval"), least = INFINITY, most = -INFINITY;
+    int64_t p = 0;
+    char values[32];
+    while (p + 1 < c->pairs && c->coverage[p] < interval - 1e-9) p++;
+    for (int64_t g = 0; g < c->groups; g++)
+        least = fmin(least, 1 + 2 * c->by[g][p]), most = fmax(most, 1 + 2 * c->by[g][p]);
+    task_note(r->j, "intervals of %.4g %% held %.1f %% of %s validation values: %.2f to %.2f times as wide from now on",
+              100 * c->coverage[p], 100 * (double)c->held[p] / (double)c->values, task_count(c->values, values), least, most);
+}
+static laco_status calibrate(forecast_run *r, answer_wish w, laco_error *err)
+{
+    const char *how = options_text(r->o, "calibrate");
+    const bool must = !strcmp(how, "yes"), counts = r->f.loss == LOSS_NEGATIVE_BINOMIAL;
+    calibration c = { 0 };
+    origin *of = NULL;
+    if (!strcmp(how, "no") || (!must && (counts || !r->levels.n))) return LACO_OK;
+    if (counts || !r->levels.n)
+        return fail(err, LACO_EINVAL, -1, "--calibrate yes: the network answers %s; take --loss pinball, gaussian or student-t, or leave "
+                    "it out", counts ? "counts, whose intervals cannot be moved by less than 1" : "a number, without an interval");
+    w.origins = 0;
+    laco_status st = calibration_origins(r, &of, &w.origins, err);
+    w.origin = of;
+    if (!st && (w.origins >= ENOUGH_ORIGINS || must)) st = calibration_learn(&c, &w, &r->d, err);
+    if (!st && must && !c.groups)
+        st = fail(err, LACO_EINVAL, -1, "--calibrate yes: there are no validation values to measure intervals by%s; give a --backtest, "
+                  "or leave it out", w.origins ? ", or no two levels that lie as far from 0.5" : "");
+    if (!st && !must && w.origins < ENOUGH_ORIGINS)
+        task_note(r->j, "intervals are not calibrated: %lld origins of validation are too few (%d; --backtest gives more, or "
+                  "--calibrate yes)", (long long)w.origins, ENOUGH_ORIGINS);
+    if (!st && c.groups && !*r->j->stop) r->f.calibration = c, note_calibration(r), st = set_metadata(r, err);
+    mem_free(of);
+    return st;
+}
 static laco_status test(forecast_run *r, laco_error *err)
 {
     laco_status st = evaluation_open(&r->e, &r->f, &r->d, r->train, &r->levels, options_real(r->o, "interval"),
@@ -456,6 +507,7 @@ static laco_status test(forecast_run *r, laco_error *err)
                             .stop = r->j->stop,
                             .answer = take_answer,
                             .ctx = r };
+    if (!st) st = calibrate(r, w, err);
     if (!st) st = forecast_answer(&w, err);
     if (!st) st = fit_save(&r->fit, err);
     if (!st) st = plot_write(r->plot, err);

@@ -229,6 +229,9 @@ static const laco_option option_rows[] = {
       "Of forecasts: errors are of values less their mean, by their deviation, of the part that was trained on." },
     { "interval", "train.forecast eval predict", DATA, 'f', "0.8", 0.01, 0.999, NULL, NULL,
       "Of forecasts: the interval whose coverage is measured, and which is drawn." },
+    { "calibrate", "train.forecast", DATA, 'e', "auto", 0, 0, "auto|yes|no", NULL,
+      "Intervals are moved by what values of the validation part show of them. auto: where the network answers quantiles or "
+      "a distribution, but no counts, and validation has at least 20 origins." },
     { "svg", "train.forecast predict", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Of forecasts: where a picture goes of series, what is forecast, and intervals." },
     { "svg-series", "train.forecast predict", DATA, 's', NULL, 0, 0, NULL, "names",

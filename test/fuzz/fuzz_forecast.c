@@ -40,6 +40,17 @@ static void read_table(const uint8_t *data, size_t size)
     if (!st) check_data(&d), forecast_data_free(&d);
     mem_free(j.text[TEXT_DATA]), options_free(o);
 }
+static void check_calibration(const forecast_front *f)
+{
+    forecast_levels l;
+    double answer[8 * (1 + LOSS_LEVELS)];
+    forecast_levels_of(f, 0.8, &l);
+    if (f->horizon * f->targets > 8) return;
+    for (int64_t i = 0; i < f->horizon * f->targets * (1 + l.n); i++) answer[i] = (double)(i % (1 + l.n)) + (i % (1 + l.n) ? 0 : (double)l.n / 2);
+    calibration_apply(f, &l, answer);
+    for (int64_t i = 0; i < f->horizon * f->targets; i++)
+        for (int64_t k = 1; k < l.n; k++) require(answer[i * (1 + l.n) + k] <= answer[i * (1 + l.n) + k + 1]);
+}
 static void read_front(const uint8_t *data, size_t size)
 {
     laco_model *m;
@@ -48,6 +59,7 @@ static void read_front(const uint8_t *data, size_t size)
     if (!text || model_new(&m, "dense 2", 2, 2, 1, NULL)) return mem_free(text);
     if (!model_set(m, "front", text, NULL) && !forecast_from_model(&f, m, NULL)) {
         require(forecast_inputs(&f) == 2 && f.horizon > 0 && f.window > 0 && f.season > 0);
+        check_calibration(&f);
         forecast_free(&f);
     }
     laco_model_free(m), mem_free(text);
