@@ -168,13 +168,50 @@ laco_status reservoir_draw(const layer_spec *s, uint64_t seed, double *to, laco_
     }
     return draw_hidden(s, seed, in, hidden, err);
 }
+/* Of a group whose units read one each, round a ring: diag(1 - a) and the numbers a w beside it, which a diagonal
+   similarity brings to one size, their geometric mean. A zero among them leaves a triangle. */
+static laco_status ring_radius(const part *p, double *radius, laco_error *err)
+{
+    const double *w = p->w + p->first, *leak = p->leak ? p->leak + p->first : NULL;
+    double sum = 0, slowest = 0, *level = NULL;
+    bool alike = true, negative = false;
+    for (int64_t i = 0; i < p->n; i++) {
+        const double a = leak ? leak[i] : 1, beside = a * w[i];
+        sum += log(fabs(beside)), negative ^= beside < 0;
+        slowest = fmax(slowest, 1 - a), alike &= a == (leak ? leak[0] : 1);
+    }
+    const double size = exp(sum / (double)p->n), angle = negative ? M_PI / (double)p->n : 0;
+    *radius = slowest;
+    if (!(size > 0)) return LACO_OK;
+    if (alike) { /* the eigenvalue with the largest real part; the others are as many n-th parts of a turn further */
+        *radius = hypot(slowest + size * cos(angle), size * sin(angle));
+        return LACO_OK;
+    }
+    int32_t *column = mem_new((size_t)p->n, sizeof *column);
+    laco_status st = column && (level = mem_new((size_t)p->n, sizeof *level)) ? LACO_OK : fail_memory(err, (size_t)p->n * 12);
+    for (int64_t i = 0; !st && i < p->n; i++) {
+        column[i] = (int32_t)(i ? i - 1 : p->n - 1);
+        level[i] = (i || !negative ? size : -size) / leak[i];
+    }
+    part q = { .w = level, .leak = leak, .column = column, .n = p->n, .K = 1 };
+    if (!st) st = eigen_radius(radius, p->n, apply, &q, err);
+    mem_free(column), mem_free(level);
+    return st;
+}
 laco_status reservoir_radius(const layer_spec *s, const double *weight_hh, const double *leak, double *radius,
                              laco_error *err)
 {
     int32_t *column = reservoir_columns(s);
+    laco_status st = LACO_OK;
     if (!column) return fail_memory(err, (size_t)s->units * sizeof *column);
     part p = { .w = weight_hh, .leak = leak, .column = column, .n = s->units, .K = reservoir_degree(s) };
-    laco_status st = eigen_radius(radius, p.n, apply, &p, err);
+    *radius = 0;
+    for (int64_t g = 0; one_before(s) && !st && g < s->groups; g++) {
+        double of_group = 0;
+        p.first = group_begin(s, g), p.n = group_begin(s, g + 1) - p.first;
+        st = ring_radius(&p, &of_group, err), *radius = fmax(*radius, of_group);
+    }
+    if (!one_before(s)) st = eigen_radius(radius, p.n, apply, &p, err);
     mem_free(column);
     return st;
 }

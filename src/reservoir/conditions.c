@@ -4,50 +4,46 @@
 #include "reservoir/property.h"
 #include <math.h>
 
-/* slope a_i w_ik, a NULL: 1; leaky: 1 - a_i on the diagonal as well */
+/* slope a_i w_ik, a NULL: 1 */
 typedef struct matrix {
     const double *w, *leak;
     const int32_t *column;
     int64_t N, K;
     double slope;
-    bool absolute, leaky;
 } matrix;
-static double weight(const matrix *m, int64_t i, int64_t k)
-{
-    const double w = m->w[i * m->K + k] * m->slope * (m->leak ? m->leak[i] : 1);
-    return m->absolute ? fabs(w) : w;
-}
 static void apply(void *ctx, const double *x, double *y)
 {
     const matrix *m = ctx;
     for (int64_t i = 0; i < m->N; i++) {
-        double sum = m->leaky ? (1 - m->leak[i]) * x[i] : 0;
-        for (int64_t k = 0; k < m->K; k++) sum += weight(m, i, k) * x[m->column[i * m->K + k]];
-        y[i] = sum;
+        double sum = 0;
+        for (int64_t k = i * m->K; k < (i + 1) * m->K; k++) sum += m->w[k] * x[m->column[k]];
+        y[i] = m->slope * (m->leak ? m->leak[i] : 1) * sum;
     }
 }
 static void apply_transposed(void *ctx, const double *x, double *y)
 {
     const matrix *m = ctx;
-    for (int64_t i = 0; i < m->N; i++) y[i] = m->leaky ? (1 - m->leak[i]) * x[i] : 0;
-    for (int64_t i = 0; i < m->N; i++)
-        for (int64_t k = 0; k < m->K; k++) y[m->column[i * m->K + k]] += weight(m, i, k) * x[i];
+    memset(y, 0, (size_t)m->N * sizeof *y);
+    for (int64_t i = 0; i < m->N; i++) {
+        const double scaled = m->slope * (m->leak ? m->leak[i] : 1) * x[i];
+        for (int64_t k = i * m->K; k < (i + 1) * m->K; k++) y[m->column[k]] += m->w[k] * scaled;
+    }
 }
-static laco_status measure(const layer_spec *s, const matrix *given, echo_conditions *out, laco_error *err)
+/* w is not as it was afterwards. */
+static laco_status measure(const layer_spec *s, double *w, const double *leak, const int32_t *column,
+                           echo_conditions *out, laco_error *err)
 {
-    const int64_t N = given->N;
+    matrix m = { .w = w, .column = column, .N = s->units, .K = reservoir_degree(s), .slope = 1 };
     double slowest = 0;
-    for (int64_t i = 0; i < N; i++) slowest = fmax(slowest, 1 - given->leak[i]);
-    matrix m = *given;
-    laco_status st = reservoir_radius(s, m.w, NULL, &out->radius, err);
-    if (!st) st = reservoir_radius(s, m.w, m.leak, &out->effective, err);
-    m.leak = NULL;
-    if (!st) st = eigen_norm(&out->norm, N, apply, apply_transposed, &m, err);
-    m.leak = given->leak, m.slope = s->act == ACT_SIGMOID ? 0.25 : 1;
-    if (!st) st = eigen_norm(&out->contracts, N, apply, apply_transposed, &m, err);
+    for (int64_t i = 0; i < m.N; i++) slowest = fmax(slowest, 1 - leak[i]);
+    laco_status st = reservoir_radius(s, w, NULL, &out->radius, err);
+    if (!st) st = reservoir_radius(s, w, leak, &out->effective, err);
+    if (!st) st = eigen_norm(&out->norm, m.N, apply, apply_transposed, &m, err);
+    m.leak = leak, m.slope = s->act == ACT_SIGMOID ? 0.25 : 1;
+    if (!st) st = eigen_norm(&out->contracts, m.N, apply, apply_transposed, &m, err);
     out->contracts += slowest;
-    m.absolute = m.leaky = true;
-    return st ? st : eigen_radius(&out->absolute, N, apply, &m, err);
+    for (int64_t k = 0; k < m.N * m.K; k++) w[k] = m.slope * fabs(w[k]);
+    return st ? st : reservoir_radius(s, w, leak, &out->absolute, err);
 }
 laco_status property_echo(const net *n, int which, echo_conditions *out, laco_error *err)
 {
@@ -64,8 +60,7 @@ laco_status property_echo(const net *n, int which, echo_conditions *out, laco_er
         out->at_zero = s->act == ACT_TANH || s->act == ACT_LINEAR;
         for (int64_t i = 0; i < N; i++) out->at_zero &= bias[i] == 0;
         out->linear = s->act == ACT_LINEAR;
-        const matrix m = { .w = w, .leak = bias + N, .column = column, .N = N, .K = K, .slope = 1 };
-        st = measure(s, &m, out, err);
+        st = measure(s, w, bias + N, column, out, err);
     }
     out->necessary = out->effective < 1;
     out->sufficient = out->contracts < 1 || out->absolute < 1 || (out->linear && out->necessary);
