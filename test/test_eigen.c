@@ -75,7 +75,8 @@ static void against_all(sparse *a)
 }
 static void agrees_with_all_eigenvalues(void **unused)
 {
-    static const int64_t sizes[][2] = { { 1, 1 }, { 2, 2 }, { 3, 2 }, { 3, 3 }, { 17, 4 }, { 96, 5 }, { 97, 97 }, { 130, 3 }, { 250, 25 }, { 300, 300 } };
+    static const int64_t sizes[][2] = { { 1, 1 },  { 2, 2 },   { 3, 2 },   { 3, 3 },    { 17, 4 },
+                                        { 96, 5 }, { 97, 97 }, { 130, 3 }, { 250, 25 }, { 300, 300 } };
     (void)unused;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (uint64_t seed = 1; seed <= (sizes[i][0] < 100 ? 10 : 2); seed++) {
@@ -136,10 +137,12 @@ static void symmetric(void **unused)
             const int64_t j = i + 2 * k - 1;
             a.w[i * 2 + k] = j >= 0 && j < n, a.at[i * 2 + k] = (int32_t)min64(n - 1, max64(0, j));
         }
-    assert_true(fabs(radius_of(&a) - 2 * cos(M_PI / (n + 1))) <= 1e-8 && fabs(norm_of(&a) - 2 * cos(M_PI / (n + 1))) <= 1e-8);
+    assert_true(fabs(radius_of(&a) - 2 * cos(M_PI / (n + 1))) <= 1e-8 &&
+                fabs(norm_of(&a) - 2 * cos(M_PI / (n + 1))) <= 1e-8);
     sparse_free(&a);
 }
-/* Of n numbers of variance 1/K a row the eigenvalues fill the unit disc (Girko), and the largest singular value is 2. */
+/* Of n numbers of variance 1/K a row the eigenvalues fill the unit disc (Girko), and the largest singular value is 2.
+ */
 static void large(void **unused)
 {
     (void)unused;
@@ -166,6 +169,7 @@ int main(int argc, char **argv)
         return 0;
     }
     const struct CMUnitTest tests[] = { cmocka_unit_test(agrees_with_all_eigenvalues), cmocka_unit_test(permutations),
-                                        cmocka_unit_test(nilpotent), cmocka_unit_test(symmetric), cmocka_unit_test(large) };
+                                        cmocka_unit_test(nilpotent), cmocka_unit_test(symmetric),
+                                        cmocka_unit_test(large) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 typedef double complex cplx;
 enum { DENSE = 96, BASIS = 80, KEPT = 32, MOST_KEPT = 2 * KEPT, CYCLES = 400, SETTLED = 8, AROUND = 8, LANCZOS = 300 };
 #define RESIDUAL 1e-10 /* of an eigenvalue, relative to it */
-#define ROUGHLY 1e-4  /* the same of the AROUND first ones */
+#define ROUGHLY 1e-4   /* the same of the AROUND first ones */
 #define STEADY 1e-10   /* a radius that changes by no more in SETTLED cycles is taken, as on a circle of eigenvalues */
 
 /* ---- small complex matrices ---- row by row, BASIS + 1 wide */
@@ -71,9 +71,9 @@ static void hessenberg(cplx *t, cplx *q, int m)
 /* The eigenvalue of the last two rows up to `end` that is nearer to the last number (Wilkinson). */
 static cplx shift_of(const cplx *t, int end)
 {
-    const cplx a = t[(end - 1) * LD + end - 1], b = t[(end - 1) * LD + end], c = t[end * LD + end - 1], d = t[end * LD + end],
-               half = (a - d) / 2, root = csqrt(half * half + b * c), first = d - b * c / (half + root),
-               second = d - b * c / (half - root);
+    const cplx a = t[(end - 1) * LD + end - 1], b = t[(end - 1) * LD + end], c = t[end * LD + end - 1],
+               d = t[end * LD + end], half = (a - d) / 2, root = csqrt(half * half + b * c),
+               first = d - b * c / (half + root), second = d - b * c / (half - root);
     if (cabs(half + root) == 0 && cabs(half - root) == 0) return d;
     return cabs(half + root) >= cabs(half - root) ? first : second;
 }
@@ -242,7 +242,8 @@ static laco_status iterate(krylov *k, double *radius, laco_error *err)
         if (steady == SETTLED) return LACO_OK;
         kept = real_columns(k, m, KEPT), mix(k, m, kept), project(k, m, kept, behind);
     }
-    return fail(err, LACO_ENUMERIC, -1, "the spectral radius of a matrix of %lld rows was not found: the iteration does not converge",
+    return fail(err, LACO_ENUMERIC, -1,
+                "the spectral radius of a matrix of %lld rows was not found: the iteration does not converge",
                 (long long)k->n);
 }
 /* A matrix whose powers vanish leaves exact zeros behind, more with every power. */
@@ -260,8 +261,8 @@ static bool vanishes(int64_t n, eigen_apply *apply, void *ctx, double *x, double
     }
     return false;
 }
-/* Every power of a vector grows by the same factor, which is *radius: A turns, as permutations do, whose eigenvalues all
-   lie on a circle where none is outermost. */
+/* Every power of a vector grows by the same factor, which is *radius: A turns, as permutations do, whose eigenvalues
+   all lie on a circle where none is outermost. */
 static bool turns(int64_t n, eigen_apply *apply, void *ctx, double *x, double *y, double *radius)
 {
     enum { POWERS = 24 };
@@ -289,7 +290,8 @@ static laco_status dense_radius(double *radius, int64_t n, eigen_apply *apply, v
     *radius = 0;
     for (int64_t i = 0; ok && i < n; i++) *radius = fmax(*radius, hypot(re[i], im[i]));
     mem_free(a);
-    return ok ? LACO_OK : fail(err, LACO_ENUMERIC, -1, "the eigenvalues of a matrix of %lld rows were not found", (long long)n);
+    return ok ? LACO_OK
+              : fail(err, LACO_ENUMERIC, -1, "the eigenvalues of a matrix of %lld rows were not found", (long long)n);
 }
 laco_status eigen_radius(double *radius, int64_t n, eigen_apply *apply, void *ctx, laco_error *err)
 {
