@@ -57,8 +57,11 @@ static void json_reports(void **state)
         { "peak", "gflops", 6 },    { "peak", "peaks", 6 },        { "stream", "hidden", 7 },
         { "stream", "lstm_us", 7 }, { "stream", "gru_gbytes", 7 }, { "stream", "elman_us", 7 },
     };
-    json_doc *doc[] = { report("peak", NULL, 2, 0), report("stream", NULL, 2, 0) };
+    json_doc *doc[] = { report("peak", NULL, 2, 0), report("stream", NULL, 2, 0) }, *esn = report("esn", NULL, 1, 0);
     (void)state;
+    assert_int_equal(positive(json_root(esn), "esn", "steps"), 6);
+    assert_int_equal(positive(json_root(esn), "esn", "limit_us"), 6);
+    json_free(esn);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         assert_int_equal(positive(json_root(doc[i >= 2]), row[i].what, row[i].key), row[i].rows);
     assert_null(json_get(json_root(doc[0]), "stream"));

@@ -1,9 +1,11 @@
 #include "check/bench.h"
 #include "check/bench_data.h"
+#include "check/bench_esn.h"
 #include "check/bench_fit.h"
 #include "check/bench_memory.h"
 #include "check/bench_row.h"
 #include "check/bench_work.h"
+#include "layer/reservoir.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -16,6 +18,7 @@ enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake 
 #define NORM_BAR 1.3     /* of layer normalisation */
 #define REGULARISER_BAR 1.25 /* of an update, that of the same network without it being 1 */
 #define MEMORY_BAR 8     /* x 4 bytes x H x B x T */
+#define RESERVOIR_BAR 60 /* % of what reading weights, indices and states allows */
 #define AGAIN_BAR 1.4    /* time of a long window in a tenth of its memory, that of keeping all being 1 */
 
 typedef struct bench {
@@ -520,6 +523,46 @@ static laco_status section_stream(bench *b, laco_error *err)
     return st ? st : end_table(b, err);
 }
 
+/* ---- reservoirs ---- */
+static const sheet_column esn_columns[] = {
+    { "reservoir", "one input, one stream", SHEET_TEXT },
+    { "us", "us per step", 2 },
+    { "spread_percent", "+- %", 1 },
+    { "steps", "steps a second", 0 },
+    { "kbytes", "KB a step", 0 },
+    { "gbytes", "GB/s", 1 },
+    { "limit", "limit", SHEET_TEXT },
+    { "limit_us", "us", 2 },
+    { "percent", "% of it reached", 1 },
+    { "bar", "bar 60 %", SHEET_TEXT },
+    { NULL, NULL, 0 },
+};
+static void esn_row(bench *b, const char *text, const esn_work *w, const probe *p)
+{
+    const double step = p->time / ESN_STEPS, limit = fmax(w->read_limit, w->gather_limit), percent = 100 * limit / step;
+    sheet_text(&b->t, text), sheet_number(&b->t, step * 1e6), sheet_number(&b->t, spread(p));
+    sheet_number(&b->t, 1 / step), sheet_number(&b->t, w->bytes * 1e-3), sheet_number(&b->t, w->bytes / step * 1e-9);
+    sheet_text(&b->t, w->gather_limit > w->read_limit ? "scattered loads" : "bandwidth");
+    sheet_number(&b->t, limit * 1e6), sheet_number(&b->t, percent);
+    if (reservoir_degree(&w->net->d.layer[0]) > 1)
+        judge(b, percent, RESERVOIR_BAR, false, "%s, %% of the limit", text);
+    else
+        sheet_text(&b->t, "-"); /* bound by its activations */
+}
+static laco_status section_esn(bench *b, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    sheet_start(&b->t, "esn", "Reservoirs: one stream on one core, and what its memory allows", esn_columns);
+    for (const char *const *text = esn_rows(); !st && *text; text++) {
+        esn_work *w = NULL;
+        if ((st = esn_work_new(&w, *text, &b->m, b->pool[0], err))) break;
+        probe p = { .run = esn_work_run, .state = w, .work = 2 * (double)net_work(w->net) * ESN_STEPS };
+        if (!(st = probes_measure(&b->m, &p, 1, err))) esn_row(b, *text, w, &p);
+        esn_work_free(w);
+    }
+    return st ? st : end_table(b, err);
+}
+
 /* ---- long windows ---- kept whole, in a tenth and in a thirtieth of the memory */
 enum { LONG_ROWS = 3, TENTH = 10 };
 static const sheet_column long_columns[] = {
@@ -610,7 +653,8 @@ static const struct section {
 } sections[] = {
     { "peak", section_peak },     { "gemm", section_gemm },
     { "train", section_train },   { "cells", section_cells },
-    { "stream", section_stream }, { "regularisers", section_regularisers },
+    { "stream", section_stream }, { "esn", section_esn },
+    { "regularisers", section_regularisers },
     { "long", section_long },     { "read", section_read },
 };
 
@@ -627,7 +671,7 @@ static laco_status run_sections(bench *b, laco_error *err)
         if (all || !strcmp(what, sections[i].name)) found = true, st = sections[i].run(b, err);
     if (!found)
         return fail(err, LACO_EINVAL, -1,
-                    "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, "
+                    "cannot measure \"%.40s\"; there is all, peak, gemm, train, cells, stream, esn, "
                     "regularisers, long, read, row",
                     what);
     if (st && (st != LACO_ESTOPPED || !b->tables)) return st;

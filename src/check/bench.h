@@ -4,7 +4,7 @@
 #define BENCH_H
 #include "base/base.h"
 typedef struct bench_wish {
-    const char *what; /* all, peak, gemm, train, cells, stream, regularisers, long; row: one row of src/check/bench_row.h */
+    const char *what; /* all, peak, gemm, train, cells, stream, esn, regularisers, long, read; row: one row of src/check/bench_row.h */
     const char *row;
     double seconds; /* for each measurement */
     int64_t repeat; /* of a row: > 0 runs it so often and measures nothing */

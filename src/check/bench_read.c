@@ -1,39 +1,29 @@
 #include "check/bench_read.h"
 #include "base/file.h"
 
-enum { LINE = 64, UNROLLED = 8, BLOCK = LINE * UNROLLED, BURSTS = 32 };
+enum { UNROLLED = 8, WIDEST = 64, BLOCK = WIDEST * UNROLLED, BURSTS = 32 };
 #define SHORTEST_BURST 5e-4 /* seconds */
-typedef unsigned line __attribute__((vector_size(LINE)));
 
-/* Sums all lines, so that no read can be left out; in sums of their own that stay in registers. */
-static inline __attribute__((always_inline)) void sum_lines(const void *from, size_t bytes, line *sum)
-{
-    const line *p = from;
-    line s[UNROLLED];
-#pragma GCC unroll 8
-    for (int k = 0; k < UNROLLED; k++) s[k] = sum[k];
-    for (size_t i = 0; i < bytes / LINE; i += UNROLLED) {
-#pragma GCC unroll 8
-        for (int k = 0; k < UNROLLED; k++) s[k] += p[i + (size_t)k];
+/* Adds up all vectors of `wide` bytes, as wide as registers are (wider ones would be kept in memory), so that no read
+   can be left out; in sums of their own. Asks for vectors in the order in which they lie. */
+#define READER(name, wide)                                                                                             \
+    static uint32_t name(const void *from, size_t bytes)                                                               \
+    {                                                                                                                  \
+        typedef uint32_t vector __attribute__((vector_size(wide)));                                                    \
+        const vector *p = from;                                                                                        \
+        vector s[UNROLLED] = { { 0 } };                                                                                \
+        for (size_t i = 0; i < bytes / (wide); i += UNROLLED)                                                          \
+            _Pragma("GCC unroll 8") for (size_t k = 0; k < UNROLLED; k++) s[k] += p[i + k];                            \
+        _Pragma("GCC unroll 8") for (int k = 1; k < UNROLLED; k++) s[0] += s[k];                                       \
+        return s[0][0];                                                                                                \
     }
-#pragma GCC unroll 8
-    for (int k = 0; k < UNROLLED; k++) sum[k] = s[k];
-}
-/* Vectors as wide as the kernels use; on other processors what the compiler makes of it. */
-static void read_plain(const void *from, size_t bytes, line *sum) { sum_lines(from, bytes, sum); }
+READER(read_plain, 16)
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static void read_avx2(const void *from, size_t bytes, line *sum)
-{
-    sum_lines(from, bytes, sum);
-}
-__attribute__((target("avx512f,prefer-vector-width=512"))) static void read_avx512(const void *from, size_t bytes,
-                                                                                   line *sum)
-{
-    sum_lines(from, bytes, sum);
-}
+__attribute__((target("avx2"))) READER(read_avx2, 32)
+__attribute__((target("avx512f,prefer-vector-width=512"))) READER(read_avx512, 64)
 #endif
 
-typedef void reader(const void *from, size_t bytes, line *sum);
+typedef uint32_t reader(const void *from, size_t bytes);
 static reader *reader_for(const char *isa)
 {
 #ifdef __x86_64__
@@ -47,7 +37,7 @@ static reader *reader_for(const char *isa)
 double read_bandwidth(const char *isa, size_t bytes, double seconds)
 {
     reader *read = reader_for(isa);
-    line sum[UNROLLED] = { { 0 } };
+    volatile uint32_t sum = 0;
     bytes = (bytes / BLOCK + 1) * BLOCK;
     char *memory = mem_new(bytes, 1);
     if (!memory) return 0;
@@ -57,10 +47,8 @@ double read_bandwidth(const char *isa, size_t bytes, double seconds)
         double start = clock_seconds(), spent = 0;
         int64_t passes = 0;
         for (int64_t more = 1; spent < burst; more *= 2, spent = clock_seconds() - start)
-            for (int64_t k = 0; k < more; k++, passes++) {
-                read(memory, bytes, sum);
-                __asm__ volatile("" : : "r"(sum) : "memory");
-            }
+            for (int64_t k = 0; k < more; k++, passes++)
+                sum += read(memory, bytes);
         double rate = (double)passes * (double)bytes / spent;
         if (rate > best) best = rate;
     }

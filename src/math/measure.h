@@ -15,6 +15,9 @@ typedef struct measure_ops {
                         void *c, int64_t ldc, void *scratch);
     /* y = f(x), n a multiple of lanes */
     void (*apply)(const char *function, int64_t n, const void *x, void *y);
+    /* Reads x[at[i]], i < n, and adds them up: nothing but loads from places that indices of 16 bits give. n: a multiple
+       of 4 * lanes. */
+    double (*gather)(int64_t n, const void *x, const uint16_t *at);
     int lanes;
 } measure_ops;
 #endif

@@ -64,5 +64,14 @@ static void N(apply)(const char *name, int64_t n, const void *x, void *y)
         for (int64_t i = 0; !strcmp(functions[k].name, name) && i < n; i += LANES)
             store((real *)y + i, functions[k].f(load((const real *)x + i)));
 }
+static double N(gather)(int64_t n, const void *x, const uint16_t *at)
+{
+    vec sum[4] = { 0 };
+    for (int64_t i = 0; i < n; i += 4 * LANES)
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) sum[k] += gather_narrow(x, at + i + k * LANES);
+    return (double)lane_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+}
 extern const measure_ops N(measure_ops);
-const measure_ops N(measure_ops) = { N(peak), N(gemm), N(packed_size), N(pack), N(gemm_across), N(apply), LANES };
+const measure_ops N(measure_ops) = { N(peak), N(gemm), N(packed_size), N(pack), N(gemm_across), N(apply),
+                                     N(gather), LANES };

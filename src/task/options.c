@@ -30,7 +30,7 @@ static const laco_option option_rows[] = {
     { "folder", "resume", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The folder of --checkpoint of the run that is to go on. Everything is as it was but --epochs, --minutes, "
       "--patience, --lr, --memory and --threads where they are given." },
-    { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream|regularisers|long|read|row", NULL,
+    { "what", "bench", GENERAL, 'e', "all", 0, 0, "all|peak|gemm|train|cells|stream|esn|regularisers|long|read|row", NULL,
       "What to measure: the peak of the processor, matrix products, training, every cell, steps one at a time, "
       "regularisers, long windows in little memory, reading tables, or one --row." },
 
