@@ -43,6 +43,8 @@ static const struct network {
     { "mgu 21 x2 residual; dense 2", 21 },
     { "indrnn 5 x2 tanh; dense 2", 2 },
     { "indrnn 19; dense 2", 2 },
+    { "reservoir 50 density 0.1 leak 0.5 direct; dense 2", 3 },
+    { "reservoir 40 blocks density 0.05; reservoir 20 density 1; dense 2", 12 },
     { "window 4; dense 6 tanh; dropout 0.25; dense 2", 3 },
     { "dense 30 tanh; window 3", 2 },
     { "dense 5 relu", 4 },

@@ -44,8 +44,6 @@ static const struct network large[] = {
     { "window 9; dense 300; dense 3", 40 },
     { "lstm 16; dense 3", 40 },
     { "gru 5 residual; dense 2", 5 },
-    { "reservoir 300 density 0.05 leak 0.5; dense 3", 2 },
-    { "reservoir 300 density 0.05 blocks direct; reservoir 70 density 1; dense 3", 40 },
 };
 static void threads_give_the_same_bits(void **state)
 {
