@@ -43,21 +43,46 @@ static void test_narma(void **state)
     }
     laco_error err;
     assert_int_equal(dynamics_make(dynamics_find("narma"), 11, 1, STEPS, a, &err), LACO_EINVAL);
+    assert_string_equal(err.msg, "narma: the order is 10, 20 or 30, not 11");
     (void)state;
 }
-/* The slope between steps is that of the equation, to the order of the step. */
+/* From a point of a flow to the next, in 2,000 parts. */
+static void finer(void (*f)(const double *, double *), double length, const double *from, double *x)
+{
+    enum { PARTS = 2000 };
+    double middle[3], slope[3];
+    memcpy(x, from, 3 * sizeof *x);
+    for (int n = 0; n < PARTS; n++) { /* midpoint rule: of another order than what is tested */
+        f(x, slope);
+        for (int i = 0; i < 3; i++) middle[i] = x[i] + length / PARTS / 2 * slope[i];
+        f(middle, slope);
+        for (int i = 0; i < 3; i++) x[i] += length / PARTS * slope[i];
+    }
+}
+static void lorenz(const double *x, double *d)
+{
+    d[0] = 10 * (x[1] - x[0]), d[1] = x[0] * (28 - x[2]) - x[1], d[2] = x[0] * x[1] - 8.0 / 3 * x[2];
+}
+static void rossler(const double *x, double *d)
+{
+    d[0] = -x[1] - x[2], d[1] = x[0] + 0.2 * x[1], d[2] = 0.2 + x[2] * (x[0] - 5.7);
+}
 static void test_flows(void **state)
 {
+    double x[3];
     make("lorenz", NAN, 2, a);
-    for (int t = 1; t + 1 < STEPS; t++) {
-        const double *x = a + 3 * t, slope = (x[3] - x[-3]) / 0.04, want = 10 * (x[1] - x[0]);
-        assert_true(fabs(slope - want) < 0.02 * (200 + fabs(want)));
-        assert_true(fabs(x[0]) < 25 && x[2] > 0 && x[2] < 55);
+    for (int t = 0; t + 1 < STEPS; t++) {
+        assert_true(fabs(a[3 * t]) < 25 && fabs(a[3 * t + 1]) < 35 && a[3 * t + 2] > 0 && a[3 * t + 2] < 55);
+        if (t % 20) continue;
+        finer(lorenz, 0.02, a + 3 * t, x);
+        for (int i = 0; i < 3; i++) assert_true(fabs(a[3 * t + 3 + i] - x[i]) < 2e-5);
     }
     make("rossler", NAN, 2, a);
-    for (int t = 1; t + 1 < STEPS; t++) {
-        const double *x = a + 3 * t, slope = (x[3 + 1] - x[-3 + 1]) / 0.2;
-        assert_true(fabs(slope - (x[0] + 0.2 * x[1])) < 0.03 * 15);
+    for (int t = 0; t + 1 < STEPS; t++) {
+        assert_true(fabs(a[3 * t]) < 13 && fabs(a[3 * t + 1]) < 13 && a[3 * t + 2] > 0 && a[3 * t + 2] < 26);
+        if (t % 20) continue;
+        finer(rossler, 0.1, a + 3 * t, x);
+        for (int i = 0; i < 3; i++) assert_true(fabs(a[3 * t + 3 + i] - x[i]) < 2e-5);
     }
     (void)state;
 }
@@ -85,10 +110,32 @@ static void test_sines_and_memory(void **state)
         assert_true(fabs(a[t + 2] + a[t - 2] - (p + q) * (a[t + 1] + a[t - 1]) + (2 + p * q) * a[t]) < 1e-9);
     }
     make("sine", NAN, 1, a);
-    for (int t = 0; t < STEPS; t++) assert_true(a[2 * t] >= 0 && a[2 * t] < 1 && fabs(a[2 * t + 1]) <= 1);
+    int held = 0;
+    for (int t = 1; t + 1 < STEPS; t++) { /* while the level holds, y(t+1) + y(t-1) = 2 cos(w) y(t) */
+        const double level = a[2 * t], w = 2 * M_PI * (1.0 / 16 + level * (1.0 / 4 - 1.0 / 16)), *y = a + 2 * t + 1;
+        assert_true(level >= 0 && level < 1 && fabs(*y) <= 1);
+        if (a[2 * t + 2] != level) continue;
+        assert_true(fabs(y[2] + y[-2] - 2 * cos(w) * *y) < 1e-9), held++;
+    }
+    assert_true(held > STEPS - 14); /* a level holds for at least 50 steps */
     make("memory", NAN, 1, a);
     for (int t = 10; t < STEPS; t++)
         for (int k = 1; k <= 10; k++) assert_true(a[t * 11 + k] == a[(t - k) * 11]);
+    (void)state;
+}
+static void test_bad_parameters(void **state)
+{
+    static const struct {
+        const char *name;
+        double parameter;
+    } bad[] = { { "mackey-glass", 0 }, { "mackey-glass", 1001 }, { "mackey-glass", NAN },
+                { "narma", 15 },       { "narma", NAN },         { "logistic", 4.1 },
+                { "logistic", -1 },    { "multiple-sines", 9 },  { "multiple-sines", 2.5 } };
+    laco_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(dynamics_make(dynamics_find(bad[i].name), bad[i].parameter, 1, STEPS, a, &err), LACO_EINVAL);
+        assert_memory_equal(err.msg, bad[i].name, strlen(bad[i].name));
+    }
     (void)state;
 }
 static void test_seeds(void **state)
@@ -110,8 +157,12 @@ static void test_seeds(void **state)
 }
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_maps),         cmocka_unit_test(test_narma),
-                                        cmocka_unit_test(test_flows),        cmocka_unit_test(test_mackey_glass),
-                                        cmocka_unit_test(test_sines_and_memory), cmocka_unit_test(test_seeds) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_maps),
+                                        cmocka_unit_test(test_narma),
+                                        cmocka_unit_test(test_flows),
+                                        cmocka_unit_test(test_mackey_glass),
+                                        cmocka_unit_test(test_sines_and_memory),
+                                        cmocka_unit_test(test_bad_parameters),
+                                        cmocka_unit_test(test_seeds) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,7 +154,7 @@ laco_status dynamics_make(const dynamics_row *r, double parameter, uint64_t seed
     if (!strcmp(r->name, "narma")) return narma_of(parameter, seed, steps, to, err);
     if (!strcmp(r->name, "logistic") && !(parameter >= 0 && parameter <= 4))
         return fail(err, LACO_EINVAL, -1, "logistic: r is from 0 to 4, not %g", parameter);
-    if (!strcmp(r->name, "multiple-sines") && !(parameter >= 1 && parameter <= 8))
+    if (!strcmp(r->name, "multiple-sines") && !(parameter >= 1 && parameter <= 8 && floor(parameter) == parameter))
         return fail(err, LACO_EINVAL, -1, "multiple-sines: 1 to 8 sines are possible, not %g", parameter);
     if (!strcmp(r->name, "lorenz")) flow(lorenz, 0.02, seed, steps, to);
     if (!strcmp(r->name, "rossler")) flow(rossler, 0.1, seed, steps, to);

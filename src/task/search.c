@@ -285,6 +285,8 @@ static laco_status make_plan(search *q, laco_error *err)
     if (rungs > 1 && row && space_varies(row))
         return fail(err, LACO_EINVAL, row->line, "with --rungs the search sees to --epochs: give it one value");
     laco_status st = options_of(q, 0, 0, "", &o, err);
+    if (!st && rungs > 1 && !options_int(o, "epochs"))
+        st = fail(err, LACO_EINVAL, -1, "--rungs: %s has no epochs to begin with fewer of; leave it out", q->s.command);
     if (!st && !epochs) epochs = options_int(o, "epochs");
     options_free(o);
     q->rungs = rungs;
