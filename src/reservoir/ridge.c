@@ -279,7 +279,7 @@ static ridge_result spectral_result(const spectral *q, const ridge *r, double la
         }
         left += fmax(0, sum);
     }
-    left /= (double)r->targets, out.mse = left / rows, out.condition = most / least;
+    left /= (double)r->targets, out.mse = left / rows, out.condition = most / least, out.trace = trace;
     out.gcv = rows > trace ? rows * left / ((rows - trace) * (rows - trace)) : INFINITY;
     return out;
 }
@@ -342,12 +342,14 @@ laco_status ridge_choose(ridge *r, const double *lambda, int n, ridge_result *re
                          laco_error *err)
 {
     spectral q = { 0 };
+    const double most = 0.9 * (double)r->rows;
     laco_status st = check(r, err);
     if (!st) st = spectral_new(&q, r, err);
     *best = 0;
     for (int i = 0; !st && i < n; i++) {
         result[i] = spectral_result(&q, r, lambda[i]);
-        if (result[i].gcv < result[*best].gcv) *best = i;
+        const bool loose = result[i].trace > most, was = result[*best].trace > most;
+        if (loose == was ? result[i].gcv < result[*best].gcv : was) *best = i;
     }
     if (!st) st = spectral_weights(&q, r, lambda[*best], w, b, err);
     return spectral_free(&q), st;

@@ -23,6 +23,7 @@ int64_t ridge_rows(const ridge *r);
 typedef struct ridge_result {
     double lambda, gcv; /* gcv: n |residual|^2 / (n - trace)^2, mean over targets (Golub, Heath & Wahba 1979) */
     double mse;         /* of the rows that were added */
+    double trace;       /* degrees of freedom of the answers: of ridge_choose */
     double condition;   /* estimate of that of X^T X + lambda I */
     bool fell_back;     /* it was not positive definite to working precision: small eigenvalues are left out */
     int64_t rank;
@@ -30,7 +31,8 @@ typedef struct ridge_result {
 /* One lambda, by Cholesky. w [targets][features], b [targets] or NULL. */
 laco_status ridge_solve(ridge *r, double lambda, double *w, double *b, ridge_result *out, laco_error *err);
 /* Many from one factorisation (tridiagonal form): result[n], and w and b of the one with the least gcv, whose place is
-   *best. */
+   *best. Ridges whose answers have more than nine tenths as many degrees of freedom as there are rows are taken only when
+   there are no others: there gcv is 0 / 0. */
 laco_status ridge_choose(ridge *r, const double *lambda, int n, ridge_result *result, int *best, double *w, double *b,
                          laco_error *err);
 #endif

@@ -199,6 +199,7 @@ static laco_status train_windows(fit *f, const train_batch *b, laco_error *err)
 static laco_status train_epoch(fit *f, bool *whole, laco_error *err)
 {
     window_result last;
+    if (f->solves) return *whole = true, fit_readout(f, err);
     for (*whole = false; !ends(f); f->c.batch++, f->c.step = 0) {
         train_batch b = { 0 };
         laco_status st = f->task->batch(f->ctx, f->c.epoch, f->c.batch, &b, err);

@@ -59,6 +59,7 @@ typedef struct fit {
     train_settings s;
     int64_t windows; /* of an epoch, set by a task that knows; 0: as many as its tokens fill */
     int64_t epochs, patience_to_average;
+    bool solves; /* --readout ridge: the last layer is solved, not trained */
     /* set by fit_open */
     task_job *j;
     const options *o;
@@ -106,6 +107,9 @@ fit_score fit_best(const fit *f);
 double fit_elapsed(const fit *f); /* seconds of all parts of the run */
 /* Metadata and figures that all tasks print: members of the result. */
 void fit_json(const fit *f, json_out *o);
+
+/* ---- src/task/fit_readout.c ---- */
+laco_status fit_readout(fit *f, laco_error *err); /* in place of an epoch */
 
 /* ---- src/task/fit_log.c ---- */
 laco_status fit_log_open(fit *f, laco_error *err);

@@ -75,6 +75,8 @@ laco_status fit_settings(fit *f, const options *o, const kernels *k, laco_error 
     f->rolls_back = !strcmp(options_text(o, "on-nan"), "rollback"), f->worse = options_real(o, "rollback");
     s->per_sequence = !strcmp(options_text(o, "reduction"), "sequence");
     f->epochs = options_int(o, "epochs"), f->limit = options_real(o, "minutes") * 60;
+    f->solves = options_type(o, "readout") && !strcmp(options_text(o, "readout"), "ridge");
+    if (f->solves) f->epochs = 1;
     laco_status st = parse_memory(s, options_text(o, "memory"), err);
     return st ? st : schedule_named(&s->schedule.row, options_text(o, "schedule"), err);
 }

@@ -368,7 +368,7 @@ static const laco_option option_rows[] = {
       "Share of the numbers behind each recurrent layer that is set to zero at random while training." },
     { "model", "esn.train esn.info", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"reservoir 500 radius 0.9; dense\"; replaces the options of this section. laco help "
-      "reservoir lists the words." },
+      "layers lists the words." },
     { "size", "esn.train", NETWORK, 'i', "500", 1, 1000000, NULL, "units", "Units of each reservoir." },
     { "layers", "esn.train", NETWORK, 'i', "1", 1, 32, NULL, "layers",
       "Reservoirs one upon the other; the readout sees all of them." },
@@ -523,6 +523,9 @@ static const laco_option option_rows[] = {
     { "epochs", "train.compose", TRAINING, 'i', "50", 1, 1000000, NULL, "passes", "Times all sequences are read." },
     { "epochs", "train.synthetic", TRAINING, 'i', NULL, 1, 1000000, NULL, "epochs",
       "Epochs at most; training ends when the task is solved. Without it, by task." },
+    { "readout", "train.classify train.forecast", TRAINING, 'e', "trained", 0, 0, "trained|ridge", NULL,
+      "How the last layer is learnt. ridge: in one pass, by ridge regression, where the layers before it do not learn: "
+      "--model \"reservoir 500; pool mean; dense\"." },
     { "epochs", "train.forecast", TRAINING, 'i', "30", 1, 1000000, NULL, "passes", "Times all series are read." },
     { "augment-shift", "train.classify", TRAINING, 'f', "0", 0, 100, NULL, "bands",
       "Of sound: every time a sound is read, its mel bands move up or down by as much at most, as in a shorter or longer "

@@ -404,6 +404,16 @@ laco_status trainer_window(trainer *t, schedule_point at, window_result *out, la
 }
 
 laco_status trainer_load(trainer *t, laco_error *err) { return net_load_loss(t->n, t->s.loss, false, err); }
+window_units trainer_units_window(trainer *t)
+{
+    const net *n = t->n;
+    const bool classes = loss_has_classes(n, t->s.loss);
+    pass p = next_window(t, false);
+    window_units out = { .rows = p.b.R, .targets = t->targets, .classes = classes ? t->target : NULL, .y = classes ? NULL : t->y };
+    net_forward(t->n, &p, inputs_of(t), t->ldx, n->d.layers - 1);
+    out.units = net_output(n, n->d.layers - 1, &out.ld);
+    return out;
+}
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob)
 {
     pass p = next_window(t, false);

@@ -104,6 +104,15 @@ void trainer_average(trainer *t); /* the average begins now (NT-ASGD: Merity et 
 void trainer_show_average(trainer *t, bool on);
 laco_status trainer_load(trainer *t, laco_error *err);                         /* the weights, before measuring */
 void trainer_measure_window(trainer *t, window_result *out, double *log_prob); /* [rows of the window] or NULL */
+/* What the last layer reads in the next window, [rows][ld], and what is asked for there: classes [rows], -1: not counted,
+   or y [rows][targets], NaN: not counted. After trainer_load. */
+typedef struct window_units {
+    int64_t rows, ld, targets;
+    const void *units;
+    const int32_t *classes;
+    const float *y;
+} window_units;
+window_units trainer_units_window(trainer *t);
 /* Rows and steps of the window just done: row r belongs to the batch's row r - off[step]. */
 const ragged *trainer_ragged(const trainer *t);
 int64_t trainer_position(const trainer *t); /* first step of the window just done */
