@@ -1,9 +1,11 @@
 /* Sound: the transform, features, files, folders, archives, and what names and tables say. */
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/pool.h"
 #include "data/readers.h"
 #include "data/tar.h"
 #include "math/fft.h"
+#include "laco.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -461,6 +463,55 @@ static void emotional_speech(void **state)
     series_free(&s);
 }
 
+/* ---- jobs ---- */
+static laco_status train(const char *const *option, laco_error *err)
+{
+    laco_job *j;
+    laco_status st = laco_job_new(&j, "train classify", err);
+    for (; !st && *option; option += 2) st = laco_job_set(j, option[0], option[1], err);
+    if (!st) st = laco_job_run(j, NULL, err);
+    laco_job_free(j);
+    return st;
+}
+/* What cannot be read of --data and of --test stands in one file; the bands are those that were asked for. */
+static void bad_sounds_are_named(void **state)
+{
+    (void)state;
+    char folder[3][200], name[200];
+    laco_error err = { 0 };
+    if (!sound_built()) skip();
+    snprintf(folder[0], sizeof *folder, "%s/jobs/test", place), snprintf(folder[1], sizeof *folder, "%s/left.tsv", place);
+    snprintf(folder[2], sizeof *folder, "%s/m.safetensors", place);
+    static const char *const made[] = { "jobs", "jobs/train", "jobs/test", "jobs/train/a", "jobs/train/b", "jobs/test/a", "jobs/test/b" };
+    for (size_t k = 0; k < sizeof made / sizeof *made; k++)
+        snprintf(name, sizeof name, "%s/%s", place, made[k]), assert_int_equal(folder_make(name, NULL), LACO_OK);
+    for (int k = 0; k < 12; k++) {
+        snprintf(name, sizeof name, "jobs/%s/%c/%d.wav", k < 8 ? "train" : "test", k % 2 ? 'b' : 'a', k);
+        write_wav(name, 300, k % 2 ? 300 : 1200, RATE);
+    }
+    write_text("jobs/train/a/x.wav", "nothing"), write_text("jobs/test/b/y.wav", "RIFF");
+    snprintf(name, sizeof name, "%s/jobs/train", place);
+    const char *option[] = { "data", name, "test", folder[0], "out", folder[2], "epochs", "1", "hidden", "2", "mels", "3", "low", "200",
+                             "high", "3000", "threads", "1", "skip-bad", folder[1], NULL };
+    if (train(option, &err)) fail_msg("%s", err.msg);
+    char *left, *model;
+    size_t n;
+    assert_int_equal(file_read(folder[1], 1 << 20, &left, &n, NULL), LACO_OK);
+    assert_true(strstr(left, "a/x.wav\t") == left && strstr(left, "\nb/y.wav\t"));
+    assert_int_equal(file_read(folder[2], 1 << 20, &model, &n, NULL), LACO_OK);
+    bool kept = false;
+    static const char bands[] = "\\\"low\\\":200,\\\"high\\\":3000";
+    for (size_t i = 0; i + sizeof bands < n; i++) kept |= !memcmp(model + i, bands, sizeof bands - 1);
+    assert_true(kept);
+    mem_free(left), mem_free(model);
+    option[19] = NULL, option[18] = NULL; /* without --skip-bad */
+    assert_int_equal(train(option, &err), LACO_EFORMAT);
+    assert_non_null(strstr(err.msg, "a/x.wav: it is no sound"));
+    const char *high[] = { "data", folder[0], "out", folder[2], "high", "4500", "skip-bad", folder[1], NULL };
+    assert_int_equal(train(high, &err), LACO_EINVAL);
+    assert_non_null(strstr(err.msg, "must end at 4000 Hz"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -478,6 +529,7 @@ int main(void)
         cmocka_unit_test(rates_must_agree),
         cmocka_unit_test(archives_and_threads_give_the_same),
         cmocka_unit_test(emotional_speech),
+        cmocka_unit_test(bad_sounds_are_named),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -395,11 +395,27 @@ static laco_status read_table(examples *e, reading *f, int which, int part, task
     laco_status closed = table_input_close(&in, st ? NULL : err);
     return st ? st : closed;
 }
-static void note_bad(void *ctx, const char *file, const char *why) { task_note(ctx, "skipped   %s: %s", file, why); }
+/* Sounds that are left out: their names and why, in the file of --skip-bad. */
+typedef struct bad_sounds {
+    file_log *log;
+    int64_t n;
+    laco_status status; /* of writing them */
+    laco_error err;
+} bad_sounds;
+static void keep_bad_sound(void *ctx, const char *file, const char *why)
+{
+    bad_sounds *b = ctx;
+    buf line = { 0 };
+    b->n++, buf_printf(&line, "%s\t%s", file, why);
+    if (!b->status)
+        b->status = line.failed ? fail_memory(&b->err, line.len) : file_log_line(b->log, line.data, &b->err);
+    buf_free(&line);
+}
 static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
                             laco_error *err)
 {
     series_set s = { 0 };
+    bad_sounds bad = { 0 };
     pool *threads;
     laco_status st = pool_new(&threads, (int)options_int(j->o, "threads"), err);
     if (st) return st;
@@ -411,9 +427,15 @@ static laco_status read_set(examples *e, reading *f, const char *path, const cha
                                .sound = &f->prepare.sound,
                                .pool = threads,
                                .skip_bad = options_text(j->o, "skip-bad") != NULL,
-                               .bad = note_bad,
-                               .ctx = j };
-    st = series_read(&s, path, &o, err);
+                               .bad = keep_bad_sound,
+                               .ctx = &bad };
+    st = task_open_bad(&bad.log, j, err);
+    if (!st) st = series_read(&s, path, &o, err);
+    task_close_bad(bad.log, j);
+    if (bad.n)
+        task_note(j, "left out  %lld sound%s that cannot be read, named in %s", (long long)bad.n, bad.n == 1 ? "" : "s",
+                  options_text(j->o, "skip-bad"));
+    if (!st && bad.status) st = fail(err, bad.status, bad.err.at, "%s", bad.err.msg);
     f->prepare.of_sound |= s.rate > 0;
     if (!st) st = prepare_apply(&f->prepare, &s, err);
     if (!st) st = add_set(e, f, &s, part, err);

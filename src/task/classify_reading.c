@@ -24,6 +24,7 @@ static laco_status prepare_options(reading *f, const options *o, laco_error *err
     p->sound = (sound_settings){ .resample = options_flag(o, "resample"), .frame = options_real(o, "frame") };
     p->sound.hop = options_real(o, "hop"), p->sound.mels = options_int(o, "mels");
     p->sound.mfcc = options_int(o, "mfcc"), p->sound.emphasis = options_real(o, "emphasis");
+    p->sound.low = options_real(o, "low"), p->sound.high = options_real(o, "high");
     return sound_settings_check(&p->sound, err);
 }
 laco_status reading_options(reading *f, const options *o, laco_error *err)

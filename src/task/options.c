@@ -175,7 +175,8 @@ static const laco_option option_rows[] = {
       "The first record of CSV is data, and columns are named 1, 2, and so on. Also without it where that record is "
       "nothing but numbers." },
     { "skip-bad", TABLES, DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "Leaves out records that cannot be read, instead of ending with an error, and writes them to this file." },
+      "Leaves out records that cannot be read, instead of ending with an error, and writes them to this file; of sounds "
+      "their names." },
     { "streams", "stream", DATA, 'i', "1", 1, 65536, NULL, "streams",
       "Independent streams, whose numbers lie side by side in every step." },
     { "restore", "stream", DATA, 'p', NULL, 0, 0, NULL, NULL, "Goes on from this file of --save." },
@@ -316,6 +317,9 @@ static const laco_option option_rows[] = {
       "Of sound: so many cepstral coefficients of the bands. 0: the logarithms of the bands." },
     { "frame", "train.classify", DATA, 'f', "0", 0, 10000, NULL, "ms", "Of sound: what a step looks at. 0: 25." },
     { "hop", "train.classify", DATA, 'f', "0", 0, 10000, NULL, "ms", "Of sound: from step to step. 0: 10." },
+    { "low", "train.classify", DATA, 'f', "0", 0, 192000, NULL, "Hz", "Of sound: where the mel bands begin." },
+    { "high", "train.classify", DATA, 'f', "0", 0, 192000, NULL, "Hz",
+      "Of sound: where the mel bands end. 0: at half the sample rate." },
     { "emphasis", "train.classify", DATA, 'f', "0", 0, 1, NULL, NULL,
       "Of sound: x[t] - emphasis x[t-1] is read; 0.97 is usual." },
     { "resample", "train.classify", DATA, 'b', NULL, 0, 0, NULL, NULL,

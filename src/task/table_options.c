@@ -46,18 +46,28 @@ static laco_status read_options(table_options *to, const options *o, laco_error 
         st = fail(err, LACO_EINVAL, -1, "with --decimal-comma cells cannot be separated by commas too");
     return st;
 }
+laco_status task_open_bad(file_log **out, task_job *j, laco_error *err)
+{
+    const char *path = options_text(j->o, "skip-bad");
+    *out = NULL;
+    laco_status st = task_refuse_overwriting(j, "skip-bad", err);
+    return st || !path ? st : file_log_open_at(out, path, j->bad_bytes, err);
+}
+void task_close_bad(file_log *l, task_job *j)
+{
+    if (l) j->bad_bytes = file_log_position(l);
+    file_log_close(l);
+}
 laco_status table_input_open(table_input *in, task_job *j, laco_error *err)
 {
     *in = (table_input){ .j = j, .o = { .bad = keep_bad, .ctx = in } };
     laco_status st = read_options(&in->o, j->o, err);
-    if (!st) st = task_refuse_overwriting(j, "skip-bad", err);
-    if (!st && in->o.skip_bad) st = file_log_open_at(&in->log, options_text(j->o, "skip-bad"), 0, err);
-    return st;
+    return st ? st : task_open_bad(&in->log, j, err);
 }
 laco_status table_input_close(table_input *in, laco_error *err)
 {
     char count[32];
-    file_log_close(in->log), in->log = NULL;
+    task_close_bad(in->log, in->j), in->log = NULL;
     if (in->skipped)
         task_note(in->j, "left out  %s bad %s, now in %s; the first is that of line %lld: %s",
                   task_count(in->skipped, count), in->skipped == 1 ? "record" : "records",

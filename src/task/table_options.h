@@ -19,6 +19,10 @@ laco_status table_input_open(table_input *in, task_job *j, laco_error *err);
 /* Ends the file and remarks how many records were left out, if any. */
 laco_status table_input_close(table_input *in, laco_error *err);
 
+/* The file of --skip-bad, or *out NULL without it: behind what earlier files of the job left out. */
+laco_status task_open_bad(file_log **out, task_job *j, laco_error *err);
+void task_close_bad(file_log *l, task_job *j);
+
 /* --data, --valid or --test as a table (a file, or text given to the job), hashed for resume; *out NULL when it is not
    given. */
 laco_status task_read_table(table_input *in, int which, table **out, laco_error *err);

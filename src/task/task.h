@@ -15,6 +15,7 @@ typedef struct task_job {
     const char *command;    /* "train lm" */
     const char *resume;     /* the folder of checkpoints of the run that goes on; NULL: a new one */
     uint64_t data_hash;     /* of the bytes that task_read has given so far */
+    int64_t bad_bytes;      /* of the file of --skip-bad: what was left out of the files read so far */
     double score;           /* of the run: the figure that chose its best model, the smaller the better */
     double shown;           /* when progress was last shown */
     int64_t groups;         /* set by a run that leaves out one of --group: how many there are */
