@@ -56,7 +56,7 @@ static int show(const char *folder)
         printf("A reservoir of 500 units is drawn at random and stays as it is. The series drives it,\n"
                "and one set of linear equations finds the weights that read the next value from it:\n\n"
                "  laco esn train --data series.csv --size 500 --radius 1.1 --leak 0.5 ... --out m.safetensors\n\n"
-               "  steps a second             %12.0f\n  states remember for        %12.0f steps\n",
+               "  steps a second             %12.0f\n  forgets how it began after %12.0f steps (the echo state property)\n",
                demo_number(trained, "steps_per_second"), demo_number(trained, "forgets"));
         const char *ahead = strstr(trained, "\"ahead\":{");
         printf("  error 84 steps ahead       %12.2g deviations of the series; a linear model %.2g\n\n", demo_number(ahead, "nrmse"),
