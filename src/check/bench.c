@@ -17,6 +17,7 @@ enum { LANE_BYTES = 64, PEAK_CALL = 1 << 16 /* long enough for a worker to wake 
 #define VARIANT_BAR 1.15 /* of a variant, or of ragged batches, that of the same cell without it being 1 */
 #define NORM_BAR 1.3     /* of layer normalisation */
 #define REGULARISER_BAR 1.25 /* of an update, that of the same network without it being 1 */
+#define RIDGE_BAR 60  /* % of the peak of the threads, in double */
 #define MEMORY_BAR 8     /* x 4 bytes x H x B x T */
 #define RESERVOIR_BAR 60 /* % of what reading weights, indices and states allows */
 #define AGAIN_BAR 1.4    /* time of a long window in a tenth of its memory, that of keeping all being 1 */
@@ -549,6 +550,34 @@ static void esn_row(bench *b, const char *text, const esn_work *w, const probe *
     else
         sheet_text(&b->t, "-"); /* bound by its activations */
 }
+static const sheet_column ridge_columns[] = {
+    { "units", "units", 0 },          { "threads", "threads", 0 },   { "rows", "rows a second", 0 },
+    { "gflops", "GFLOP/s", 1 },       { "share", "% of the peak", 0 }, { "met", "60 %", SHEET_TEXT },
+    { NULL, NULL, 0 },
+};
+/* N^2 operations a row: the products of a symmetric matrix. */
+static laco_status table_ridge(bench *b, laco_error *err)
+{
+    static const int64_t units[] = { 1000, 4000 };
+    meter m = b->m;
+    laco_status st = kernels_choose(&m.k, REAL_DOUBLE, err);
+    sheet_start(&b->t, "ridge", "Sums of a ridge regression, beside the peak in double", ridge_columns);
+    for (int i = 0; !st && i < 4; i++) {
+        ridge_work *w = NULL;
+        const int threads = i % 2 ? b->threads : 1;
+        const double N = (double)units[i / 2];
+        if (i % 2 && threads == 1) continue;
+        if ((st = ridge_work_new(&w, units[i / 2], m.k, b->pool[i % 2], err))) break;
+        probe p = { .run = ridge_work_run, .state = w, .work = N * N * RIDGE_BLOCK };
+        if (!(st = probes_measure(&m, &p, 1, err))) {
+            sheet_number(&b->t, N), sheet_number(&b->t, threads), sheet_number(&b->t, RIDGE_BLOCK / p.time);
+            sheet_number(&b->t, p.work / p.time * 1e-9), sheet_number(&b->t, 100 * p.share / threads);
+            judge(b, 100 * p.share / threads, RIDGE_BAR, false, "ridge, %lld units, %d threads", (long long)units[i / 2], threads);
+        }
+        ridge_work_free(w);
+    }
+    return st ? st : end_table(b, err);
+}
 static laco_status section_esn(bench *b, laco_error *err)
 {
     laco_status st = LACO_OK;
@@ -560,7 +589,8 @@ static laco_status section_esn(bench *b, laco_error *err)
         if (!(st = probes_measure(&b->m, &p, 1, err))) esn_row(b, *text, w, &p);
         esn_work_free(w);
     }
-    return st ? st : end_table(b, err);
+    if (!st) st = end_table(b, err);
+    return st ? st : table_ridge(b, err);
 }
 
 /* ---- long windows ---- kept whole, in a tenth and in a thirtieth of the memory */

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "check/bench_read.h"
 #include "layer/reservoir.h"
+#include "reservoir/ridge.h"
 #include <math.h>
 
 static const char *const rows[] = { "reservoir 1000 density 0.01",
@@ -90,4 +91,27 @@ void esn_work_run(void *state)
 {
     esn_work *w = state;
     net_step(w->net, w->state, ESN_STEPS, 1, w->in, w->out);
+}
+
+void ridge_work_free(void *state)
+{
+    ridge_work *w = state;
+    if (w) ridge_free(w->sums), mem_free(w->x);
+    mem_free(w);
+}
+laco_status ridge_work_new(ridge_work **out, int64_t units, const kernels *doubles, pool *p, laco_error *err)
+{
+    const int64_t n = RIDGE_BLOCK * units;
+    ridge_work *w = *out = mem_new(1, sizeof *w);
+    if (!w) return fail_memory(err, sizeof *w);
+    w->units = units, w->x = mem_new((size_t)n, sizeof *w->x);
+    laco_status st = w->x ? ridge_new(&w->sums, units, 1, RIDGE_FREE_BIAS, doubles, p, err) : fail_memory(err, (size_t)n * sizeof *w->x);
+    for (int64_t i = 0; !st && i < n; i++) w->x[i] = rng_uniform(4, RNG_TEST, (uint64_t)i) - 0.5;
+    if (st) ridge_work_free(w), *out = NULL;
+    return st;
+}
+void ridge_work_run(void *state)
+{
+    ridge_work *w = state;
+    ridge_add(w->sums, RIDGE_BLOCK, w->x, w->units, w->x, w->units);
 }

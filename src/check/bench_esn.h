@@ -17,4 +17,15 @@ const char *const *esn_rows(void); /* descriptions; ends in NULL */
 laco_status esn_work_new(esn_work **out, const char *description, meter *m, pool *p, laco_error *err);
 void esn_work_run(void *esn_work);
 void esn_work_free(void *esn_work);
+
+/* Rows going into the sums of a ridge regression (src/reservoir/ridge.h), in double. */
+enum { RIDGE_BLOCK = 384 }; /* rows of one run */
+typedef struct ridge_work {
+    struct ridge *sums;
+    int64_t units;
+    double *x; /* [RIDGE_BLOCK][units] */
+} ridge_work;
+laco_status ridge_work_new(ridge_work **out, int64_t units, const kernels *doubles, pool *p, laco_error *err);
+void ridge_work_run(void *ridge_work);
+void ridge_work_free(void *ridge_work);
 #endif
