@@ -19,7 +19,7 @@ void esn_work_run(void *esn_work);
 void esn_work_free(void *esn_work);
 
 /* Rows going into the sums of a ridge regression (src/reservoir/ridge.h), in double. */
-enum { RIDGE_BLOCK = 384 }; /* rows of one run */
+enum { RIDGE_BLOCK = 512 }; /* rows of one run */
 typedef struct ridge_work {
     struct ridge *sums;
     int64_t units;

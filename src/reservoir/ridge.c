@@ -10,7 +10,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { TILE = 48, TILE_SIZE = TILE * TILE, ROWS = 384 };
+enum { TILE = 48, TILE_SIZE = TILE * TILE, ROWS = 512 };
 struct ridge {
     const kernels *k;         /* of the reals of the rows */
     const measure_ops *ops;   /* in double */
