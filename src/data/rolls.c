@@ -1,5 +1,6 @@
 #include "data/rolls.h"
 #include "base/json.h"
+#include <math.h>
 #include <stdio.h>
 
 static const char *const part_names[ROLL_PARTS] = { "train", "valid", "test" };
@@ -29,11 +30,11 @@ static laco_status read_step(float *keys, const json *notes, const place *p, lac
     if (notes->kind != JSON_ARRAY) return bad(p, "a step must be the list of the notes that sound", err);
     for (size_t i = 0; i < notes->len; i++) {
         const json *note = &notes->item[i];
-        bool whole = note->kind == JSON_NUMBER && note->integer;
-        if (whole && note->i == -1) continue;
-        if (!whole || note->i < ROLL_LOW || note->i >= ROLL_LOW + ROLL_KEYS)
+        double key = note->kind == JSON_NUMBER ? note->number : NAN; /* files with 60.0 for 60 exist */
+        if (key == -1) continue;
+        if (!(key >= ROLL_LOW && key < ROLL_LOW + ROLL_KEYS) || key != floor(key))
             return bad(p, "a note must be a MIDI number from 21 to 108, or -1 for silence", err);
-        keys[note->i - ROLL_LOW] = 1;
+        keys[(int)key - ROLL_LOW] = 1;
     }
     return LACO_OK;
 }

@@ -30,7 +30,7 @@ typedef struct time_step {
 } time_step;
 enum { CALENDAR_HOUR = 1, CALENDAR_WEEKDAY = 2, CALENDAR_MONTHDAY = 4, CALENDAR_YEAR = 8, CALENDARS = 4 };
 extern const char *const calendar_names[CALENDARS + 1];
-/* From the n - 1 differences of rising times: their median; 28 to 31 days are a month, but of plain numbers. */
+/* From the n - 1 differences of times, of those that rise: their median (NaN: between series); 28 to 31 days are a month, but of plain numbers. */
 laco_status time_step_of(const double *time, int64_t n, bool numbers, time_step *out, laco_error *err);
 double time_after(double time, time_step s, int64_t steps);
 /* Steps from one time to a later one; false: it lies between two steps. */

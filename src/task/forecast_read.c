@@ -244,15 +244,15 @@ static laco_status check_order(long_table *q, int64_t from, int64_t to, bool sor
 /* The step of all series: the median of the differences of their times. */
 static laco_status find_step(const long_table *q, time_step *out, laco_error *err)
 {
-    double *when = mem_new((size_t)q->rows, sizeof *when);
-    if (!when) return fail_memory(err, (size_t)q->rows * sizeof *when);
-    double shift = 0; /* from series to series a fall, which is no difference */
+    double *when = mem_new((size_t)q->rows * 2, sizeof *when);
+    int64_t n = 0;
+    if (!when) return fail_memory(err, (size_t)q->rows * 2 * sizeof *when);
     for (int64_t i = 0; i < q->rows; i++) {
-        if (i && q->series[q->order[i]] != q->series[q->order[i - 1]]) shift -= 1e13;
-        when[i] = q->when[q->order[i]] + shift;
+        if (i && q->series[q->order[i]] != q->series[q->order[i - 1]]) when[n++] = NAN; /* no difference */
+        when[n++] = q->when[q->order[i]];
     }
     bool numbers = table_column_type(q->t, q->time) == COLUMN_NUMBER;
-    laco_status st = time_step_of(when, q->rows, numbers, out, err);
+    laco_status st = time_step_of(when, n, numbers, out, err);
     mem_free(when);
     return st;
 }
@@ -380,7 +380,7 @@ static laco_status read_long(forecast_data *d, const table *t, const forecast_co
     for (int64_t i = 0; !st && i < count; i++) st = place_rows(&q, from[i], from[i + 1], d->step, c->gaps, err);
     for (int64_t i = 0; !st && i < count; i++) {
         int64_t last = q.place[from[i + 1] - 1];
-        if (last > 100 * q.rows + 1000000) /* a time that is a slip of the pen must not ask for all memory */
+        if (steps + last > 100 * q.rows + 1000000) /* a time that is a slip of the pen must not ask for all memory */
             st = fail(err, LACO_EFORMAT, table_line(t, q.order[from[i + 1] - 1]),
                       "%s line %lld: its time is %lld steps behind the first of its series, where there are %lld rows",
                       table_file(t), (long long)table_line(t, q.order[from[i + 1] - 1]), (long long)last, (long long)q.rows);
@@ -514,11 +514,21 @@ laco_status forecast_read(forecast_data *out, task_job *j, int which, const fore
 }
 
 /* ---- what came after ---- */
-static int64_t find_series(const forecast_data *d, const char *name)
+/* Rows without names go by their place. */
+static int64_t find_series(const forecast_data *d, const char *name, int64_t place)
+{
+    if (!name) return place < d->count && !d->name[place] ? place : -1;
+    for (int64_t i = 0; i < d->count; i++)
+        if (d->name[i] && !strcmp(d->name[i], name)) return i;
+    return -1;
+}
+static laco_status check_names(const forecast_data *d, laco_error *err)
 {
     for (int64_t i = 0; i < d->count; i++)
-        if (!name ? !d->name[i] : d->name[i] && !strcmp(d->name[i], name)) return i;
-    return -1;
+        if (find_series(d, d->name[i], i) != i)
+            return fail(err, LACO_EFORMAT, -1, "%s: the series \"%.60s\" stands in it twice; what goes on with which?",
+                        d->file, d->name[i]);
+    return LACO_OK;
 }
 static void copy_steps(forecast_data *to, int64_t at, const forecast_data *from, int64_t begin, int64_t n)
 {
@@ -538,9 +548,11 @@ laco_status forecast_append(forecast_data *d, const forecast_data *more, laco_er
     laco_status st = more->targets != d->targets
                          ? fail(err, LACO_EINVAL, -1, "%s has %lld targets, %s has %lld", more->file,
                                 (long long)more->targets, d->file, (long long)d->targets)
-                         : take_room(&both, d->count, steps, d->time != NULL, err);
+                         : check_names(d, err);
+    if (!st) st = check_names(more, err);
+    if (!st) st = take_room(&both, d->count, steps, d->time != NULL, err);
     for (int64_t i = 0; !st && i < more->count; i++) {
-        int64_t there = find_series(d, more->name[i]);
+        int64_t there = find_series(d, more->name[i], i);
         int64_t step = 1, last = there >= 0 ? d->start[there] + d->known[there] - 1 : 0;
         if (there < 0)
             st = fail(err, LACO_EFORMAT, -1, "%s: its series \"%.60s\" is not in %s", more->file,
@@ -552,7 +564,7 @@ laco_status forecast_append(forecast_data *d, const forecast_data *more, laco_er
                       (long long)more->line[more->start[i]], d->file);
     }
     for (int64_t i = 0; !st && i < d->count; i++) {
-        int64_t k = find_series(more, d->name[i]);
+        int64_t k = find_series(more, d->name[i], i);
         both.start[i] = at, copy_steps(&both, at, d, d->start[i], d->known[i]), at += d->known[i];
         if (k >= 0) copy_steps(&both, at, more, more->start[k], more->start[k + 1] - more->start[k]);
         if (k >= 0) at += more->start[k + 1] - more->start[k];
