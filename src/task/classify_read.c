@@ -316,9 +316,9 @@ static laco_status read_steps(examples *e, reading *f, table *t, int part, laco_
 static laco_status add_set(examples *e, reading *f, series_set *s, int part, laco_error *err)
 {
     int64_t n = s->start[s->count], from = e->positions;
-    if (e->count && s->features != e->features)
-        return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data before %lld", s->file,
-                    (long long)s->features, (long long)e->features);
+    if (f->features && s->features != f->features) /* of the data before, or of the model */
+        return fail(err, LACO_EFORMAT, -1, "%s has %lld features, the data %s %lld", s->file, (long long)s->features,
+                    e->count ? "before" : "that the model was trained on", (long long)f->features);
     f->features = s->features;
     laco_status st = make_room(e, s->count, err);
     if (!st) st = more_steps(e, f, n, err);
