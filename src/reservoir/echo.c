@@ -66,6 +66,13 @@ laco_status echo_ready(echo *e, laco_error *err)
 }
 
 /* ---- gathering ---- */
+static bool finite_units(const echo *e, const void *units, int64_t rows, int64_t ld)
+{
+    double all = 0; /* 0 times what is not finite is not 0 */
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < e->units; k++) all += 0 * real_at(e, units, i * ld + k);
+    return all == 0;
+}
 typedef laco_status chunk_fn(void *ctx, int64_t first, int64_t m, const void *units, int64_t ld, laco_error *err);
 /* Through a series in chunks; states are carried from one to the next. Noise is that of training. */
 static laco_status walk(echo *e, int64_t steps, const double *u, bool noise, chunk_fn *each, void *ctx, laco_error *err)
@@ -83,7 +90,7 @@ static laco_status walk(echo *e, int64_t steps, const double *u, bool noise, chu
         e->p.train = noise, e->p.update = e->steps++;
         net_forward(n, &e->p, e->x, e->inputs, n->d.layers - 1);
         const void *units = net_output(n, n->d.layers - 1, &ld);
-        if (!isfinite(real_at(e, units, (m - 1) * ld)))
+        if (!finite_units(e, units, m, ld))
             st = fail(err, LACO_ENUMERIC, t,
                       "the states of the reservoir are not finite any more within the first %lld steps; give "
                       "a smaller radius, or tanh",

@@ -44,7 +44,7 @@ static laco_status series_to_make(const task_job *j, const dynamics_row **r, dou
 laco_status esn_series_job(task_job *j, laco_error *err)
 {
     const dynamics_row *r;
-    double parameter;
+    double parameter = NAN;
     laco_status st = series_to_make(j, &r, &parameter, err);
     if (st) return st;
     const int64_t steps = options_int(j->o, "steps"), D = r->inputs + r->targets;
