@@ -46,20 +46,23 @@ static int show(const char *folder)
     const setting run[] = { { "model-file", model }, { "data", series }, { "prime", prime }, { "steps", steps }, { "quiet", "true" }, { NULL, NULL } };
     double came[STEPS], said[STEPS];
     printf("What does a network know that learns nothing but its last layer?\n\n"
-           "The series of Mackey & Glass is chaotic: two of its futures that begin almost alike\n"
-           "soon have nothing in common.\n\n"
+           "The series of Mackey & Glass is chaotic: two of its futures that begin almost\n"
+           "alike soon have nothing in common.\n\n"
            "  laco esn series mackey-glass --steps 5000 --out series.csv\n\n");
     fflush(stdout);
     int code = demo_job("esn series", make, NULL, NULL);
     if (code == EXIT_DONE) code = demo_job("esn train", learn, NULL, &trained);
     if (code == EXIT_DONE) {
-        printf("A reservoir of 500 units is drawn at random and stays as it is. The series drives it,\n"
-               "and one set of linear equations finds the weights that read the next value from it:\n\n"
-               "  laco esn train --data series.csv --size 500 --radius 1.1 --leak 0.5 ... --out m.safetensors\n\n"
-               "  steps a second             %12.0f\n  forgets how it began after %12.0f steps (the echo state property)\n",
-               demo_number(trained, "steps_per_second"), demo_number(trained, "forgets"));
+        printf("A reservoir of 500 units is drawn at random and stays as it is. The series\n"
+               "drives it, and one set of linear equations finds the weights that read the\n"
+               "next value from it:\n\n"
+               "  laco esn train --data series.csv --size 500 ... --out m.safetensors\n\n"
+               "  %-28s%8.0f steps (echo state property)\n"
+               "  steps a second              %8.0f\n",
+               "forgets how it began after", demo_number(trained, "forgets"),
+               demo_number(trained, "steps_per_second"));
         const char *ahead = strstr(trained, "\"ahead\":{");
-        printf("  error 84 steps ahead       %12.2g deviations of the series; a linear model %.2g\n\n", demo_number(ahead, "nrmse"),
+        printf("  error 84 steps ahead        %8.2g deviations; of a linear model %.2g\n\n", demo_number(ahead, "nrmse"),
                demo_number(ahead, "linear_nrmse"));
         fflush(stdout);
         code = demo_job("esn generate", run, &csv, &ran);

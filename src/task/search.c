@@ -387,7 +387,7 @@ laco_status search_run(task_job *j, search_command *command, laco_error *err)
     if (!st && search_best(&q) < 0 && *j->stop)
         st = fail(err, LACO_ESTOPPED, -1, "stopped; the same command goes on with the results in %s", q.folder);
     else if (!st && search_best(&q) < 0)
-        st = fail(err, LACO_ENUMERIC, -1, "no trial came to its end, see %s; search among smaller values of lr",
+        st = fail(err, LACO_ENUMERIC, -1, "no trial came to its end, see %s; search among smaller values of lr, or of radius",
                   q.results);
     if (!st) search_table(&q), search_json(&q, j->result);
     space_free(&q.s);
