@@ -124,6 +124,12 @@ laco_status esn_columns_of(forecast_columns *c, const options *o, laco_error *er
     if (!st) st = name_list_split(&c->future, options_text(o, "input"), err);
     if (!st && time && !(c->time = mem_text(time, strlen(time)))) st = fail_memory(err, strlen(time));
     if (!st && id && !(c->id = mem_text(id, strlen(id)))) st = fail_memory(err, strlen(id));
+    for (int64_t i = 0; !st && i < c->target.n; i++)
+        for (int64_t k = 0; !st && k < c->future.n; k++)
+            if (!strcmp(c->target.name[i], c->future.name[k]))
+                st = fail(err, LACO_EINVAL, -1,
+                          "the column \"%.60s\" is both --target and --input, so its answer would be read; without --input a "
+                          "series is predicted from its own past", c->target.name[i]);
     return st;
 }
 laco_status esn_check(const forecast_data *d, laco_error *err)
