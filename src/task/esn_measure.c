@@ -70,6 +70,7 @@ static laco_status residuals(training *r, double *const *answer, laco_error *err
     mem_free(x);
     return LACO_OK;
 }
+/* A run that grows without bound is the worst there is where a ridge is chosen; else it is counted apart. */
 static laco_status errors_ahead(training *r, int64_t i, laco_error *err)
 {
     const int64_t D = r->f.targets;
@@ -88,8 +89,9 @@ static laco_status errors_ahead(training *r, int64_t i, laco_error *err)
         if (ran == LACO_ESTOPPED) st = ran;
         for (int64_t d = 0; d < D; d++) {
             said[n * D + d] = ran ? 1e6 : answer[(r->ahead - 1) * D + d];
-            came[n * D + d] = r->s[i].y[(to + r->ahead - 1) * D + d];
+            came[n * D + d] = ran && !r->choosing ? NAN : r->s[i].y[(to + r->ahead - 1) * D + d];
         }
+        r->free_runs += !r->choosing, r->diverged += ran && !r->choosing;
         echo_back(&r->e, kept);
     }
     esn_error e = esn_error_of(said, came, n, D);
@@ -145,6 +147,9 @@ laco_status esn_measure_network(training *r, laco_error *err)
     if (!st) st = draw(r, answer[0], err);
     if (!st) st = residuals(r, answer, err);
     for (int64_t i = 0; !st && r->ahead && i < r->d.count; i++) st = errors_ahead(r, i, err);
+    if (!st && r->diverged)
+        task_note(r->j, "free runs %lld of %lld grow without bound and are not in the error; a larger --ridge, --noise or a smaller "
+                  "--radius may help", (long long)r->diverged, (long long)r->free_runs);
     for (int64_t i = 0; answer && i < r->d.count; i++) mem_free(answer[i]);
     mem_free(answer);
     return st;

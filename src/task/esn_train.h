@@ -26,6 +26,7 @@ typedef struct training {
     predictor network, persistence, linear;
     int64_t lags, forgets; /* of the autoregression; steps that the states remember, -1: longer than the data */
     bool choosing;         /* a ridge: free runs start in steps that are no test */
+    int64_t free_runs, diverged; /* of --ahead */
     double seconds, rate;  /* of gathering and solving; steps a second */
     const char *phase;     /* for whoever watches */
     int64_t done, total;   /* steps of it */
