@@ -67,7 +67,10 @@ static int longest_first(const void *a, const void *b)
     if (x->length != y->length) return x->length < y->length ? 1 : -1;
     return x->start < y->start ? -1 : x->start > y->start;
 }
-void lm_sort_rows(text_row *rows, int64_t n) { qsort(rows, (size_t)n, sizeof *rows, longest_first); }
+void lm_sort_rows(text_row *rows, int64_t n)
+{
+    if (n > 1) qsort(rows, (size_t)n, sizeof *rows, longest_first);
+}
 
 void lm_draw_rows(text_row *rows, int64_t n, int64_t batch, uint64_t seed, int64_t epoch)
 {
