@@ -125,19 +125,42 @@ static void changes_at_random(void **state)
 {
     (void)state;
     for (uint64_t draw = 0; draw < 50; draw++) {
-        float x[4 * 16], y[4 * 16];
+        float from[4 * 16], x[4 * 16], y[4 * 16];
         int zero = 0;
-        for (int i = 0; i < 4 * 16; i++) x[i] = y[i] = (float)(100 + i % 8);
-        augment_apply(&(augment){ .shift = 2, .bands = 8, .seed = 1 }, draw, x, 4, 16);
+        for (int i = 0; i < 4 * 16; i++) from[i] = (float)(100 + i % 8);
+        augment_apply(&(augment){ .shift = 2, .bands = 8, .seed = 1 }, draw, from, 4, 16, x);
         double by = x[3] - 103; /* on a line a shift adds the same to all but the ends */
         assert_true(fabs(by) <= 2);
         for (int k = 0; k < 8; k++)
             for (int b = 0; b < 8; b++)
                 assert_float_equal(x[k * 8 + b], fmin(107, fmax(100, 100 + b + by)), 1e-4);
-        augment_apply(&(augment){ .mask = 0.25, .bands = 8, .seed = 1 }, draw, y, 4, 16);
+        augment_apply(&(augment){ .mask = 0.25, .bands = 8, .seed = 1 }, draw, from, 4, 16, y);
         for (int i = 0; i < 4 * 16; i++) assert_true(y[i] == 0 || y[i] == (float)(100 + i % 8)), zero += y[i] == 0;
         assert_true(zero <= 2 * 8 + 16);
     }
+}
+static void stretches_on_a_line(void **state)
+{
+    (void)state;
+    const augment a = { .stretch = 0.3, .bands = 2, .seed = 1 };
+    float x[20 * 2], y[26 * 2];
+    bool seen[27] = { false };
+    for (int t = 0; t < 20; t++) x[t * 2] = (float)t, x[t * 2 + 1] = 7;
+    assert_int_equal(augment_most(&a, 20), 26);
+    for (uint64_t draw = 0; draw < 500; draw++) {
+        int64_t n = augment_steps(&a, draw, 20);
+        assert_in_range(n, 14, 26);
+        seen[n] = true;
+        augment_apply(&a, draw, x, 20, 2, y);
+        for (int64_t t = 0; t < n; t++) {
+            assert_float_equal(y[t * 2], 19.0 * (double)t / (double)(n - 1), 1e-4);
+            assert_float_equal(y[t * 2 + 1], 7, 0);
+        }
+    }
+    for (int n = 14; n <= 26; n++) assert_true(seen[n]);
+    assert_int_equal(augment_steps(&a, 3, 1), 1);
+    augment_apply(&a, 3, x, 1, 2, y);
+    assert_float_equal(y[0], 0, 0);
 }
 
 int main(void)
@@ -146,7 +169,7 @@ int main(void)
         cmocka_unit_test(steps_stay_as_they_are), cmocka_unit_test(deltas_are_regression_slopes),
         cmocka_unit_test(scales),                 cmocka_unit_test(stacks),
         cmocka_unit_test(json_there_and_back),    cmocka_unit_test(damaged_json),
-        cmocka_unit_test(changes_at_random),
+        cmocka_unit_test(changes_at_random),      cmocka_unit_test(stretches_on_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,10 +44,13 @@ static laco_status augment_options(class_run *r, laco_error *err)
     const preparation *p = &r->f.prepare;
     augment *a = &r->augment;
     a->shift = options_real(r->o, "augment-shift"), a->mask = options_real(r->o, "augment-mask");
+    a->stretch = options_real(r->o, "augment-stretch");
     a->seed = (uint64_t)options_int(r->o, "seed");
     a->bands = r->f.numbers ? r->f.features / ((1 + p->deltas) * max64(1, p->stack)) : 1;
     if (augment_on(a) && (!r->f.numbers || r->f.inputs != r->f.features))
-        return fail(err, LACO_EINVAL, -1, "--augment-shift and --augment-mask change series without missing values");
+        return fail(err, LACO_EINVAL, -1, "--augment-shift, -mask and -stretch change series without missing values");
+    if (a->stretch > 0 && r->f.every)
+        return fail(err, LACO_EINVAL, -1, "--augment-stretch is for one answer a series, not one a step");
     if (a->shift > 0 && (!p->of_sound || p->sound.mfcc))
         return fail(err, LACO_EINVAL, -1, "--augment-shift moves mel bands: it is for sound without --mfcc");
     return LACO_OK;
@@ -164,12 +167,12 @@ static laco_status batch_room(class_run *r, int64_t positions, laco_error *err)
     r->room = r->ids && r->x && r->classes && r->y ? positions : 0;
     return r->room ? LACO_OK : fail_memory(err, n * ((size_t)r->f.inputs + outputs + 2) * sizeof *r->x);
 }
-static void put_answers(class_run *r, const text_row *from, int64_t at)
+static void put_answers(class_run *r, const text_row *from, int64_t at, int64_t steps)
 {
     const example *x = &r->e.row[from->quiet];
     int64_t outputs = reading_outputs(&r->f);
-    for (int64_t t = 0; t < from->length; t++) {
-        bool last = t + 1 == from->length;
+    for (int64_t t = 0; t < steps; t++) {
+        bool last = t + 1 == steps;
         float *y = r->y + (at + t) * outputs;
         if (r->f.answer == ANSWER_CLASS)
             r->classes[at + t] = last ? x->right : -1;
@@ -181,26 +184,36 @@ static void put_answers(class_run *r, const text_row *from, int64_t at)
         }
     }
 }
-/* One example of numbers, changed as --augment-shift and --augment-mask say. */
+/* Examples of numbers are changed anew in every epoch. */
+static uint64_t draw_of(const class_run *r, const text_row *from)
+{
+    return (uint64_t)r->epoch << 32 | (uint64_t)from->quiet;
+}
+static int64_t steps_of(const class_run *r, const text_row *from)
+{
+    return augment_on(&r->augment) ? augment_steps(&r->augment, draw_of(r, from), from->length) : from->length;
+}
 static void lay_out_numbers(class_run *r, const text_row *from, int64_t at)
 {
-    float *x = r->x + at * r->f.inputs;
-    uint64_t draw = (uint64_t)r->epoch << 32 | (uint64_t)from->quiet;
-    memcpy(x, r->e.x + from->start * r->f.inputs, (size_t)(from->length * r->f.inputs) * sizeof *x);
-    if (augment_on(&r->augment)) augment_apply(&r->augment, draw, x, from->length, r->f.inputs);
+    const float *x = r->e.x + from->start * r->f.inputs;
+    float *to = r->x + at * r->f.inputs;
+    if (augment_on(&r->augment))
+        augment_apply(&r->augment, draw_of(r, from), x, from->length, r->f.inputs, to);
+    else
+        memcpy(to, x, (size_t)(from->length * r->f.inputs) * sizeof *x);
 }
 static laco_status lay_out_batch(class_run *r, const text_row *from, int64_t n, laco_error *err)
 {
     int64_t positions = 0, at = 0;
-    for (int64_t b = 0; b < n; b++) positions += from[b].length;
+    for (int64_t b = 0; b < n; b++) positions += steps_of(r, &from[b]);
     laco_status st = batch_room(r, positions, err);
-    for (int64_t b = 0; !st && b < n; at += from[b++].length) {
-        r->batch[b] = (text_row){ at, from[b].length, 0 }, r->of[b] = from[b].quiet;
+    for (int64_t b = 0; !st && b < n; at += r->batch[b++].length) {
+        r->batch[b] = (text_row){ at, steps_of(r, &from[b]), 0 }, r->of[b] = from[b].quiet;
         if (r->f.numbers)
             lay_out_numbers(r, &from[b], at);
         else
             memcpy(r->ids + at, r->e.ids + from[b].start, (size_t)from[b].length * sizeof *r->ids);
-        put_answers(r, &from[b], at);
+        put_answers(r, &from[b], at, r->batch[b].length);
     }
     return st;
 }
@@ -291,7 +304,8 @@ static laco_status open_fit(class_run *r, laco_error *err)
     if (st) return st;
     train_settings *s = &r->fit.s;
     s->loss = losses[r->f.answer], s->batch = min64(s->batch, r->rows);
-    s->steps = s->steps ? min64(s->steps, r->longest) : r->longest;
+    int64_t longest = augment_most(&r->augment, r->longest);
+    s->steps = s->steps ? min64(s->steps, longest) : longest;
     r->batch = mem_new((size_t)s->batch, sizeof *r->batch), r->of = mem_new((size_t)s->batch, sizeof *r->of);
     if (!r->batch || !r->of) return fail_memory(err, (size_t)s->batch * sizeof *r->batch);
     for (int i = 0; i < FIT_METRICS && figure_rows(&r->f)[i].key; i++) {
@@ -300,7 +314,7 @@ static laco_status open_fit(class_run *r, laco_error *err)
     }
     if ((st = weigh_classes(r, err))) return st;
     r->task = task, r->task.metric = r->metric;
-    r->fit.windows = ceil_div(r->rows, s->batch) * ceil_div(r->longest, s->steps);
+    r->fit.windows = ceil_div(r->rows, s->batch) * ceil_div(longest, s->steps);
     return fit_open(&r->fit, r->j, &r->task, r, r->m, r->answers, err);
 }
 static laco_status prepare(class_run *r, laco_error *err)

@@ -537,6 +537,8 @@ static const laco_option option_rows[] = {
     { "augment-mask", "train.classify", TRAINING, 'f', "0", 0, 0.9, NULL, "of all",
       "Every time a series is read, a run of its features and a run of its steps of up to this share are set to their "
       "mean." },
+    { "augment-stretch", "train.classify", TRAINING, 'f', "0", 0, 0.9, NULL, "of all",
+      "Every time a series is read, it is longer or shorter by up to this share, as in slower or faster speech." },
     { "epochs", "train.classify", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times all examples are read." },
     { "epochs", "train", TRAINING, 'i', "10", 1, 1000000, NULL, "passes", "Times the whole text is read." },
     { "minutes", "train", TRAINING, 'f', "0", 0, 1000000, NULL, "minutes",
