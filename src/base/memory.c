@@ -1,9 +1,11 @@
 /* All memory of the library. Blocks are zeroed and aligned to 64 bytes (a cache line and the widest vector); large ones
    to 2 MiB with huge pages advised, which spares the matrix products most of their address misses.
 
-   Without a hook blocks come from posix_memalign. With one, which aligns to 16 only, a block is
+   Without a hook blocks come from posix_memalign, or lie on disk when they are larger than memory allows (spill.h). With
+   one, which aligns to 16 only, a block is
        base … padding | base pointer (16 bytes) | block   (aligned)                                               */
 #include "base.h"
+#include "spill.h"
 #include <sys/mman.h>
 
 enum { MEM_ALIGN = 64, MEM_HEAD = 16, MEM_LARGE = 4 << 20, MEM_HUGE_PAGE = 2 << 20 };
@@ -32,10 +34,11 @@ static void *mem_take_hooked(size_t bytes, size_t align)
     return p;
 }
 
-static void *mem_take(size_t bytes)
+static void *mem_take(size_t bytes, bool *zeroed)
 {
     size_t align = bytes >= MEM_LARGE ? MEM_HUGE_PAGE : MEM_ALIGN;
-    void *p = NULL;
+    void *p = mem_hook.resize ? NULL : spill_take(bytes);
+    if ((*zeroed = p != NULL)) return p;
     if (bytes == 0) bytes = 1;
     if (mem_hook.resize)
         p = mem_take_hooked(bytes, align);
@@ -53,18 +56,21 @@ void *mem_new(size_t n, size_t size)
 {
     size_t bytes;
     if (mul_overflows(n, size, &bytes)) return NULL;
-    void *p = mem_take(bytes);
-    if (p) memset(p, 0, bytes);
+    bool zeroed;
+    void *p = mem_take(bytes, &zeroed);
+    if (p && !zeroed) memset(p, 0, bytes);
     return p;
 }
 
 void *mem_resize(void *p, size_t old_bytes, size_t new_bytes)
 {
-    char *q = mem_take(new_bytes);
-    if (!q) return NULL;
+    char *q = spill_resize(p, new_bytes);
+    bool zeroed;
+    if (q) return q;
+    if (!(q = mem_take(new_bytes, &zeroed))) return NULL;
     size_t kept = !p ? 0 : old_bytes < new_bytes ? old_bytes : new_bytes;
     if (kept) memcpy(q, p, kept);
-    memset(q + kept, 0, new_bytes - kept);
+    if (!zeroed) memset(q + kept, 0, new_bytes - kept);
     mem_free(p);
     return q;
 }
@@ -73,7 +79,7 @@ void mem_free(void *p)
 {
     if (!p) return;
     if (!mem_hook.resize) {
-        free(p);
+        if (!spill_free(p)) free(p);
         return;
     }
     void *base;

@@ -1,3 +1,4 @@
+#include "base/spill.h"
 #include "task/fit.h"
 #include <math.h>
 #include <stdio.h>
@@ -30,6 +31,9 @@ static laco_status note_network(const fit *f, laco_error *err)
               (double)m.weights * mb, (double)m.window * mb, (long long)f->s.batch, (long long)f->s.steps,
               kept.data ? kept.data : "");
     buf_free(&kept);
+    if (spill_held())
+        task_note(f->j, "on disk   %.1f MB of the data, which are larger than memory allows (LACO_SPILL)",
+                  (double)spill_held() * mb);
     return LACO_OK;
 }
 static laco_status choose_judge(fit *f, laco_error *err)
