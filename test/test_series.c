@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "series_kit.h"
 
 static void expect_error(laco_status st, const laco_error *err, const char *begins)
 {
@@ -16,7 +17,8 @@ static void expect_error(laco_status st, const laco_error *err, const char *begi
 /* ---- .ts ---- */
 static laco_status ts(series_set *s, const char *text, laco_error *err)
 {
-    return series_parse_ts(s, text, strlen(text), "t.ts", err);
+    const series_parts to = series_whole(s);
+    return series_parse_ts(&to, text, strlen(text), "t.ts", err);
 }
 static void ts_channels_become_steps(void **state)
 {
@@ -85,7 +87,8 @@ static size_t npy(char *to, const char *head, const void *values, size_t n)
 }
 static laco_status parse(series_set *s, const char *a, size_t n, const char *l, size_t m, laco_error *err)
 {
-    return series_parse_array(s, (bytes_view){ a, "a", n }, l ? &(bytes_view){ l, "l", m } : NULL, err);
+    const series_parts to = series_whole(s);
+    return series_parse_array(&to, (bytes_view){ a, "a", n }, l ? &(bytes_view){ l, "l", m } : NULL, err);
 }
 static void npy_shapes(void **state)
 {
@@ -216,6 +219,42 @@ static void idx_images(void **state)
     expect_error(parse(&s, images, 20, images, 20, &err), &err, "l does not fit a: it should hold 2 numbers");
 }
 
+/* ---- in parts ---- */
+static laco_status text_in_parts(const series_parts *to, const void *text, laco_error *err)
+{
+    return series_parse_ts(to, text, strlen(text), "t.ts", err);
+}
+typedef struct arrays {
+    bytes_view data, labels;
+} arrays;
+static laco_status arrays_in_parts(const series_parts *to, const void *what, laco_error *err)
+{
+    const arrays *a = what;
+    return series_parse_array(to, a->data, &a->labels, err);
+}
+static void parts_are_the_whole(void **state)
+{
+    (void)state;
+    same_in_parts(text_in_parts, "@dimensions 2\n@classLabel true a b\n@data\n1,2:3,4:a\n5:?:?\n\n# x\n7,8,9:7,8,9:b\n");
+    same_in_parts(text_in_parts, "@targetLabel true\n@data\n1,2:0.5\n3:?\n4,5,6:7\n8:9\n");
+    static const struct {
+        const char *data, *labels, *bytes;
+        size_t n;
+    } rows[] = {
+        { "(3, 2)", "'|i1', 'fortran_order': False, 'shape': (3,)", "\7\xff\3", 3 },
+        { "(3, 2)", "'<f4', 'fortran_order': False, 'shape': (3,)", "\0\0\x20\x40\0\0\xc0\x7f\0\0\x20\xc0", 12 },
+        { "(3, 2, 1)", "'|i1', 'fortran_order': False, 'shape': (3, 2)", "\1\2\2\3\1\1", 6 },
+        { "(3, 2, 1)", "'|i1', 'fortran_order': True, 'shape': (3, 2)", "\1\2\2\3\1\1", 6 },
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        char head[96], labels_head[96], a[200], l[200];
+        snprintf(head, sizeof head, "{'descr': '|i1', 'fortran_order': False, 'shape': %s}", rows[k].data);
+        snprintf(labels_head, sizeof labels_head, "{'descr': %s}", rows[k].labels);
+        size_t n = npy(a, head, "\1\2\3\4\5\6", 6), m = npy(l, labels_head, rows[k].bytes, rows[k].n);
+        same_in_parts(arrays_in_parts, &(arrays){ { a, "a", n }, { l, "l", m } });
+    }
+}
+
 /* ---- files ---- */
 static bool read_data(series_set *s, const char *file)
 {
@@ -257,6 +296,7 @@ int main(void)
         cmocka_unit_test(ts_errors_name_the_line),  cmocka_unit_test(npy_shapes),
         cmocka_unit_test(npy_types_and_orders),     cmocka_unit_test(npy_labels),
         cmocka_unit_test(array_errors),             cmocka_unit_test(idx_images),
+        cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(japanese_vowels),          cmocka_unit_test(mnist_with_the_labels_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

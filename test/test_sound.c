@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "series_kit.h"
 
 /* ---- the transform ---- */
 static void fft_is_the_sum(void **state)
@@ -405,6 +406,34 @@ static void rates_must_agree(void **state)
     snprintf(path, sizeof path, "%s/sounds/low/z.wav", place);
     remove(path);
 }
+typedef struct place_of_sounds {
+    const char *name, *pattern, *labels;
+    bool skip_bad;
+} place_of_sounds;
+static laco_status sounds_in_parts(const series_parts *to, const void *what, laco_error *err)
+{
+    const place_of_sounds *p = what;
+    char path[200], labels[200];
+    snprintf(path, sizeof path, "%s/%s", place, p->name), snprintf(labels, sizeof labels, "%s/%s", place, p->labels);
+    const series_options o = {
+        .pattern = p->pattern, .labels = p->labels ? labels : NULL, .target = p->labels ? "age" : NULL, .skip_bad = p->skip_bad
+    };
+    return series_read_parts(path, &o, to, err);
+}
+static void parts_are_the_whole(void **state)
+{
+    (void)state;
+    if (!sound_built()) skip();
+    same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds" });
+    same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .pattern = "{label}_{group}.wav" });
+    write_text("some.tsv", "wav\tage\tlabel\n1_ann\t7\tx\n3_ann\t8\tNA\n");
+    same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .labels = "some.tsv" });
+    write_text("sounds/low/bad.wav", "no sound");
+    same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .skip_bad = true });
+    char path[200];
+    snprintf(path, sizeof path, "%s/sounds/low/bad.wav", place);
+    remove(path);
+}
 static void archives_and_threads_give_the_same(void **state)
 {
     (void)state;
@@ -528,6 +557,7 @@ int main(void)
         cmocka_unit_test(a_table_says_more),
         cmocka_unit_test(rates_must_agree),
         cmocka_unit_test(archives_and_threads_give_the_same),
+        cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(emotional_speech),
         cmocka_unit_test(bad_sounds_are_named),
     };

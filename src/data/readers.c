@@ -41,33 +41,48 @@ static char *labels_beside(const char *path)
     if (slash) beside[slash - path] = '/';
     return there ? beside : (mem_free(beside), NULL);
 }
-static laco_status read_array(series_set *out, bytes_view data, const series_options *o, laco_error *err)
+static laco_status read_array(const series_parts *to, bytes_view data, const series_options *o, laco_error *err)
 {
     char *beside = o->labels ? NULL : labels_beside(data.name), *bytes = NULL;
     const char *path = o->labels ? o->labels : beside;
     bytes_view labels = { .name = path };
     laco_status st = path ? file_read(path, read_limit, &bytes, &labels.n, err) : LACO_OK;
     labels.at = bytes;
-    if (!st) st = series_parse_array(out, data, path ? &labels : NULL, err);
+    if (!st) st = series_parse_array(to, data, path ? &labels : NULL, err);
     mem_free(bytes), mem_free(beside);
     return st;
 }
-laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err)
+laco_status series_read_parts(const char *path, const series_options *o, const series_parts *to, laco_error *err)
 {
     static const series_options none;
     bytes_view data = { .name = path };
     char *bytes = NULL;
-    o = o ? o : &none, *out = (series_set){ 0 };
-    if (folder_is(path)) return sound_set_read(out, data, o, err);
+    o = o ? o : &none;
+    if (folder_is(path)) return sound_set_read(to, data, o, err);
     laco_status st = file_read(path, read_limit, &bytes, &data.n, err);
     data.at = bytes;
     if (st) return st;
     if (array_is(data.at, data.n))
-        st = read_array(out, data, o, err);
+        st = read_array(to, data, o, err);
     else if (tar_is(data.at, data.n) || sound_is(data.at, data.n) || series_of_sound(path))
-        st = sound_set_read(out, data, o, err);
+        st = sound_set_read(to, data, o, err);
     else
-        st = series_parse_ts(out, data.at, data.n, path, err);
+        st = series_parse_ts(to, data.at, data.n, path, err);
     mem_free(bytes);
     return st;
+}
+static laco_status take_whole(void *ctx, series_set *s, laco_error *err)
+{
+    (void)err;
+    return *(series_set *)ctx = *s, LACO_OK;
+}
+series_parts series_whole(series_set *out)
+{
+    *out = (series_set){ 0 };
+    return (series_parts){ INT64_MAX, take_whole, out };
+}
+laco_status series_read(series_set *out, const char *path, const series_options *o, laco_error *err)
+{
+    const series_parts to = series_whole(out);
+    return series_read_parts(path, o, &to, err);
 }

@@ -7,6 +7,7 @@
 
 typedef struct series_set {
     int64_t count, features;
+    int64_t first;     /* sequences of the file before the first of these */
     float *x;          /* [start[count]][features]; NaN: missing */
     int64_t *start;    /* [count + 1] the first step of each */
     char **feature;    /* [features] names, or NULL */

@@ -31,15 +31,16 @@ static laco_status shape(series_set *s, int64_t *length, const array *a, const a
 }
 static laco_status fill(series_set *s, int64_t length, const array *a, laco_error *err)
 {
-    s->x = mem_new((size_t)a->count, sizeof *s->x), s->start = mem_new((size_t)s->count + 1, sizeof *s->start);
-    if (!s->x || !s->start) return fail_memory(err, (size_t)a->count * sizeof *s->x);
+    int64_t n = s->count * length * s->features, from = s->first * length * s->features;
+    s->x = mem_new((size_t)n, sizeof *s->x), s->start = mem_new((size_t)s->count + 1, sizeof *s->start);
+    if (!s->x || !s->start) return fail_memory(err, (size_t)n * sizeof *s->x);
     for (int64_t i = 0; i <= s->count; i++) s->start[i] = i * length;
     double scale = a->idx && a->size == 1 && a->kind == 'u' ? 255 : 1;
-    for (int64_t i = 0; i < a->count; i++) {
-        s->x[i] = (float)(array_value(a, i) / scale);
+    for (int64_t i = 0; i < n; i++) {
+        s->x[i] = (float)(array_value(a, from + i) / scale);
         if (isinf(s->x[i]))
-            return fail(err, LACO_EFORMAT, i, "%s: value %lld is infinite; NaN stands for a missing one", a->name,
-                        (long long)i + 1);
+            return fail(err, LACO_EFORMAT, from + i, "%s: value %lld is infinite; NaN stands for a missing one",
+                        a->name, (long long)(from + i + 1));
     }
     return LACO_OK;
 }
@@ -51,7 +52,7 @@ static laco_status sequence_labels(series_set *s, const array *l, laco_error *er
     s->label = mem_new((size_t)s->count, sizeof *s->label);
     if (!s->label) return fail_memory(err, (size_t)s->count * sizeof *s->label);
     for (int64_t i = 0; i < s->count; i++) {
-        int n = snprintf(text, sizeof text, "%lld", (long long)array_value(l, i));
+        int n = snprintf(text, sizeof text, "%lld", (long long)array_value(l, s->first + i));
         if (!(s->label[i] = mem_text(text, (size_t)n))) return fail_memory(err, sizeof text);
     }
     return LACO_OK;
@@ -61,9 +62,9 @@ static laco_status sequence_targets(series_set *s, const array *l, laco_error *e
     s->target = mem_new((size_t)s->count, sizeof *s->target);
     if (!s->target) return fail_memory(err, (size_t)s->count * sizeof *s->target);
     for (int64_t i = 0; i < s->count; i++)
-        if (isinf(s->target[i] = array_value(l, i)))
-            return fail(err, LACO_EFORMAT, i, "%s: value %lld is infinite; NaN stands for an unknown one", l->name,
-                        (long long)i + 1);
+        if (isinf(s->target[i] = array_value(l, s->first + i)))
+            return fail(err, LACO_EFORMAT, s->first + i, "%s: value %lld is infinite; NaN stands for an unknown one",
+                        l->name, (long long)(s->first + i + 1));
     return LACO_OK;
 }
 static int by_value(const void *a, const void *b)
@@ -74,27 +75,27 @@ static int by_value(const void *a, const void *b)
 static laco_status step_labels(series_set *s, const array *l, laco_error *err)
 {
     char text[NUMBER_TEXT];
-    int64_t kinds = 0, *value = mem_new((size_t)l->count, sizeof *value);
-    s->step_label = mem_new((size_t)l->count, sizeof *s->step_label);
-    for (int64_t i = 0; value && i < l->count; i++) value[i] = (int64_t)array_value(l, i);
-    if (value) qsort(value, (size_t)l->count, sizeof *value, by_value);
-    for (int64_t i = 0; value && i < l->count; i++)
+    int64_t n = s->start[s->count], from = s->first * l->dim[1], kinds = 0, *value = mem_new((size_t)n, sizeof *value);
+    s->step_label = mem_new((size_t)n, sizeof *s->step_label);
+    for (int64_t i = 0; value && i < n; i++) value[i] = (int64_t)array_value(l, from + i);
+    if (value) qsort(value, (size_t)n, sizeof *value, by_value);
+    for (int64_t i = 0; value && i < n; i++)
         if (!i || value[i] != value[kinds - 1]) value[kinds++] = value[i];
     s->label_text = mem_new((size_t)kinds + 1, sizeof *s->label_text);
     bool ok = value && s->step_label && s->label_text;
     for (int64_t k = 0; ok && k < kinds; k++) {
-        int n = snprintf(text, sizeof text, "%lld", (long long)value[k]);
-        ok = (s->label_text[k] = mem_text(text, (size_t)n)) != NULL;
+        int bytes = snprintf(text, sizeof text, "%lld", (long long)value[k]);
+        ok = (s->label_text[k] = mem_text(text, (size_t)bytes)) != NULL;
     }
-    for (int64_t i = 0; ok && i < l->count; i++) {
-        int64_t v = (int64_t)array_value(l, i);
+    for (int64_t i = 0; ok && i < n; i++) {
+        int64_t v = (int64_t)array_value(l, from + i);
         int64_t *at = bsearch(&v, value, (size_t)kinds, sizeof *value, by_value);
         s->step_label[i] = s->label_text[at - value];
     }
     mem_free(value);
-    return ok ? LACO_OK : fail_memory(err, (size_t)l->count * sizeof *s->step_label);
+    return ok ? LACO_OK : fail_memory(err, (size_t)n * sizeof *s->step_label);
 }
-static laco_status add_labels(series_set *s, int64_t length, const array *a, const array *l, laco_error *err)
+static laco_status check_labels(const series_set *s, int64_t length, const array *a, const array *l, laco_error *err)
 {
     bool each = l->rank == 1, steps = l->rank == 2;
     if ((!each && !steps) || l->dim[0] != s->count || (steps && (l->dim[1] != length || l->kind == 'f')))
@@ -103,20 +104,36 @@ static laco_status add_labels(series_set *s, int64_t length, const array *a, con
             "%s does not fit %s: it should hold %lld numbers, one a sequence, or a whole number for each of the "
             "%lld steps of each",
             l->name, a->name, (long long)s->count, (long long)length);
-    return steps ? step_labels(s, l, err) : l->kind == 'f' ? sequence_targets(s, l, err) : sequence_labels(s, l, err);
+    return LACO_OK;
+}
+static laco_status add_labels(series_set *s, const array *l, laco_error *err)
+{
+    if (l->rank == 2) return step_labels(s, l, err);
+    return l->kind == 'f' ? sequence_targets(s, l, err) : sequence_labels(s, l, err);
 }
 
-laco_status series_parse_array(series_set *out, bytes_view data, const bytes_view *labels, laco_error *err)
+/* Sequences from s->first on, s->count of them. */
+static laco_status make_part(series_set *s, int64_t length, const array *a, const array *l, laco_error *err)
+{
+    laco_status st = fill(s, length, a, err);
+    if (!st && l) st = add_labels(s, l, err);
+    if (!st && !(s->file = mem_text(a->name, strlen(a->name)))) st = fail_memory(err, strlen(a->name));
+    if (st) series_free(s);
+    return st;
+}
+laco_status series_parse_array(const series_parts *to, bytes_view data, const bytes_view *labels, laco_error *err)
 {
     array a, l;
+    series_set all = { 0 };
     int64_t length = 0;
-    *out = (series_set){ 0 };
     laco_status st = array_parse(&a, data.at, data.n, data.name, err);
     if (!st && labels) st = array_parse(&l, labels->at, labels->n, labels->name, err);
-    if (!st) st = shape(out, &length, &a, labels ? &l : NULL, err);
-    if (!st) st = fill(out, length, &a, err);
-    if (!st && labels) st = add_labels(out, length, &a, &l, err);
-    if (!st && !(out->file = mem_text(data.name, strlen(data.name)))) st = fail_memory(err, strlen(data.name));
-    if (st) series_free(out);
+    if (!st) st = shape(&all, &length, &a, labels ? &l : NULL, err);
+    if (!st && labels) st = check_labels(&all, length, &a, &l, err);
+    for (int64_t at = 0, n; !st && at < all.count; at += n) {
+        series_set s = { .count = n = min64(to->most, all.count - at), .features = all.features, .first = at };
+        st = make_part(&s, length, &a, labels ? &l : NULL, err);
+        if (!st) st = to->take(to->ctx, &s, err);
+    }
     return st;
 }

@@ -21,7 +21,9 @@ typedef struct ts_reader {
     char **class_name;           /* of the head; ends in NULL */
     int64_t classes;
     buf values;                  /* float: the channels of a case, one after the other */
-    buf x, start, label, target; /* of the set */
+    buf x, start, label, target; /* of the part */
+    int64_t before;              /* cases in the parts before */
+    const series_parts *to;
     laco_error *err;
 } ts_reader;
 
@@ -191,33 +193,52 @@ static laco_status read_case(ts_reader *r, span line)
     add_steps(r, channels, length);
     return answered ? read_label(r, trimmed((span){ colon + 1, (size_t)(line.at + line.n - colon - 1) })) : LACO_OK;
 }
+static int64_t cases(const ts_reader *r) { return (int64_t)(r->start.len / sizeof(int64_t)) - 1; }
+static void begin_part(ts_reader *r)
+{
+    r->x = r->start = r->label = r->target = (buf){ 0 };
+    buf_add(&r->start, &(int64_t){ 0 }, sizeof(int64_t));
+}
+/* What was read since the part began, as a set. */
+static laco_status end_part(ts_reader *r, series_set *s)
+{
+    bool failed = r->x.failed || r->start.failed || r->label.failed || r->target.failed;
+    *s = (series_set){ .count = cases(r), .features = r->dimensions, .first = r->before };
+    s->x = (float *)r->x.data, s->start = (int64_t *)r->start.data;
+    s->label = (char **)r->label.data, s->target = (double *)r->target.data;
+    s->file = mem_text(r->name, strlen(r->name));
+    if (!failed && s->file) return LACO_OK;
+    s->count = (int64_t)(r->label.len / sizeof(char *)); /* as many labels as there are to be freed */
+    return series_free(s), fail_memory(r->err, r->x.len + r->start.len);
+}
+static laco_status hand_over(ts_reader *r)
+{
+    series_set s;
+    int64_t n = cases(r);
+    laco_status st = end_part(r, &s);
+    begin_part(r), r->before += n;
+    return st ? st : r->to->take(r->to->ctx, &s, r->err);
+}
 static laco_status read_cases(ts_reader *r)
 {
     span line;
     laco_status st = LACO_OK;
-    int64_t first = 0;
-    buf_add(&r->start, &first, sizeof first);
-    while (!st && next_line(r, &line))
+    begin_part(r);
+    while (!st && next_line(r, &line)) {
         if (line.n && line.at[0] != '#') st = read_case(r, line);
-    if (!st && r->start.len == sizeof first) return bad(r, "no case follows @data");
-    if (st) return st;
-    bool failed = r->x.failed || r->start.failed || r->label.failed || r->target.failed;
-    return failed ? fail_memory(r->err, r->x.len + r->start.len) : LACO_OK;
+        if (!st && cases(r) >= r->to->most) st = hand_over(r);
+    }
+    if (!st && cases(r)) st = hand_over(r);
+    return st || r->before ? st : bad(r, "no case follows @data");
 }
 
-laco_status series_parse_ts(series_set *out, const char *bytes, size_t n, const char *name, laco_error *err)
+laco_status series_parse_ts(const series_parts *to, const char *bytes, size_t n, const char *name, laco_error *err)
 {
-    ts_reader r = { .name = name, .at = bytes, .end = bytes + n, .err = err };
+    ts_reader r = { .name = name, .at = bytes, .end = bytes + n, .to = to, .err = err };
     laco_status st = read_head(&r);
     if (!st) st = read_cases(&r);
-    *out = (series_set){ .count = (int64_t)(r.start.len / sizeof(int64_t)) - 1, .features = r.dimensions };
-    out->x = (float *)r.x.data, out->start = (int64_t *)r.start.data;
-    out->label = (char **)r.label.data, out->target = (double *)r.target.data;
-    if (!st && !(out->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
-    if (st) {
-        out->count = (int64_t)(r.label.len / sizeof(char *)); /* as many labels as there are to be freed */
-        series_free(out);
-    }
+    series_set rest = { .count = (int64_t)(r.label.len / sizeof(char *)), .label = (char **)r.label.data };
+    series_free(&rest), buf_free(&r.x), buf_free(&r.start), buf_free(&r.target);
     free_classes(&r), buf_free(&r.values);
     return st;
 }

@@ -1,3 +1,4 @@
+/* Sounds are listed first, with what their names tell; then read part by part. */
 #include "data/sound_set.h"
 #include "base/file.h"
 #include "base/folder.h"
@@ -16,11 +17,12 @@ typedef struct outcome {
     laco_error why;
 } outcome;
 typedef struct reader {
-    series_set *s;       /* count, name and file from the beginning; the rest at the end */
+    series_set all;      /* names and what is known by them; no sequences */
     const char *folder;  /* that the names are in; NULL: the bytes are there */
     bytes_view *bytes;   /* [count] or NULL */
     bool *used;          /* [count] */
-    outcome *outcome;    /* [count] */
+    int64_t first;       /* sound of the part */
+    outcome *outcome;    /* [most] of the part */
     sound_settings want; /* with the rate that all must have */
     const char *rate_of; /* the sound that has it; NULL: it was asked for */
     sound_maker *maker;
@@ -65,7 +67,7 @@ static laco_status list_tar(buf *names, buf *views, bytes_view data, laco_error 
 static laco_status list_sounds(reader *r, bytes_view data, laco_error *err)
 {
     buf names = { 0 }, views = { 0 };
-    series_set *s = r->s;
+    series_set *s = &r->all;
     laco_status st = !data.at                  ? list_folder(&names, &views, data.name, err)
                      : tar_is(data.at, data.n) ? list_tar(&names, &views, data, err)
                                                : add_sound(&names, &views, data.name, data, err);
@@ -80,8 +82,8 @@ static laco_status list_sounds(reader *r, bytes_view data, laco_error *err)
 /* ---- one sound ---- */
 static laco_status decode(const reader *r, int64_t i, recording *out, laco_error *err)
 {
-    if (!r->folder) return sound_decode(out, r->bytes[i].at, r->bytes[i].n, r->s->name[i], err);
-    char *path = folder_path(r->folder, r->s->name[i]), *bytes = NULL;
+    if (!r->folder) return sound_decode(out, r->bytes[i].at, r->bytes[i].n, r->all.name[i], err);
+    char *path = folder_path(r->folder, r->all.name[i]), *bytes = NULL;
     size_t n = 0;
     laco_status st = path ? file_read(path, sound_limit, &bytes, &n, err) : fail_memory(err, strlen(r->folder));
     if (!st) st = sound_decode(out, bytes, n, path, err);
@@ -94,7 +96,7 @@ static laco_status fit_rate(const reader *r, int64_t i, recording *x, laco_error
     if (r->want.resample) return sound_resample(x, r->want.rate, err);
     return fail(err, LACO_EFORMAT, i,
                 "%s has %lld samples a second, %s%s%lld%s; give one rate to all, or let --resample do it",
-                r->s->name[i], (long long)x->rate, r->rate_of ? r->rate_of : "", r->rate_of ? " " : "",
+                r->all.name[i], (long long)x->rate, r->rate_of ? r->rate_of : "", r->rate_of ? " " : "",
                 (long long)r->want.rate, r->rate_of ? "" : " are expected");
 }
 static laco_status make_features(const reader *r, const recording *x, outcome *o, laco_error *err)
@@ -109,11 +111,12 @@ static laco_status make_features(const reader *r, const recording *x, outcome *o
     o->frames = frames, o->samples = x->n;
     return st;
 }
-static void read_sound(void *ctx, int64_t i, int thread)
+static void read_sound(void *ctx, int64_t k, int thread)
 {
     (void)thread;
     const reader *r = ctx;
-    outcome *o = &r->outcome[i];
+    outcome *o = &r->outcome[k];
+    int64_t i = r->first + k;
     recording x = { 0 };
     if (!r->used[i]) return;
     o->st = decode(r, i, &x, &o->why);
@@ -125,106 +128,113 @@ static void read_sound(void *ctx, int64_t i, int thread)
 /* Of the first sound that can be read. */
 static void find_rate(reader *r)
 {
-    for (int64_t i = 0; !r->want.rate && i < r->s->count; i++) {
+    for (int64_t i = 0; !r->want.rate && i < r->all.count; i++) {
         recording x;
         if (!r->used[i] || decode(r, i, &x, NULL)) continue;
-        r->want.rate = x.rate, r->rate_of = r->s->name[i];
+        r->want.rate = x.rate, r->rate_of = r->all.name[i];
         mem_free(x.x);
     }
 }
 
-/* ---- all of them ---- */
+/* ---- a part of them ---- */
 /* A sound that cannot be read is an error, or left out and told. */
-static laco_status judge(reader *r, const series_options *o, laco_error *err)
+static laco_status judge(reader *r, int64_t n, const series_options *o, laco_error *err)
 {
-    for (int64_t i = 0; i < r->s->count; i++) {
-        outcome *x = &r->outcome[i];
-        if (!r->used[i] || !x->st) continue;
+    for (int64_t k = 0; k < n; k++) {
+        outcome *x = &r->outcome[k];
+        if (!r->used[r->first + k] || !x->st) continue;
         if (!o->skip_bad || x->st == LACO_ENOMEM || x->st == LACO_EUNSUPPORTED) {
             if (err) *err = x->why;
             return x->st;
         }
-        if (o->bad) o->bad(o->ctx, r->s->name[i], x->why.msg);
-        r->used[i] = false;
+        if (o->bad) o->bad(o->ctx, r->all.name[r->first + k], x->why.msg);
+        r->used[r->first + k] = false;
     }
     return LACO_OK;
 }
-static void keep_text(char **texts, int64_t to, int64_t from)
+static void move_text(char **to, int64_t k, char **from, int64_t i)
 {
-    if (!texts || to == from) return;
-    texts[to] = texts[from], texts[from] = NULL;
+    if (to) to[k] = from[i], from[i] = NULL;
 }
-/* Those that are used close up, in their order. */
-static void close_up(reader *r)
+/* Room for the sounds of the part that are used, and what is known of them. */
+static laco_status new_part(reader *r, int64_t n, series_set *s, laco_error *err)
 {
-    series_set *s = r->s;
-    int64_t to = 0;
-    for (int64_t i = 0; i < s->count; i++) {
-        if (!r->used[i]) {
-            mem_free(s->name[i]), s->name[i] = NULL;
-            if (s->label) mem_free(s->label[i]), s->label[i] = NULL;
-            if (s->group) mem_free(s->group[i]), s->group[i] = NULL;
-            mem_free(r->outcome[i].x), r->outcome[i].x = NULL;
-            continue;
-        }
-        keep_text(s->name, to, i), keep_text(s->label, to, i), keep_text(s->group, to, i);
-        if (s->target) s->target[to] = s->target[i];
-        outcome x = r->outcome[i];
-        r->outcome[i].x = NULL, r->outcome[to++] = x;
-    }
-    s->count = to;
+    const series_set *all = &r->all;
+    int64_t steps = 0, used = 0;
+    for (int64_t k = 0; k < n; k++)
+        if (r->used[r->first + k]) used++, steps += r->outcome[k].frames;
+    *s = (series_set){ .count = used, .features = r->features, .rate = r->want.rate };
+    s->start = mem_new((size_t)used + 1, sizeof *s->start), s->rates = mem_new((size_t)used, sizeof *s->rates);
+    s->x = mem_new((size_t)(steps * r->features), sizeof *s->x), s->name = mem_new((size_t)used, sizeof *s->name);
+    bool ok = s->start && s->rates && s->x && s->name && (s->file = mem_text(all->file, strlen(all->file)));
+    if (all->label) ok = (s->label = mem_new((size_t)used, sizeof *s->label)) != NULL && ok;
+    if (all->group) ok = (s->group = mem_new((size_t)used, sizeof *s->group)) != NULL && ok;
+    if (all->target) ok = (s->target = mem_new((size_t)used, sizeof *s->target)) != NULL && ok;
+    return ok ? LACO_OK : fail_memory(err, (size_t)(steps * r->features) * sizeof *s->x);
 }
-static laco_status gather(reader *r, laco_error *err)
+static void fill_part(reader *r, int64_t n, series_set *s)
 {
-    series_set *s = r->s;
-    int64_t steps = 0, samples = 0;
-    s->start = mem_new((size_t)s->count + 1, sizeof *s->start);
-    s->rates = mem_new((size_t)s->count, sizeof *s->rates);
-    if (!s->start || !s->rates) return fail_memory(err, (size_t)s->count * sizeof *s->start);
-    for (int64_t i = 0; i < s->count; i++) {
-        const outcome *o = &r->outcome[i];
-        s->start[i + 1] = steps += o->frames, samples += o->samples, s->rates[i] = o->rate;
+    int64_t to = 0, samples = 0;
+    for (int64_t k = 0; k < n; k++) {
+        outcome *o = &r->outcome[k];
+        int64_t i = r->first + k, start = s->start[to];
+        if (!r->used[i]) continue;
+        memcpy(s->x + start * s->features, o->x, (size_t)(o->frames * s->features) * sizeof *s->x);
+        s->start[to + 1] = start + o->frames, samples += o->samples, s->rates[to] = o->rate;
+        move_text(s->name, to, r->all.name, i), move_text(s->label, to, r->all.label, i);
+        move_text(s->group, to, r->all.group, i);
+        if (s->target) s->target[to] = r->all.target[i];
+        to++;
     }
-    size_t values = (size_t)(steps * r->features);
-    if (!(s->x = mem_new(values, sizeof *s->x))) return fail_memory(err, values * sizeof *s->x);
-    for (int64_t i = 0; i < s->count; i++) {
-        outcome *o = &r->outcome[i];
-        memcpy(s->x + s->start[i] * r->features, o->x, (size_t)(o->frames * r->features) * sizeof *s->x);
-        mem_free(o->x), o->x = NULL;
-    }
-    s->features = r->features, s->rate = r->want.rate, s->seconds = (double)samples / (double)r->want.rate;
-    return s->count ? LACO_OK : fail(err, LACO_EFORMAT, -1, "%s: no sound of it could be read", s->file);
+    s->seconds = s->rate ? (double)samples / (double)s->rate : 0;
 }
-static laco_status read_all(reader *r, const series_options *o, laco_error *err)
+static void free_outcomes(reader *r, int64_t n)
 {
-    int64_t n = r->s->count;
-    r->used = mem_new((size_t)n, sizeof *r->used), r->outcome = mem_new((size_t)n, sizeof *r->outcome);
-    if (!r->used || !r->outcome) return fail_memory(err, (size_t)n * sizeof *r->outcome);
-    laco_status st = sound_label(r->s, r->used, o, err);
-    if (st) return st;
-    find_rate(r);
-    if (r->want.rate && (st = sound_maker_new(&r->maker, &r->want, err))) return st;
-    r->features = sound_feature_count(&r->want);
+    for (int64_t k = 0; k < n; k++) mem_free(r->outcome[k].x), r->outcome[k] = (outcome){ 0 };
+}
+/* n sounds from r->first on. */
+static laco_status read_part(reader *r, int64_t n, const series_options *o, series_set *s, laco_error *err)
+{
+    *s = (series_set){ 0 };
     if (o->pool)
         pool_run(o->pool, n, read_sound, r);
     else { /* the same bits as on the threads of a pool */
         uint64_t mode = flush_denormals();
-        for (int64_t i = 0; i < n; i++) read_sound(r, i, 0);
+        for (int64_t k = 0; k < n; k++) read_sound(r, k, 0);
         restore_denormals(mode);
     }
-    if ((st = judge(r, o, err))) return st;
-    close_up(r);
-    return gather(r, err);
+    laco_status st = judge(r, n, o, err);
+    if (!st && !(st = new_part(r, n, s, err))) fill_part(r, n, s);
+    if (st) series_free(s);
+    return free_outcomes(r, n), st;
 }
-laco_status sound_set_read(series_set *out, bytes_view data, const series_options *o, laco_error *err)
+
+/* ---- all of them ---- */
+static laco_status prepare(reader *r, int64_t most, const series_options *o, laco_error *err)
 {
-    *out = (series_set){ .file = mem_text(data.name, strlen(data.name)) };
-    reader r = { .s = out, .want = o->sound ? *o->sound : (sound_settings){ 0 } };
-    laco_status st = out->file ? list_sounds(&r, data, err) : fail_memory(err, strlen(data.name));
-    if (!st) st = read_all(&r, o, err);
-    for (int64_t i = 0; r.outcome && i < out->count; i++) mem_free(r.outcome[i].x);
-    mem_free(r.bytes), mem_free(r.used), mem_free(r.outcome), sound_maker_free(r.maker);
-    if (!st && o->sound) o->sound->rate = r.want.rate;
-    if (st) series_free(out);
+    r->used = mem_new((size_t)r->all.count, sizeof *r->used), r->outcome = mem_new((size_t)most, sizeof *r->outcome);
+    if (!r->used || !r->outcome) return fail_memory(err, (size_t)r->all.count * sizeof *r->outcome);
+    laco_status st = sound_label(&r->all, r->used, o, err);
+    if (st) return st;
+    find_rate(r);
+    if (r->want.rate && (st = sound_maker_new(&r->maker, &r->want, err))) return st;
+    if (o->sound) o->sound->rate = r->want.rate;
+    r->features = sound_feature_count(&r->want);
+    return LACO_OK;
+}
+laco_status sound_set_read(const series_parts *to, bytes_view data, const series_options *o, laco_error *err)
+{
+    reader r = { .all.file = mem_text(data.name, strlen(data.name)),
+                 .want = o->sound ? *o->sound : (sound_settings){ 0 } };
+    laco_status st = r.all.file ? list_sounds(&r, data, err) : fail_memory(err, strlen(data.name));
+    int64_t most = min64(to->most, r.all.count), read = 0;
+    if (!st) st = prepare(&r, most, o, err);
+    for (series_set s; !st && r.first < r.all.count; r.first += most) {
+        st = read_part(&r, min64(most, r.all.count - r.first), o, &s, err);
+        s.first = read;
+        if (!st) read += s.count, st = s.count ? to->take(to->ctx, &s, err) : (series_free(&s), LACO_OK);
+    }
+    if (!st && !read) st = fail(err, LACO_EFORMAT, -1, "%s: no sound of it could be read", data.name);
+    mem_free(r.bytes), mem_free(r.used), mem_free(r.outcome), sound_maker_free(r.maker), series_free(&r.all);
     return st;
 }

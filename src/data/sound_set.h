@@ -5,5 +5,5 @@
 
 /* The features of every sound as a sequence, sounds side by side on the threads of o->pool. data.at NULL: data.name is
    a folder; else a tar archive, or the bytes of a sound. */
-laco_status sound_set_read(series_set *out, bytes_view data, const series_options *o, laco_error *err);
+laco_status sound_set_read(const series_parts *to, bytes_view data, const series_options *o, laco_error *err);
 #endif

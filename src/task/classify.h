@@ -101,6 +101,11 @@ void examples_clear(examples *e); /* of a chunk, before the next */
    answer for each, or NULL. The features of a table are set in f by the first file that is read. */
 laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
                           laco_error *err);
+/* The series of --data, to be answered, in parts of about `most`: take finds the examples of a part in e. A table of
+   series and what is scaled over its groups come as one part. */
+typedef laco_status examples_take(void *ctx, laco_error *err);
+laco_status examples_each(examples *e, reading *f, int64_t most, examples_take *take, void *ctx, task_job *j,
+                          laco_error *err);
 /* The records of a table whose columns were found in it. */
 typedef struct text_columns {
     int column[COLS]; /* -1: there is none */

@@ -326,7 +326,7 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
     memcpy(e->x + from * s->features, s->x, (size_t)(n * s->features) * sizeof *e->x);
     for (int64_t i = 0; !st && i < s->count; i++) {
         example *r = &e->row[e->count];
-        *r = (example){ .start = from + s->start[i], .length = s->start[i + 1] - s->start[i], .line = i + 1 };
+        *r = (example){ .start = from + s->start[i], .length = series_length(s, i), .line = s->first + i + 1 };
         r->number = s->target ? s->target[i] : NAN, r->part = (uint8_t)part;
         r->right = r->group = r->label = r->name = -1;
         if (s->name && s->name[i]) st = intern_add(e->name, s->name[i], strlen(s->name[i]), &r->name, err);
@@ -411,10 +411,27 @@ static void keep_bad_sound(void *ctx, const char *file, const char *why)
         b->status = line.failed ? fail_memory(&b->err, line.len) : file_log_line(b->log, line.data, &b->err);
     buf_free(&line);
 }
-static laco_status read_set(examples *e, reading *f, const char *path, const char *labels, int part, task_job *j,
-                            laco_error *err)
+typedef struct set_reader {
+    examples *e;
+    reading *f;
+    int part;
+    int64_t most;        /* sequences of a part */
+    examples_take *take; /* of a part, before the next; NULL: they come one behind the other */
+    void *ctx;
+} set_reader;
+static laco_status take_set(void *ctx, series_set *s, laco_error *err)
 {
-    series_set s = { 0 };
+    const set_reader *r = ctx;
+    r->f->prepare.of_sound |= s->rate > 0;
+    if (r->take) examples_clear(r->e);
+    laco_status st = prepare_apply(&r->f->prepare, s, err);
+    if (!st) st = add_set(r->e, r->f, s, r->part, err);
+    series_free(s);
+    return st || !r->take ? st : r->take(r->ctx, err);
+}
+static laco_status read_set(set_reader *r, const char *path, const char *labels, task_job *j, laco_error *err)
+{
+    reading *f = r->f;
     bad_sounds bad = { 0 };
     pool *threads;
     laco_status st = pool_new(&threads, (int)options_int(j->o, "threads"), err);
@@ -429,17 +446,16 @@ static laco_status read_set(examples *e, reading *f, const char *path, const cha
                                .skip_bad = options_text(j->o, "skip-bad") != NULL,
                                .bad = keep_bad_sound,
                                .ctx = &bad };
+    const bool whole = f->prepare.scale == SCALE_GROUP; /* which lies anywhere in the file */
+    const series_parts to = { whole ? INT64_MAX : r->most, take_set, r };
     st = task_open_bad(&bad.log, j, err);
-    if (!st) st = series_read(&s, path, &o, err);
+    if (!st) st = series_read_parts(path, &o, &to, err);
     task_close_bad(bad.log, j);
     if (bad.n)
         task_note(j, "left out  %lld sound%s that cannot be read, named in %s", (long long)bad.n, bad.n == 1 ? "" : "s",
                   options_text(j->o, "skip-bad"));
     if (!st && bad.status) st = fail(err, bad.status, bad.err.at, "%s", bad.err.msg);
-    f->prepare.of_sound |= s.rate > 0;
-    if (!st) st = prepare_apply(&f->prepare, &s, err);
-    if (!st) st = add_set(e, f, &s, part, err);
-    series_free(&s), pool_free(threads);
+    pool_free(threads);
     return st;
 }
 laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
@@ -460,9 +476,18 @@ laco_status examples_read(examples *e, reading *f, int which, const char *labels
                   "of series, or a .ts, .npy or idx file, or sounds",
                   path);
     else
-        st = read_set(e, f, path, own ? labels : NULL, part, j, err);
+        st = read_set(&(set_reader){ e, f, part, INT64_MAX, NULL, NULL }, path, own ? labels : NULL, j, err);
     if (!st && labels && !own) st = read_labels(e, f, from, labels, err);
     if (!st && e->count == from) st = fail(err, LACO_EFORMAT, -1, "%s holds no examples", path);
     if (!st) hash_examples(e, from, positions, j);
     return st;
+}
+laco_status examples_each(examples *e, reading *f, int64_t most, examples_take *take, void *ctx, task_job *j,
+                          laco_error *err)
+{
+    const char *path = j->text[TEXT_DATA] ? NULL : options_text(j->o, "data");
+    if (path && !f->column[COL_ID] && series_known(path))
+        return read_set(&(set_reader){ e, f, PART_TEST, most, take, ctx }, path, NULL, j, err);
+    laco_status st = examples_read(e, f, TEXT_DATA, NULL, PART_TEST, j, err);
+    return st ? st : take(ctx, err);
 }

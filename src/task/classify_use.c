@@ -1,5 +1,5 @@
-/* Using a model of laco train classify: predict and eval. Texts are read a part at a time, so that a stream of any
-   length is answered in the memory of a few hundred records; series are read whole. */
+/* Using a model of laco train classify: predict and eval. Texts and sets of series are read a part at a time, so that a
+   stream of any length is answered in the memory of a few hundred records; tables of series are read whole. */
 #include "task/answers.h"
 #include "task/classify.h"
 #include "task/use.h"
@@ -165,12 +165,25 @@ static laco_status predict_texts(class_use *u, sheet *s, laco_error *err)
     laco_status closed = table_input_close(&in, st ? NULL : err);
     return st ? st : closed;
 }
+typedef struct series_use {
+    class_use *u;
+    sheet *s;
+} series_use;
+static laco_status answer_part(void *ctx, laco_error *err)
+{
+    const series_use *p = ctx;
+    examples *e = &p->u->e;
+    laco_status st = LACO_OK;
+    if (!p->s->to) {
+        for (int64_t i = 0; i < e->count; i++) p->s->names |= e->row[i].name >= 0;
+        st = open_sheet(p->s, p->u, err);
+    }
+    if (!st) st = put_answers(p->s, p->u, err);
+    return st ? st : answers_pause(p->s->to, err);
+}
 static laco_status predict_series(class_use *u, sheet *s, laco_error *err)
 {
-    laco_status st = examples_read(&u->e, &u->f, TEXT_DATA, NULL, PART_TEST, u->j, err);
-    for (int64_t i = 0; !st && i < u->e.count; i++) s->names |= u->e.row[i].name >= 0;
-    if (!st) st = open_sheet(s, u, err);
-    return st ? st : put_answers(s, u, err);
+    return examples_each(&u->e, &u->f, CHUNK, answer_part, &(series_use){ u, s }, u->j, err);
 }
 laco_status classify_predict(task_job *j, laco_model *m, laco_error *err)
 {

@@ -14,7 +14,8 @@ static void check_set(bytes_view bytes, const sound_settings *want)
     series_set s;
     laco_error err;
     sound_settings settings = *want;
-    laco_status st = sound_set_read(&s, bytes, &(series_options){ .sound = &settings }, &err);
+    const series_parts to = series_whole(&s);
+    laco_status st = sound_set_read(&to, bytes, &(series_options){ .sound = &settings }, &err);
     if (st) {
         require(err.code == st && !s.x && !s.start);
         return;
