@@ -47,7 +47,7 @@ static void columns(void **state)
         { "a  pos   X\nb\tpos\tY\n", NULL, NULL, NULL,
           "a/X b/Y" }, /* blanks of any kind, where the first word has no tab */
         { "a p X\nb q Y\n", "1", "3", "2", "a/X/p b/Y/q" },
-        { "a p X\nb q Y\n", "2", "1", "3,1", "p/a/X/a q/b/Y/b" },
+        { "a p X\nb q Y\n", "2", "1", "3,2", "p/a/X/p q/b/Y/q" },
         { "# c 1\n\na X\n# Y\n", NULL, NULL, NULL, "a/X #/Y" }, /* inside a sentence it is a word */
         { "a X\n\n# comment of words\nb Y\n", NULL, NULL, NULL, "a/X | b/Y" },
         { "a X\n\n# Y\nb Z\n", NULL, NULL, NULL, "a/X | #/Y b/Z" }, /* as many columns as words have */
@@ -84,6 +84,11 @@ static void refused(void **state)
         { "a\tX\n\tY\n", NULL, NULL, NULL, "line 2 has an empty word", 2, LACO_EFORMAT },
         { "a\tX\nb\t\n", NULL, NULL, NULL, "line 2 has an empty tag", 2, LACO_EFORMAT },
         { U("1", "de", "ADP") U("x", "o", "DET"), NULL, NULL, NULL, "line 2 begins with \"x\"", 2, LACO_EFORMAT },
+        { "a X\n", "4294967297", NULL, NULL, "\"4294967297\" is no column", -1, LACO_EINVAL },
+        { "a X\n", "99999999999999999999", NULL, NULL, "is no column", -1, LACO_EINVAL },
+        { "a p X\n", NULL, NULL, "2,3", "column 3 holds the tags, which are asked for", -1, LACO_EINVAL },
+        { "a X\n", "2", "2", NULL, "column 2 holds the tags", -1, LACO_EINVAL },
+        { "a X\nb \xe9\n", NULL, NULL, NULL, "byte 3 of line 2 is not UTF-8; turn the file into UTF-8", 2, LACO_EFORMAT },
         { "a X\n", NULL, NULL, "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "more than 16 columns", -1, LACO_EINVAL },
     };
     (void)state;
@@ -116,6 +121,32 @@ static void left_out(void **state)
     assert_string_equal(made, "a/X b/Y | e/Y");
     assert_true(t.times == 2 && t.line == 10);
     assert_string_equal(t.text, "bad\n(x.conll: line 10 has 1 columns, the lines before it have 2)");
+    assert_int_equal(shown("a X\n\nb \xff\nc X\n\nd X\n", &o, made, sizeof made, &err), LACO_OK);
+    assert_string_equal(made, "a/X | d/X");
+    assert_true(t.times == 3 && t.line == 3);
+    const conll_options text = { .skip_bad = true, .untagged = true, .text = true, .bad = tell, .ctx = &t };
+    assert_int_equal(shown("a b\n\xff\nc\n", &text, made, sizeof made, &err), LACO_OK);
+    assert_string_equal(made, "a/ b/ | c/");
+    assert_true(t.times == 4 && t.line == 2);
+    assert_string_equal(t.text, "\xff\n(x.conll: byte 1 of line 2 is not UTF-8; turn the file into UTF-8, with iconv for one)");
+}
+/* NUL ends a text in C: what is behind it would be lost. */
+static void nul(void **state)
+{
+    static const char bytes[] = "a X\nb\0c X\n";
+    const conll_options o = { .hint = "say so" };
+    conll_sentence s = { 0 };
+    laco_error err = { 0 };
+    conll *c;
+    (void)state;
+    assert_int_equal(conll_open_bytes(&c, bytes, sizeof bytes - 1, "x.conll", &o, &err), LACO_OK);
+    assert_int_equal(conll_next(c, &s, &err), LACO_EFORMAT);
+    assert_string_equal(err.msg, "x.conll: byte 2 of line 2 is NUL, which text has not");
+    conll_sentence_free(&s), conll_close(c);
+    assert_int_equal(conll_open_bytes(&c, "a X\nb\n", 6, "x.conll", &o, &err), LACO_OK);
+    assert_int_equal(conll_next(c, &s, &err), LACO_EFORMAT);
+    assert_string_equal(err.msg, "x.conll: line 2 has 1 columns, the lines before it have 2; say so");
+    conll_sentence_free(&s), conll_close(c);
 }
 static void untagged_and_text(void **state)
 {
@@ -199,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(columns),         cmocka_unit_test(refused),
                                         cmocka_unit_test(left_out),        cmocka_unit_test(untagged_and_text),
-                                        cmocka_unit_test(lines_of_a_file), cmocka_unit_test(vectors) };
+                                        cmocka_unit_test(lines_of_a_file), cmocka_unit_test(vectors),
+                                        cmocka_unit_test(nul) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

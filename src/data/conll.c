@@ -1,5 +1,6 @@
 #include "data/conll.h"
 #include "base/file.h"
+#include "data/utf8.h"
 #include "data/words.h"
 #include <stdio.h>
 
@@ -158,7 +159,7 @@ static laco_status find_column(const conll *c, const char *name, size_t n, int *
                         c->path, text, (long long)c->columns);
         }
     long k = strtol(text, &end, 10);
-    if (end == text || *end || k < 1) {
+    if (end == text || *end || k < 1 || k > INT32_MAX) {
         const char *near = nearest_name(text, u_names);
         return fail(err, LACO_EINVAL, -1, "\"%s\" is no column: it has a number from 1 on, or a name of CoNLL-U%s%s%s",
                     text, near ? "; did you mean " : ", such as UPOS", near ? near : "", near ? "?" : "");
@@ -194,10 +195,15 @@ static laco_status choose_columns(conll *c, const char *line, size_t n, laco_err
     if (!tags) snprintf(name, sizeof name, "%lld", (long long)(c->columns > 1 ? c->columns : 2)), tags = name;
     laco_status st = want(c, words, strlen(words), err);
     if (!st) st = want(c, tags, strlen(tags), err);
+    const int tag = c->wanted > CONLL_TAG ? c->column[CONLL_TAG] : -1;
     for (const char *p = c->o.others; !st && p && *p;) {
         size_t length = strcspn(p, ",");
         st = want(c, p, length, err), p += length + (p[length] == ',');
     }
+    for (int i = 0; !st && !c->o.untagged && i < c->wanted; i++)
+        if (i != CONLL_TAG && c->column[i] == tag)
+            st = fail(err, LACO_EINVAL, -1, "%s: column %d holds the tags, which are asked for: it cannot be read too",
+                      c->path, tag + 1);
     c->chosen = !st;
     return st;
 }
@@ -241,8 +247,19 @@ static laco_status add_cells(conll_sentence *s, const conll_part *cell, int n, l
 }
 static laco_status ragged(const conll *c, int64_t cells, laco_error *err)
 {
-    return fail(err, LACO_EFORMAT, c->line, "%s: line %lld has %lld columns, the lines before it have %lld", c->path,
-                (long long)c->line, (long long)cells, (long long)c->columns);
+    return fail(err, LACO_EFORMAT, c->line, "%s: line %lld has %lld columns, the lines before it have %lld%s%s", c->path,
+                (long long)c->line, (long long)cells, (long long)c->columns, c->o.hint ? "; " : "",
+                c->o.hint ? c->o.hint : "");
+}
+/* A line must be text. */
+static laco_status check_text(const conll *c, const char *line, size_t n, laco_error *err)
+{
+    const char *nul = memchr(line, 0, n);
+    size_t bad = nul ? (size_t)(nul - line) : utf8_check(line, n);
+    if (bad == n) return LACO_OK;
+    return fail(err, LACO_EFORMAT, c->line, "%s: byte %lld of line %lld is %s", c->path, (long long)bad + 1,
+                (long long)c->line,
+                nul ? "NUL, which text has not" : "not UTF-8; turn the file into UTF-8, with iconv for one");
 }
 /* The cells of a line that is a word. *word false: it is a range or an empty node of CoNLL-U. */
 static laco_status read_word(const conll *c, const char *line, size_t n, size_t base, conll_part *cell, bool *word,
@@ -284,6 +301,7 @@ static laco_status take_line(conll *c, conll_sentence *s, const char *line, size
     conll_part cell[CONLL_COLUMNS];
     bool word = false;
     laco_status st = add_text(s, line, n, used, err);
+    if (!st) st = check_text(c, line, n, err);
     if (!st && !is_comment(c, s, line, n)) {
         if (!c->chosen) st = choose_columns(c, line, n, err);
         if (!st) st = read_word(c, line, n, used, cell, &word, err);
@@ -322,6 +340,8 @@ static laco_status read_sentence(conll *c, conll_sentence *s, laco_status *bad, 
             used = 0, s->lines = 0; /* comments that belong to no sentence */
             continue;
         }
+        if (c->o.text && (*bad = check_text(c, line, n, err)))
+            return (st = add_text(s, line, n, 0, NULL)) || c->o.skip_bad ? st : *bad;
         if (c->o.text) {
             if ((st = take_text(c, s, line, n, err)) || s->words) return st;
             continue;

@@ -19,6 +19,7 @@ typedef struct conll_options {
     const char *others;       /* between commas; NULL: none */
     bool untagged;            /* there need be no column of tags: it is empty where the file ends before it */
     bool text;                /* no columns: a sentence in every line, cut into words (data/words.h) */
+    const char *hint;         /* what the error of lines with different columns ends in; NULL: nothing */
     bool skip_bad;            /* sentences with a bad line are counted and left out, not an error */
     void (*bad)(void *ctx, const char *sentence, size_t n, int64_t line, const char *why); /* with skip_bad; or NULL */
     void *ctx;
