@@ -60,6 +60,38 @@ static void ticks_may_be_seconds(void **state)
     mem_free(m.step);
 }
 
+/* Many tracks that hold the same key for long, the shorter ones first and last, take no longer than one. */
+static void notes_overlap(void **state)
+{
+    enum { TRACKS = 20000, QUARTERS = 60000 };
+    static const struct {
+        char bytes[2];
+        int64_t to;
+    } wait[3] = { { "\x81\x70", 240 }, { "\x83\x60", 480 }, { "\x82\x68", 360 } }; /* ticks, 1 a quarter */
+    buf b = { 0 };
+    midi_roll m;
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        static const char head[] = HEAD("\1", "\0\1");
+        b.len = 0, buf_add(&b, head, sizeof head - 1);
+        for (int i = 0; i < 3; i++) {
+            buf_add(&b, TRACK("\x0d") "\0\x90\x3C\x40", 12), buf_add(&b, wait[(i + k) % 3].bytes, 2);
+            buf_add(&b, "\x3C\0\0\xFF\x2F\0\0", 7);
+        }
+        assert_int_equal(midi_parse(&m, b.data, b.len, 1, "m", NULL), LACO_OK);
+        assert_true(m.steps == 480 && keys_of(&m) == 480 && m.notes == 3);
+        mem_free(m.step);
+    }
+    b.len = 0, buf_add(&b, HEAD("\1", "\0\1"), 14);
+    for (int i = 0; i < TRACKS; i++)
+        buf_add(&b, TRACK("\x0e") "\0\x90\x3C\x40\x83\xD4\x60\x3C\0\0\xFF\x2F\0\0", 22);
+    double began = clock_seconds();
+    assert_int_equal(midi_parse(&m, b.data, b.len, 1, "m", NULL), LACO_OK);
+    assert_true(m.steps == QUARTERS && keys_of(&m) == QUARTERS && m.notes == TRACKS);
+    assert_true(clock_seconds() - began < 1);
+    mem_free(m.step), buf_free(&b);
+}
+
 static void written_bytes(void **state)
 {
     (void)state;
@@ -244,7 +276,7 @@ int main(void)
         cmocka_unit_test(tracks_sound_together), cmocka_unit_test(ticks_may_be_seconds),
         cmocka_unit_test(written_bytes),         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(chorales_read_back),    cmocka_unit_test(errors_name_the_place),
-        cmocka_unit_test(folders_have_parts),
+        cmocka_unit_test(folders_have_parts),    cmocka_unit_test(notes_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

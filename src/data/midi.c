@@ -166,29 +166,51 @@ static laco_status take_chunks(reading *r, const char *bytes, size_t n)
 }
 
 /* ---- steps ---- */
+static int by_key(const void *a, const void *b)
+{
+    const span *x = a, *y = b;
+    if (x->key != y->key) return x->key - y->key;
+    return (x->from > y->from) - (x->from < y->from);
+}
+static void span_steps(const span *s, double tick, int64_t *from, int64_t *to)
+{
+    *from = llround((double)s->from * tick), *to = max64(*from + 1, llround((double)s->to * tick));
+}
+static bool of_piano(const span *s) { return s->key >= ROLL_LOW && s->key < ROLL_LOW + ROLL_KEYS; }
+/* Notes in the order of their keys and beginnings, so that no step is set twice however many notes overlap. */
+static void set_keys(midi_roll *out, const reading *r, double tick)
+{
+    int64_t from, to, done = 0;
+    if (r->count) qsort(r->spans, r->count, sizeof *r->spans, by_key);
+    for (size_t i = 0; i < r->count; i++) {
+        const span *s = &r->spans[i];
+        if (!i || s->key != s[-1].key) done = 0;
+        if (!of_piano(s)) continue;
+        span_steps(s, tick, &from, &to);
+        for (int64_t t = max64(from, done); t < to; t++) out->step[t * ROLL_KEYS + s->key - ROLL_LOW] = 1;
+        done = max64(done, to);
+    }
+}
 static laco_status fill(midi_roll *out, const reading *r, double quarters)
 {
     const double tick = 1 / (r->ticks_a_quarter * quarters); /* in steps */
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < r->count; i++) {
-            const span *s = &r->spans[i];
-            int64_t from = llround((double)s->from * tick), to = max64(from + 1, llround((double)s->to * tick));
-            if (s->key < ROLL_LOW || s->key >= ROLL_LOW + ROLL_KEYS) {
-                out->left_out += !pass;
-                continue;
-            }
-            if (!pass) out->steps = max64(out->steps, to), out->notes++;
-            for (int64_t t = from; pass && t < to; t++) out->step[t * ROLL_KEYS + s->key - ROLL_LOW] = 1;
+    int64_t from, to;
+    for (size_t i = 0; i < r->count; i++) {
+        if (!of_piano(&r->spans[i])) {
+            out->left_out++;
+            continue;
         }
-        if (pass) break;
-        if (!out->notes)
-            return fail(r->err, LACO_EFORMAT, -1, "%s has no notes that a piano could play; take it out", r->name);
-        if (out->steps > MIDI_MOST_STEPS)
-            return fail(r->err, LACO_EFORMAT, -1, "%s: %lld steps of %g quarters, more than %d; give a longer --step",
-                        r->name, (long long)out->steps, quarters, MIDI_MOST_STEPS);
-        if (!(out->step = mem_new((size_t)out->steps, ROLL_KEYS * sizeof *out->step)))
-            return fail_memory(r->err, (size_t)out->steps * ROLL_KEYS * sizeof *out->step);
+        span_steps(&r->spans[i], tick, &from, &to);
+        out->steps = max64(out->steps, to), out->notes++;
     }
+    if (!out->notes)
+        return fail(r->err, LACO_EFORMAT, -1, "%s has no notes that a piano could play; take it out", r->name);
+    if (out->steps > MIDI_MOST_STEPS)
+        return fail(r->err, LACO_EFORMAT, -1, "%s: %lld steps of %g quarters, more than %d; give a longer --step", r->name,
+                    (long long)out->steps, quarters, MIDI_MOST_STEPS);
+    if (!(out->step = mem_new((size_t)out->steps, ROLL_KEYS * sizeof *out->step)))
+        return fail_memory(r->err, (size_t)out->steps * ROLL_KEYS * sizeof *out->step);
+    set_keys(out, r, tick);
     return LACO_OK;
 }
 bool midi_is(const char *bytes, size_t n) { return n >= 4 && !memcmp(bytes, "MThd", 4); }

@@ -20,6 +20,7 @@ laco_status midi_parse(midi_roll *out, const char *bytes, size_t n, double quart
 /* quarters: of a step; from 1/480 to 64. tempo: quarters a minute, from 4 on. */
 void midi_write(buf *to, const float *step, int64_t steps, double quarters, double tempo);
 bool midi_is(const char *bytes, size_t n); /* by its first bytes */
+bool midi_is_name(const char *path);       /* by its end: .mid or .midi, in capitals or not */
 
 /* One file as the one sequence of a part. */
 laco_status midi_rolls(rolls *part, const char *bytes, size_t n, double quarters, const char *name, laco_error *err);

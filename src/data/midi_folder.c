@@ -43,11 +43,15 @@ laco_status midi_rolls(rolls *part, const char *bytes, size_t n, double quarters
 }
 
 /* ---- which file is of which part ---- */
-static bool is_midi_name(const char *name)
+static bool ends_as_midi(const char *name, size_t n)
+{
+    return (n > 4 && !strncasecmp(name + n - 4, ".mid", 4)) || (n > 5 && !strncasecmp(name + n - 5, ".midi", 5));
+}
+bool midi_is_name(const char *path) { return ends_as_midi(path, strlen(path)); }
+static bool is_midi_name(const char *name) /* of a file that is read, also .gz */
 {
     size_t n = strlen(name);
-    if (n > 3 && !strcasecmp(name + n - 3, ".gz")) n -= 3;
-    return (n > 4 && !strncasecmp(name + n - 4, ".mid", 4)) || (n > 5 && !strncasecmp(name + n - 5, ".midi", 5));
+    return ends_as_midi(name, n > 3 && !strcasecmp(name + n - 3, ".gz") ? n - 3 : n);
 }
 static int part_by_folder(const char *name) /* -1: none of them */
 {
@@ -108,7 +112,8 @@ laco_status midi_read_folder(rolls part[ROLL_PARTS], const char *path, midi_fold
     if (!st) st = read_pieces(p, &count, path, names, n, f, err);
     for (int i = 0; !st && i < ROLL_PARTS; i++) st = join(&part[i], p, count, i, err);
     if (!st && !part[ROLL_TRAIN].count)
-        st = fail(err, LACO_EFORMAT, -1, "%s has no MIDI files (.mid, .midi) to learn from", path);
+        st = fail(err, LACO_EFORMAT, -1, "%s has no MIDI files (.mid, .midi) to learn from%s", path,
+                  f->bad ? " that could be read" : "");
     for (size_t i = 0; i < count; i++) mem_free(p[i].roll.step);
     mem_free(p), folder_names_free(names, n);
     for (int i = 0; st && i < ROLL_PARTS; i++) rolls_free(&part[i]);

@@ -37,7 +37,8 @@ static laco_status read_folder(rolls part[ROLL_PARTS], task_job *j, const char *
     bad_files bad = { 0 };
     const char *to = options_text(j->o, "skip-bad");
     midi_folder f = { .quarters = quarters, .skip_bad = to != NULL, .tell = keep_name, .ctx = &bad };
-    laco_status st = to ? file_log_open_at(&bad.log, to, 0, err) : LACO_OK;
+    laco_status st = task_refuse_overwriting(j, "skip-bad", err);
+    if (!st && to) st = file_log_open_at(&bad.log, to, 0, err);
     if (!st) st = midi_read_folder(part, path, &f, err);
     file_log_close(bad.log);
     if (!st && bad.status) st = fail(err, bad.status, bad.err.at, "%s", bad.err.msg);
@@ -52,6 +53,8 @@ laco_status compose_read(rolls part[ROLL_PARTS], task_job *j, double quarters, l
     size_t n;
     const char *name = options_text(j->o, "data");
     if (!j->text[TEXT_DATA] && name && folder_is(name)) return read_folder(part, j, name, quarters, err);
+    if (options_type(j->o, "skip-bad") && options_given(j->o, "skip-bad"))
+        return fail(err, LACO_EINVAL, -1, "--skip-bad leaves out files of a folder of MIDI; --data is one file");
     laco_status st = task_read(j, TEXT_DATA, &bytes, &n, &name, err);
     if (st) return st;
     if (!bytes)

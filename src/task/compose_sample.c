@@ -54,11 +54,6 @@ static void play(player *p, uint64_t sample)
 }
 
 /* ---- writing ---- */
-static bool ends_in(const char *path, const char *end)
-{
-    size_t n = strlen(path), e = strlen(end);
-    return n >= e && !strcmp(path + n - e, end);
-}
 static laco_status write_file(const char *path, const buf *b, laco_error *err)
 {
     file_writer *w;
@@ -74,13 +69,14 @@ static laco_status write_file(const char *path, const buf *b, laco_error *err)
 static laco_status write_midi(const player *p, const char *path, int64_t sample, laco_error *err)
 {
     buf b = { 0 }, name = { 0 };
-    size_t stem = strlen(path) - 4;
+    const char *end = strrchr(path, '.');
+    int stem = (int)(end - path);
     midi_write(&b, p->step, p->prime + p->length, p->quarters, p->tempo);
     if (options_int(p->j->o, "count") > 1)
-        buf_printf(&name, "%.*s-%lld.mid", (int)stem, path, (long long)sample + 1);
+        buf_printf(&name, "%.*s-%lld%s", stem, path, (long long)sample + 1, end);
     else
         buf_text(&name, path);
-    laco_status st = name.failed ? fail_memory(err, stem) : write_file(name.data, &b, err);
+    laco_status st = name.failed ? fail_memory(err, name.len) : write_file(name.data, &b, err);
     buf_free(&b), buf_free(&name);
     return st;
 }
@@ -98,7 +94,7 @@ static void put_sequence(const player *p, json_out *o)
 static laco_status write_samples(player *p, laco_error *err)
 {
     const char *out = options_text(p->j->o, "out");
-    const bool midi = ends_in(out, ".mid"), text = !strcmp(out, "-");
+    const bool midi = midi_is_name(out), text = !strcmp(out, "-");
     buf b = { 0 };
     json_out o = { .to = &b };
     laco_status st = LACO_OK;
@@ -197,6 +193,7 @@ static laco_status prepare(player *p, laco_error *err)
     p->temperature = options_real(o, "temperature"), p->greedy = options_flag(o, "greedy") || p->temperature <= 0;
     p->quarters = compose_step(p->m, o), p->tempo = options_real(o, "tempo");
     laco_status st = compose_check(p->m, options_text(o, "model-file"), err);
+    if (!st) st = task_refuse_overwriting(p->j, "out", err);
     if (!st) st = refuse_text_options(o, err);
     if (!st) st = part_network(p, err);
     if (!st && !net_steps(p->n))
