@@ -24,6 +24,9 @@ typedef struct sampler {
     choice *p;
     buf out;
     bool line_start;
+    file_writer *file; /* NULL: standard output */
+    laco_status status; /* of writing there */
+    laco_error *err;
 } sampler;
 
 /* Feeds the beginning and the prime; logits then predict the next symbol. */
@@ -89,15 +92,22 @@ static int32_t draw(sampler *s, uint64_t sample, uint64_t step)
         if ((u -= exp(s->p[i].p)) < 0) return s->p[i].id;
     return s->p[n - 1].id;
 }
+static void say(sampler *s, const char *bytes, size_t n)
+{
+    if (!s->file)
+        task_out(s->j, bytes, n);
+    else if (!s->status && n)
+        s->status = file_write(s->file, bytes, n, s->err);
+}
 static void put(sampler *s, int32_t id)
 {
     vocab_decode(s->l.v, id, &s->line_start, &s->out);
-    task_out_buf(s->j, &s->out);
+    say(s, s->out.data, s->out.len), s->out.len = 0;
 }
 static void write_sample(sampler *s, int64_t c)
 {
     begin_state(s);
-    for (int64_t i = 0; i < s->length && !*s->j->stop; i++) {
+    for (int64_t i = 0; i < s->length && !s->status && !*s->j->stop; i++) {
         int32_t id = draw(s, (uint64_t)c, (uint64_t)i);
         if (s->stop_at_line && id == vocab_eos(s->l.v)) break;
         put(s, id);
@@ -214,23 +224,31 @@ static laco_status prepare(sampler *s, laco_model *m, laco_error *err)
     s->logits = mem_new((size_t)s->V, sizeof *s->logits), s->p = mem_new((size_t)s->V, sizeof *s->p);
     if (!s->state || !s->logits || !s->p) return fail_memory(err, (size_t)s->V * sizeof *s->p);
     st = net_load(s->l.m->net, false, true, err);
-    return st ? st : read_prime(s, err);
+    if (!st) st = read_prime(s, err);
+    if (!st) st = task_refuse_overwriting(s->j, "out", err);
+    return st || !strcmp(options_text(o, "out"), "-") ? st : file_create(&s->file, options_text(o, "out"), err);
 }
 laco_status lm_sample(task_job *j, laco_model *m, laco_error *err)
 {
-    sampler s = { .j = j };
+    sampler s = { .j = j, .err = err };
     laco_status st = prepare(&s, m, err);
     for (int64_t c = 0; !st && c < s.count && !*j->stop; c++) {
         const char *prime = options_text(j->o, "prime");
         bool line_start = s.line_start;
-        if (prime) task_out(j, prime, strlen(prime));
+        if (prime) say(&s, prime, strlen(prime));
         if (s.beam > 1)
             st = write_beam(&s, err);
         else
             write_sample(&s, c);
-        if (!st && c + 1 < s.count) task_out(j, s.stop_at_line ? "\n" : "\n\n", s.stop_at_line ? 1 : 2);
+        if (c + 1 < s.count) say(&s, "\n\n", s.stop_at_line ? 1 : 2);
         s.line_start = line_start;
+        if (!st) st = s.status;
     }
+    if (!st && s.file && *j->stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before the text was written");
+    if (!st && s.file)
+        st = file_commit(s.file, err);
+    else
+        file_abandon(s.file);
     if (!st && j->result) buf_printf(j->result, "{\"task\":\"lm\",\"samples\":%lld}", (long long)s.count);
     buf_free(&s.out), mem_free(s.prime), mem_free(s.state), mem_free(s.logits), mem_free(s.p);
     lm_close(&s.l);

@@ -52,18 +52,26 @@ laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const cha
     return st;
 }
 
+/* The name of the file that an option reads; NULL: none. */
+static const char *file_read_by(const task_job *j, const char *option)
+{
+    for (int i = 0; i < TEXTS; i++)
+        if (j->text[i] && !strcmp(option, text_names[i])) return NULL;
+    return options_type(j->o, option) ? options_text(j->o, option) : NULL;
+}
 laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_error *err)
 {
+    static const char *const readers[] = { "data",         "valid",       "test",  "model-file", "vectors", "labels",
+                                           "valid-labels", "test-labels", "prime", "clean",      "against" };
     const char *to = options_text(j->o, option);
     struct stat written, there;
     if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
-    for (int i = 0; i < TEXTS; i++) {
-        const char *from = options_text(j->o, text_names[i]);
-        if (j->text[i] || !from || stat(from, &there) || there.st_dev != written.st_dev ||
-            there.st_ino != written.st_ino)
-            continue;
-        return fail(err, LACO_EINVAL, -1, "--%s and --%s are the same file, %s; give --%s another name", text_names[i],
-                    option, to, option);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        const char *from = file_read_by(j, readers[i]);
+        if (!from || stat(from, &there) || there.st_dev != written.st_dev || there.st_ino != written.st_ino) continue;
+        bool model = !strcmp(readers[i], "model-file");
+        return fail(err, LACO_EINVAL, -1, "%s%s and --%s are the same file, %s; give --%s another name",
+                    model ? "" : "--", model ? "the model" : readers[i], option, to, option);
     }
     return LACO_OK;
 }
