@@ -1,6 +1,7 @@
 /* Data sets of a tagger: sentences in columns, as types of words; or series from a table, rows of numbers. */
 #include "data/readers.h"
 #include "task/tag.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -147,14 +148,18 @@ bool tag_is_table(const char *path)
     }
     return false;
 }
-/* Every column of numbers but those of tags and series is an input. */
-static laco_status learn_inputs(tag_front *f, const table *t, int tags, int id, laco_error *err)
+/* Every column of numbers but those of tags and series is an input; the others are named. */
+static laco_status learn_inputs(tag_front *f, const table *t, int tags, int id, const task_job *j, laco_error *err)
 {
     int n = table_columns(t);
     if (!(f->input = mem_new((size_t)n, sizeof *f->input))) return fail_memory(err, (size_t)n * sizeof *f->input);
     for (int k = 0; k < n; k++) {
         const char *name = table_column_name(t, k);
-        if (k == tags || k == id || table_column_type(t, k) != COLUMN_NUMBER) continue;
+        if (k == tags || k == id) continue;
+        if (table_column_type(t, k) != COLUMN_NUMBER) {
+            task_note(j, "note      column \"%.100s\" of %s is not of finite numbers: it is left out", name, table_file(t));
+            continue;
+        }
         if (!(f->input[f->inputs++] = mem_text(name, strlen(name)))) return fail_memory(err, strlen(name));
     }
     if (!f->inputs) return fail(err, LACO_EFORMAT, -1, "%s has no columns of numbers beside its tags", table_file(t));
@@ -162,7 +167,7 @@ static laco_status learn_inputs(tag_front *f, const table *t, int tags, int id, 
     f->deviation = mem_new((size_t)f->inputs, sizeof *f->deviation);
     return f->mean && f->deviation ? LACO_OK : fail_memory(err, (size_t)f->inputs * 16);
 }
-static void learn_scale(tag_front *f, const double *x, int64_t n, int64_t k)
+static laco_status learn_scale(tag_front *f, const double *x, int64_t n, int64_t k, laco_error *err)
 {
     double sum = 0, squares = 0;
     int64_t count = 0;
@@ -172,12 +177,22 @@ static void learn_scale(tag_front *f, const double *x, int64_t n, int64_t k)
     for (int64_t i = 0; i < n; i++)
         if (!isnan(x[i])) squares += (x[i] - f->mean[k]) * (x[i] - f->mean[k]);
     f->deviation[k] = count && squares > 0 ? sqrt(squares / (double)count) : 1;
+    if (isfinite(f->mean[k]) && isfinite(f->deviation[k])) return LACO_OK;
+    return fail(err, LACO_EFORMAT, -1, "column \"%.40s\" holds an infinite number, or one so large that its square is; give it in "
+                "another unit", f->input[k]);
 }
 /* A missing number reads as the mean. */
-static void put_input(tag_data *d, const tag_front *f, const double *x, int64_t n, int64_t k)
+static laco_status put_input(tag_data *d, const tag_front *f, const double *x, int64_t n, int64_t k, laco_error *err)
 {
     double scale = f->deviation[k] > 0 ? f->deviation[k] : 1;
-    for (int64_t i = 0; i < n; i++) d->x[i * f->inputs + k] = isnan(x[i]) ? 0 : (float)((x[i] - f->mean[k]) / scale);
+    for (int64_t i = 0; i < n; i++) {
+        double z = isnan(x[i]) ? 0 : (x[i] - f->mean[k]) / scale;
+        if (!(fabs(z) <= FLT_MAX))
+            return fail(err, LACO_EFORMAT, -1, "%s: %g in column \"%.40s\" is too far from the training data, whose mean is %g",
+                        d->file, x[i], f->input[k], f->mean[k]);
+        d->x[i * f->inputs + k] = (float)z;
+    }
+    return LACO_OK;
 }
 static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t k, bool learn, laco_error *err)
 {
@@ -186,10 +201,10 @@ static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t
     laco_status st = table_find(t, f->input[k], &column, err);
     if (!st) st = table_numbers(t, column, &x, err);
     if (st) return st;
-    if (learn) learn_scale(f, x, table_rows(t), k);
-    put_input(d, f, x, table_rows(t), k);
+    if (learn) st = learn_scale(f, x, table_rows(t), k, err);
+    if (!st) st = put_input(d, f, x, table_rows(t), k, err);
     mem_free(x);
-    return LACO_OK;
+    return st;
 }
 static bool same_cell(cell a, cell b) { return a.n == b.n && !memcmp(a.at ? a.at : "", b.at ? b.at : "", a.n); }
 /* The rows of a series lie together; one that comes back later is an error, for its steps would be apart. */
@@ -236,7 +251,7 @@ static laco_status read_numbers(tag_data *d, tag_front *f, int which, const tag_
         st = s->untagged ? LACO_OK : LACO_EINVAL, tags = -1;
     }
     if (!st && f->id_column) st = table_find(t, f->id_column, &id, err);
-    if (!st && learn) st = learn_inputs(f, t, tags, id, err);
+    if (!st && learn) st = learn_inputs(f, t, tags, id, s->j, err);
     if (!st) st = take_rows(d, f, t, tags, id, unseen, err);
     for (int64_t k = 0; !st && k < f->inputs; k++) st = take_input(d, f, t, k, learn, err);
     table_free(t);
@@ -266,8 +281,8 @@ static laco_status take_series(tag_data *d, tag_front *f, const series_set *s, b
     laco_status st = x ? make_room(d, steps, f->inputs, err) : fail_memory(err, (size_t)steps * sizeof *x);
     for (int64_t k = 0; !st && k < f->inputs; k++) {
         for (int64_t i = 0; i < steps; i++) x[i] = (double)s->x[i * f->inputs + k];
-        if (learn) learn_scale(f, x, steps, k);
-        put_input(d, f, x, steps, k);
+        if (learn) st = learn_scale(f, x, steps, k, err);
+        if (!st) st = put_input(d, f, x, steps, k, err);
     }
     for (int64_t i = 0; !st && i < steps; i++) {
         const char *label = s->step_label ? s->step_label[i] : NULL;

@@ -44,6 +44,21 @@ static laco_status keep_text(char **to, const char *text, laco_error *err)
     if (!text) return LACO_OK;
     return (*to = mem_text(text, strlen(text))) ? LACO_OK : fail_memory(err, strlen(text));
 }
+/* An option that would do nothing is refused. */
+static laco_status refuse_options(const tag_train_run *r, bool series, laco_error *err)
+{
+    static const char *const of_words[] = { "words",       "features", "scheme", "cased",       "min-count", "vectors",
+                                            "vectors-more", "embed",    "chars",  "char-hidden", "unk-dropout" };
+    static const char *const of_series[] = { "labels", "valid-labels", "test-labels" };
+    for (size_t i = 0; r->f.numbers && i < sizeof of_words / sizeof *of_words; i++)
+        if (options_given(r->o, of_words[i]))
+            return fail(err, LACO_EINVAL, -1, "--%s is for words; these data are rows of numbers", of_words[i]);
+    for (size_t i = 0; !series && i < sizeof of_series / sizeof *of_series; i++)
+        if (options_given(r->o, of_series[i]))
+            return fail(err, LACO_EINVAL, -1, "--%s is for sets of series, such as .npy; these data hold their tags",
+                        of_series[i]);
+    return LACO_OK;
+}
 static laco_status front_options(tag_train_run *r, laco_error *err)
 {
     tag_front *f = &r->f;
@@ -59,7 +74,7 @@ static laco_status front_options(tag_train_run *r, laco_error *err)
     if (!st && f->numbers && !series && !f->tags_column)
         st =
             fail(err, LACO_EINVAL, -1, "--tags is missing: the column of the table that holds the class of every step");
-    return st;
+    return st ? st : refuse_options(r, series, err);
 }
 static laco_status read_part(tag_train_run *r, int part, laco_error *err)
 {
@@ -90,11 +105,26 @@ static laco_status split(tag_train_run *r, laco_error *err)
     if (!st) st = tag_data_split(d, &r->part[PART_VALID], folds, folds ? fold : keep, r->f.inputs, err);
     return st;
 }
+/* A scheme that was asked for is one that the tags can be of. */
+static laco_status check_marks(const tag_train_run *r, const char *const *name, laco_error *err)
+{
+    const tag_data *d = &r->part[PART_TRAIN];
+    for (int64_t i = 0, k = 0; r->f.scheme != SCHEME_NONE && i < d->words; i++) {
+        while (d->start[k + 1] <= i) k++;
+        if (!tag_is_mark(name[i]))
+            return fail(err, LACO_EINVAL, d->line[k],
+                        "--scheme %s: \"%.40s\", a tag of the sentence at line %lld of %s, is neither O nor a B, I, E or S "
+                        "with or without a type, as in B-PER",
+                        scheme_names[r->f.scheme], name[i], (long long)d->line[k], d->file);
+    }
+    return LACO_OK;
+}
 static laco_status choose_scheme(tag_train_run *r, laco_error *err)
 {
     const tag_data *d = &r->part[PART_TRAIN];
     const char *wanted = options_text(r->o, "scheme");
     int64_t odd = -1, at = 0;
+    laco_status st = LACO_OK;
     const char **name = mem_new((size_t)d->words, sizeof *name);
     if (!name) return fail_memory(err, (size_t)d->words * sizeof *name);
     for (int64_t i = 0; i < d->words; i++) name[i] = d->tag[i] < 0 ? "O" : intern_text(r->f.tag, d->tag[i]);
@@ -103,7 +133,8 @@ static laco_status choose_scheme(tag_train_run *r, laco_error *err)
         r->f.scheme = scheme_guess(name, d->start, d->sentences, &odd);
     else
         while (strcmp(scheme_names[r->f.scheme], wanted)) r->f.scheme++;
-    for (int64_t k = 0; odd < 0 && k < d->sentences; k++) {
+    st = check_marks(r, name, err);
+    for (int64_t k = 0; !st && odd < 0 && k < d->sentences; k++) {
         int64_t i = scheme_breaks(r->f.scheme, name + d->start[k], d->start[k + 1] - d->start[k]);
         if (i >= 0) odd = d->start[k] + i;
     }
@@ -115,7 +146,10 @@ static laco_status choose_scheme(tag_train_run *r, laco_error *err)
                   d->file, name[odd], (long long)(odd - d->start[at]) + 1, (long long)d->line[at],
                   scheme_names[r->f.scheme]);
     mem_free(name);
-    return LACO_OK;
+    const char *best = options_text(r->o, "best-by");
+    if (!st && r->f.scheme == SCHEME_NONE && best && !strcmp(best, "f1"))
+        st = fail(err, LACO_EINVAL, -1, "--best-by f1 is for tags of spans, such as B-PER and I-PER; these are none");
+    return st;
 }
 static void note_data(const tag_train_run *r)
 {
@@ -145,7 +179,8 @@ static laco_status read_all(tag_train_run *r, laco_error *err)
     if (!st) st = tag_types_new(&r->t, err);
     if (!st) st = table_input_open(&r->in, r->j, err);
     for (int part = 0; !st && part < PARTS; part++) st = read_part(r, part, err);
-    if (!st) st = table_input_close(&r->in, err);
+    laco_status closed = table_input_close(&r->in, st ? NULL : err);
+    if (!st) st = closed;
     if (!st) st = split(r, err);
     if (!st) st = choose_scheme(r, err);
     for (int part = 0; !st && part < PARTS; part++) st = tag_classes(&r->f, &r->part[part], part == PART_TRAIN, err);
@@ -236,6 +271,12 @@ static void fill_in(const tag_train_run *r, const char *text, buf *out)
         buf_printf(out, " of %d", feature < r->f.features ? intern_count(r->f.feature[feature].value) : 1);
     buf_text(out, text + n);
 }
+static laco_status wrong_count(int64_t given, const char *of, int64_t wanted, laco_error *err)
+{
+    return fail(err, LACO_EINVAL, -1, "the network has %lld %s, the data have %lld, that of unknown ones among them: take "
+                "\"of %lld\" out of it",
+                (long long)given, of, (long long)wanted, (long long)given);
+}
 static laco_status check_network(const tag_train_run *r, laco_error *err)
 {
     const layer_spec *s = &r->m->net->d.layer[0];
@@ -250,6 +291,11 @@ static laco_status check_network(const tag_train_run *r, laco_error *err)
     if (s->features > r->f.features)
         return fail(err, LACO_EINVAL, -1, "the network reads %d features, the data have %d", s->features,
                     r->f.features);
+    if (s->chars && s->alphabet != r->f.letters + 1)
+        return wrong_count(s->alphabet, "characters", r->f.letters + 1, err);
+    for (int k = 0; k < s->features; k++)
+        if (s->feature_count[k] != intern_count(r->f.feature[k].value))
+            return wrong_count(s->feature_count[k], "values of a feature", intern_count(r->f.feature[k].value), err);
     return LACO_OK;
 }
 /* Scores of what the scheme forbids: so low that no path goes there, in training as in use. */

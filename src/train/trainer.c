@@ -91,6 +91,9 @@ static laco_status check_network(const net *n, const train_settings *s, laco_err
     if ((s->loss == LOSS_CRF) != net_is_chain(n))
         return fail(err, LACO_EINVAL, -1, "this task needs a network that ends %s",
                     s->loss == LOSS_CRF ? "in crf: \"; dense; crf\"" : "without crf");
+    if (s->loss == LOSS_CRF && s->smoothing > 0)
+        return fail(err, LACO_EINVAL, -1, "--label-smoothing is for a network that chooses each class on its own, not for "
+                    "one that ends in crf");
     if (s->loss != LOSS_SOFTMAX || (!strcmp(last->kind, "dense") && !last->act && n->d.layers > 1)) return LACO_OK;
     return fail(err, LACO_EINVAL, -1,
                 "a network that chooses among symbols or classes must end in a linear dense "
