@@ -4,6 +4,7 @@
 #include "data/readers.h"
 #include "data/utf8.h"
 #include "task/classify.h"
+#include "task/series_options.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -395,22 +396,6 @@ static laco_status read_table(examples *e, reading *f, int which, int part, task
     laco_status closed = table_input_close(&in, st ? NULL : err);
     return st ? st : closed;
 }
-/* Sounds that are left out: their names and why, in the file of --skip-bad. */
-typedef struct bad_sounds {
-    file_log *log;
-    int64_t n;
-    laco_status status; /* of writing them */
-    laco_error err;
-} bad_sounds;
-static void keep_bad_sound(void *ctx, const char *file, const char *why)
-{
-    bad_sounds *b = ctx;
-    buf line = { 0 };
-    b->n++, buf_printf(&line, "%s\t%s", file, why);
-    if (!b->status)
-        b->status = line.failed ? fail_memory(&b->err, line.len) : file_log_line(b->log, line.data, &b->err);
-    buf_free(&line);
-}
 typedef struct set_reader {
     examples *e;
     reading *f;
@@ -432,31 +417,15 @@ static laco_status take_set(void *ctx, series_set *s, laco_error *err)
 static laco_status read_set(set_reader *r, const char *path, const char *labels, task_job *j, laco_error *err)
 {
     reading *f = r->f;
-    bad_sounds bad = { 0 };
-    pool *threads;
-    laco_status st = pool_new(&threads, (int)options_int(j->o, "threads"), err);
-    if (st) return st;
+    const bool whole = f->prepare.scale == SCALE_GROUP; /* which lies anywhere in the file */
+    const series_parts to = { whole ? INT64_MAX : r->most, take_set, r };
     const series_options o = { .labels = labels,
                                .label = f->column[COL_LABEL],
                                .group = f->column[COL_GROUP],
                                .target = f->column[COL_TARGET],
                                .pattern = f->pattern,
-                               .sound = &f->prepare.sound,
-                               .pool = threads,
-                               .skip_bad = options_text(j->o, "skip-bad") != NULL,
-                               .bad = keep_bad_sound,
-                               .ctx = &bad };
-    const bool whole = f->prepare.scale == SCALE_GROUP; /* which lies anywhere in the file */
-    const series_parts to = { whole ? INT64_MAX : r->most, take_set, r };
-    st = task_open_bad(&bad.log, j, err);
-    if (!st) st = series_read_parts(path, &o, &to, err);
-    task_close_bad(bad.log, j);
-    if (bad.n)
-        task_note(j, "left out  %lld sound%s that cannot be read, named in %s", (long long)bad.n, bad.n == 1 ? "" : "s",
-                  options_text(j->o, "skip-bad"));
-    if (!st && bad.status) st = fail(err, bad.status, bad.err.at, "%s", bad.err.msg);
-    pool_free(threads);
-    return st;
+                               .sound = &f->prepare.sound };
+    return task_read_series(path, o, &to, j, err);
 }
 laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
                           laco_error *err)

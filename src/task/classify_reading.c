@@ -3,6 +3,7 @@
    the mean, with one more input that says so (of the features that miss some in the training part). */
 #include "base/rng.h"
 #include "task/classify.h"
+#include "task/series_options.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -12,20 +13,6 @@ static laco_status keep_text(char **to, const char *text, laco_error *err)
 {
     if (text && !(*to = mem_text(text, strlen(text)))) return fail_memory(err, strlen(text));
     return LACO_OK;
-}
-static laco_status prepare_options(reading *f, const options *o, laco_error *err)
-{
-    const char *scale = options_text(o, "scale");
-    preparation *p = &f->prepare;
-    f->scaled = strcmp(scale, "none");
-    for (int k = 0; prepare_scales[k]; k++)
-        if (!strcmp(prepare_scales[k], scale)) p->scale = (prepare_scale)k;
-    p->deltas = options_int(o, "deltas"), p->stack = options_int(o, "stack");
-    p->sound = (sound_settings){ .resample = options_flag(o, "resample"), .frame = options_real(o, "frame") };
-    p->sound.hop = options_real(o, "hop"), p->sound.mels = options_int(o, "mels");
-    p->sound.mfcc = options_int(o, "mfcc"), p->sound.emphasis = options_real(o, "emphasis");
-    p->sound.low = options_real(o, "low"), p->sound.high = options_real(o, "high");
-    return sound_settings_check(&p->sound, err);
 }
 laco_status reading_options(reading *f, const options *o, laco_error *err)
 {
@@ -45,7 +32,8 @@ laco_status reading_options(reading *f, const options *o, laco_error *err)
     bool by_class = data && data[strcspn(data, "=/")] == '='; /* class=file,… */
     f->numbers = !f->column[COL_TEXT] && !by_class;
     if (!st) st = keep_text(&f->pattern, options_text(o, "pattern"), err);
-    if (!st) st = prepare_options(f, o, err);
+    if (!st) st = task_preparation(&f->prepare, o, err);
+    f->scaled = strcmp(options_text(o, "scale"), "none");
     if (st) return st;
     if (separator && (!*separator || strlen(separator) >= sizeof f->separator))
         return fail(err, LACO_EINVAL, -1, "--multi-label is what stands between labels, such as \",\"");
