@@ -13,6 +13,7 @@ typedef struct series_options {
     /* What the names of sounds say, such as "{label}_{group}_*.wav"; with / also the folders. NULL: without a table the
        folder that a sound is in is its label. */
     const char *pattern;
+    const char *rest;      /* labels has the stretches of sounds instead (sound_segment.h); steps outside have this one */
     sound_settings *sound; /* asked for, and the rate as it turned out; NULL: as sound.h says */
     struct pool *pool;     /* sounds are read side by side; NULL: one after the other */
     bool skip_bad;         /* sounds that cannot be read are left out, not an error */

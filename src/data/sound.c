@@ -19,6 +19,19 @@ laco_status sound_settings_check(const sound_settings *s, laco_error *err)
                     "the bands of sound begin at 0 Hz or more and end above that, and the emphasis is from 0 to 1");
     return LACO_OK;
 }
+static int64_t frame_samples(const sound_settings *s)
+{
+    return llround((s->frame > 0 ? s->frame : SOUND_FRAME) * (double)s->rate / 1000);
+}
+static int64_t hop_samples(const sound_settings *s)
+{
+    return max64(1, llround((s->hop > 0 ? s->hop : SOUND_HOP) * (double)s->rate / 1000));
+}
+void sound_times(const sound_settings *s, double *hop, double *middle)
+{
+    double rate = (double)max64(1, s->rate);
+    *hop = (double)hop_samples(s) / rate, *middle = 0.5 * (double)frame_samples(s) / rate;
+}
 int64_t sound_feature_count(const sound_settings *s) { return s->mfcc ? s->mfcc : s->mels ? s->mels : SOUND_BANDS; }
 
 /* Weights of a band: weight[0 .. count) for the bins from `first` on. */
@@ -89,8 +102,7 @@ static laco_status measure(sound_maker *m, laco_error *err)
         return fail(err, LACO_EINVAL, -1, "the bands of sound must end at %g Hz, half the rate, or below",
                     (double)s->rate / 2);
     m->bands = s->mels ? s->mels : SOUND_BANDS;
-    m->frame = llround((s->frame > 0 ? s->frame : SOUND_FRAME) * (double)s->rate / 1000);
-    m->hop = max64(1, llround((s->hop > 0 ? s->hop : SOUND_HOP) * (double)s->rate / 1000));
+    m->frame = frame_samples(s), m->hop = hop_samples(s);
     if (m->frame < 4) return fail(err, LACO_EINVAL, -1, "a frame of sound must hold 4 samples or more; make it longer");
     for (m->size = 4; m->size < m->frame;) m->size *= 2;
     return LACO_OK;

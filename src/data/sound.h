@@ -35,6 +35,8 @@ void sound_maker_free(sound_maker *m);
 int64_t sound_frame_size(const sound_maker *m), sound_hop_size(const sound_maker *m); /* samples */
 int64_t sound_frames(const sound_maker *m, int64_t samples);                          /* 0 for none, else at least 1 */
 size_t sound_scratch(const sound_maker *m);                                           /* doubles of scratch memory */
+/* Seconds from step to step, and of the middle of the first; the rate is set. */
+void sound_times(const sound_settings *s, double *hop, double *middle);
 /* The features of the frame that begins at x, of which n samples are there. */
 void sound_frame(const sound_maker *m, const float *x, int64_t n, double *scratch, float *features);
 

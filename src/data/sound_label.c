@@ -1,11 +1,6 @@
 #include "data/sound_label.h"
-#include "data/table.h"
+#include "data/sound_names.h"
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 static laco_status new_texts(char ***texts, int64_t n, laco_error *err)
 {
     if (!*texts && !(*texts = mem_new((size_t)n, sizeof **texts))) return fail_memory(err, (size_t)n * sizeof **texts);
@@ -90,7 +85,7 @@ static laco_status label_by_pattern(series_set *s, const char *pattern, laco_err
 /* The folder that a file is in, of its name; n 0: it is in none. */
 static taken folder_of(const char *name)
 {
-    const char *end = base_name(name), *begin = end > name ? end - 1 : name;
+    const char *end = sound_base_name(name), *begin = end > name ? end - 1 : name;
     taken f = { begin, 0 };
     while (f.at > name && f.at[-1] != '/') f.at--;
     f.n = (size_t)(begin - f.at);
@@ -112,81 +107,16 @@ static laco_status label_by_folder(series_set *s, laco_error *err)
 }
 
 /* ---- by a table ---- */
-typedef struct named {
-    const char *name; /* of a sound: whole, or without its folders */
-    size_t n;         /* bytes that count: all, or all before the ending */
-    int64_t i;
-} named;
-static int compare_named(const void *a, const void *b)
-{
-    const named *x = a, *y = b;
-    size_t n = x->n < y->n ? x->n : y->n;
-    int order = memcmp(x->name, y->name, n);
-    return order ? order : (x->n > y->n) - (x->n < y->n);
-}
-/* Every sound by its whole name, its name without folders, and that without its ending. */
-typedef struct name_index {
-    named *entry;
-    int64_t n;
-} name_index;
-static laco_status index_new(name_index *x, const series_set *s, laco_error *err)
-{
-    *x = (name_index){ mem_new((size_t)s->count * 3, sizeof *x->entry), 0 };
-    if (!x->entry) return fail_memory(err, (size_t)s->count * 3 * sizeof *x->entry);
-    for (int64_t i = 0; i < s->count; i++) {
-        const char *whole = s->name[i], *base = base_name(whole), *dot = strrchr(base, '.');
-        x->entry[x->n++] = (named){ whole, strlen(whole), i };
-        if (base > whole) x->entry[x->n++] = (named){ base, strlen(base), i };
-        if (dot > base) x->entry[x->n++] = (named){ base, (size_t)(dot - base), i };
-    }
-    if (x->n) qsort(x->entry, (size_t)x->n, sizeof *x->entry, compare_named);
-    return LACO_OK;
-}
-enum { NAMES_NONE = -1, NAMES_SEVERAL = -2 };
-/* The sound that a cell names. */
-static int64_t index_find(const name_index *x, cell c)
-{
-    named key = { c.at, c.n, 0 };
-    named *e = c.at && x->n ? bsearch(&key, x->entry, (size_t)x->n, sizeof key, compare_named) : NULL;
-    if (!e) {
-        const char *slash = c.at ? memrchr(c.at, '/', c.n) : NULL;
-        if (!slash) return NAMES_NONE;
-        return index_find(x, (cell){ slash + 1, c.n - (size_t)(slash + 1 - c.at) });
-    }
-    bool alone = (e == x->entry || compare_named(e - 1, e)) && (e + 1 == x->entry + x->n || compare_named(e, e + 1));
-    return alone ? e->i : NAMES_SEVERAL;
-}
-static laco_status find_files(int *column, const name_index *x, const table *t, const series_set *s, laco_error *err)
-{
-    int64_t most = 0;
-    for (int c = 0; c < table_columns(t); c++) {
-        int64_t n = 0;
-        for (int64_t row = 0; row < table_rows(t); row++) n += index_find(x, table_cell(t, row, c)) != NAMES_NONE;
-        if (n > most) most = n, *column = c;
-    }
-    if (most) return LACO_OK;
-    return fail(err, LACO_EFORMAT, -1, "%s: no column names sounds of %s, such as %s", table_file(t), s->file,
-                s->count ? s->name[0] : "a.wav");
-}
-/* The column asked for, or the one that has the usual name; -1: there is none. */
-static laco_status find_answers(int *column, const table *t, const char *asked, const char *usual, laco_error *err)
-{
-    *column = -1;
-    if (asked) return table_find(t, asked, column, err);
-    for (int c = 0; usual && c < table_columns(t); c++)
-        if (!strcmp(table_column_name(t, c), usual)) *column = c;
-    return LACO_OK;
-}
 typedef struct columns {
     int file, label, group, target;
 } columns;
 static laco_status find_columns(columns *c, const name_index *x, const table *t, series_set *s, const series_options *o,
                                 laco_error *err)
 {
-    laco_status st = find_files(&c->file, x, t, s, err);
-    if (!st) st = find_answers(&c->label, t, o->label, "label", err);
-    if (!st) st = find_answers(&c->group, t, o->group, "group", err);
-    if (!st) st = find_answers(&c->target, t, o->target, NULL, err);
+    laco_status st = name_index_column(&c->file, x, t, s, err);
+    if (!st) st = table_usual(&c->label, t, o->label, "label", err);
+    if (!st) st = table_usual(&c->group, t, o->group, "group", err);
+    if (!st) st = table_usual(&c->target, t, o->target, NULL, err);
     if (!st && c->label >= 0) st = new_texts(&s->label, s->count, err);
     if (!st && c->group >= 0) st = new_texts(&s->group, s->count, err);
     if (st || c->target < 0) return st;
@@ -203,17 +133,14 @@ static laco_status take_row(series_set *s, bool *used, int64_t i, const columns 
                             const double *target, int64_t row, laco_error *err)
 {
     long long line = (long long)table_line(t, row);
-    cell file = table_cell(t, row, c->file);
-    if (i < 0)
-        return fail(err, LACO_EFORMAT, line, "%s, line %lld: %s \"%.*s\"", table_file(t), line,
-                    i == NAMES_SEVERAL ? "several sounds have the name" : "there is no sound with the name",
-                    (int)min64(200, (int64_t)file.n), file.at ? file.at : "");
+    laco_status st = name_index_found(i, t, row, c->file, err);
+    if (st) return st;
     if (used[i])
         return fail(err, LACO_EFORMAT, line, "%s, line %lld: the sound %s has a line already", table_file(t), line,
                     s->name[i]);
     used[i] = true;
     if (target) s->target[i] = target[row];
-    laco_status st = c->label >= 0 ? take_cell(&s->label[i], t, row, c->label, err) : LACO_OK;
+    st = c->label >= 0 ? take_cell(&s->label[i], t, row, c->label, err) : LACO_OK;
     return !st && c->group >= 0 ? take_cell(&s->group[i], t, row, c->group, err) : st;
 }
 static laco_status take_rows(series_set *s, bool *used, const name_index *x, const table *t, const series_options *o,
@@ -226,7 +153,7 @@ static laco_status take_rows(series_set *s, bool *used, const name_index *x, con
     if (!st && c.target >= 0) st = table_numbers(t, c.target, &target, err);
     for (int64_t row = 0; !st && row < table_rows(t); row++) {
         cell file = table_cell(t, row, c.file);
-        st = take_row(s, used, index_find(x, file), &c, t, target, row, &why);
+        st = take_row(s, used, name_index_find(x, file), &c, t, target, row, &why);
         if (st == LACO_EFORMAT && o->skip_bad) {
             if (o->bad) o->bad(o->ctx, table_file(t), why.msg);
             st = LACO_OK;
@@ -242,9 +169,9 @@ static laco_status label_by_table(series_set *s, bool *used, const series_option
     name_index x = { 0 };
     memset(used, 0, (size_t)s->count * sizeof *used);
     laco_status st = table_read(&t, o->labels, &(table_options){ 0 }, err);
-    if (!st) st = index_new(&x, s, err);
+    if (!st) st = name_index_new(&x, s, err);
     if (!st) st = take_rows(s, used, &x, t, o, err);
-    mem_free(x.entry), table_free(t);
+    name_index_free(&x), table_free(t);
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/pool.h"
 #include "data/sound_label.h"
+#include "data/sound_segment.h"
 #include "data/tar.h"
 #include <strings.h>
 
@@ -27,6 +28,7 @@ typedef struct reader {
     const char *rate_of; /* the sound that has it; NULL: it was asked for */
     sound_maker *maker;
     int64_t features;
+    sound_segments labels; /* of steps; label NULL: none */
 } reader;
 
 /* ---- which sounds ---- */
@@ -156,6 +158,18 @@ static void move_text(char **to, int64_t k, char **from, int64_t i)
 {
     if (to) to[k] = from[i], from[i] = NULL;
 }
+static bool new_step_labels(series_set *s, const intern *labels, int64_t steps)
+{
+    int32_t n = intern_count(labels);
+    s->step_label = mem_new((size_t)steps, sizeof *s->step_label);
+    s->label_text = mem_new((size_t)n + 1, sizeof *s->label_text);
+    bool ok = s->step_label && s->label_text;
+    for (int32_t k = 0; ok && k < n; k++) {
+        const char *text = intern_text(labels, k);
+        ok = (s->label_text[k] = mem_text(text, strlen(text))) != NULL;
+    }
+    return ok;
+}
 /* Room for the sounds of the part that are used, and what is known of them. */
 static laco_status new_part(reader *r, int64_t n, series_set *s, laco_error *err)
 {
@@ -169,8 +183,16 @@ static laco_status new_part(reader *r, int64_t n, series_set *s, laco_error *err
     bool ok = s->start && s->rates && s->x && s->name && (s->file = mem_text(all->file, strlen(all->file)));
     if (all->label) ok = (s->label = mem_new((size_t)used, sizeof *s->label)) != NULL && ok;
     if (all->group) ok = (s->group = mem_new((size_t)used, sizeof *s->group)) != NULL && ok;
+    if (r->labels.label) ok = new_step_labels(s, r->labels.label, steps) && ok;
     if (all->target) ok = (s->target = mem_new((size_t)used, sizeof *s->target)) != NULL && ok;
     return ok ? LACO_OK : fail_memory(err, (size_t)(steps * r->features) * sizeof *s->x);
+}
+static void label_steps(const reader *r, int64_t sound, char **label, int64_t steps, char *const *text)
+{
+    double hop, middle;
+    sound_times(&r->want, &hop, &middle);
+    for (int64_t t = 0; t < steps; t++)
+        label[t] = text[sound_segment_at(&r->labels, sound, middle + (double)t * hop)];
 }
 static void fill_part(reader *r, int64_t n, series_set *s)
 {
@@ -183,6 +205,7 @@ static void fill_part(reader *r, int64_t n, series_set *s)
         s->start[to + 1] = start + o->frames, samples += o->samples, s->rates[to] = o->rate;
         move_text(s->name, to, r->all.name, i), move_text(s->label, to, r->all.label, i);
         move_text(s->group, to, r->all.group, i);
+        if (s->step_label) label_steps(r, i, s->step_label + start, o->frames, s->label_text);
         if (s->target) s->target[to] = r->all.target[i];
         to++;
     }
@@ -214,7 +237,9 @@ static laco_status prepare(reader *r, int64_t most, const series_options *o, lac
 {
     r->used = mem_new((size_t)r->all.count, sizeof *r->used), r->outcome = mem_new((size_t)most, sizeof *r->outcome);
     if (!r->used || !r->outcome) return fail_memory(err, (size_t)r->all.count * sizeof *r->outcome);
-    laco_status st = sound_label(&r->all, r->used, o, err);
+    bool stretches = o->rest && o->labels;
+    laco_status st = stretches ? sound_segments_read(&r->labels, &r->all, r->used, o, err)
+                               : sound_label(&r->all, r->used, o, err);
     if (st) return st;
     find_rate(r);
     if (r->want.rate && (st = sound_maker_new(&r->maker, &r->want, err))) return st;
@@ -236,5 +261,6 @@ laco_status sound_set_read(const series_parts *to, bytes_view data, const series
     }
     if (!st && !read) st = fail(err, LACO_EFORMAT, -1, "%s: no sound of it could be read", data.name);
     mem_free(r.bytes), mem_free(r.used), mem_free(r.outcome), sound_maker_free(r.maker), series_free(&r.all);
+    sound_segments_free(&r.labels);
     return st;
 }

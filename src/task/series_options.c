@@ -3,19 +3,17 @@
 #include "base/pool.h"
 #include "task/table_options.h"
 
-static double real_of(const options *o, const char *name) { return options_type(o, name) ? options_real(o, name) : 0; }
-static int64_t int_of(const options *o, const char *name) { return options_type(o, name) ? options_int(o, name) : 0; }
 laco_status task_preparation(preparation *p, const options *o, laco_error *err)
 {
     const char *scale = options_text(o, "scale");
     *p = (preparation){ 0 };
     for (int k = 0; prepare_scales[k]; k++)
         if (!strcmp(prepare_scales[k], scale)) p->scale = (prepare_scale)k;
-    p->deltas = int_of(o, "deltas"), p->stack = int_of(o, "stack");
-    p->sound = (sound_settings){ .resample = options_flag(o, "resample"), .frame = real_of(o, "frame") };
-    p->sound.hop = real_of(o, "hop"), p->sound.emphasis = real_of(o, "emphasis");
-    p->sound.mels = int_of(o, "mels"), p->sound.mfcc = int_of(o, "mfcc");
-    p->sound.low = real_of(o, "low"), p->sound.high = real_of(o, "high");
+    p->deltas = options_int(o, "deltas"), p->stack = options_type(o, "stack") ? options_int(o, "stack") : 1;
+    p->sound = (sound_settings){ .resample = options_flag(o, "resample"), .frame = options_real(o, "frame") };
+    p->sound.hop = options_real(o, "hop"), p->sound.emphasis = options_real(o, "emphasis");
+    p->sound.mels = options_int(o, "mels"), p->sound.mfcc = options_int(o, "mfcc");
+    p->sound.low = options_real(o, "low"), p->sound.high = options_real(o, "high");
     return sound_settings_check(&p->sound, err);
 }
 

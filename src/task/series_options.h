@@ -7,7 +7,7 @@
 #include "data/readers.h"
 #include "task/task.h"
 
-/* Of the options that the command has; those it lacks stay as they are without them. */
+/* --stack is not an option of every command. */
 laco_status task_preparation(preparation *p, const options *o, laco_error *err);
 /* series_read_parts with --threads and --skip-bad in o. */
 laco_status task_read_series(const char *path, series_options o, const series_parts *to, task_job *j, laco_error *err);

@@ -1,5 +1,6 @@
 /* laco train tag and what uses its models: a class for every step of a sequence, read both ways (many-to-many in step).
-   Steps are words of sentences in columns (data/conll.h), or rows of numbers (a table with --id).
+   Steps are words of sentences in columns (data/conll.h), rows of numbers (a table with --id, a set of series), or frames
+   of sounds.
 
    tag_front.c    what a model keeps to read new data: columns, words, characters, features, tags and their scheme
    tag_read.c     sentences, or series, as symbols or numbers of a network
@@ -11,6 +12,8 @@
 #define TAG_H
 #include "data/conll.h"
 #include "data/intern.h"
+#include "data/prepare.h"
+#include "data/readers.h"
 #include "format/model.h"
 #include "layer/lexicon.h"
 #include "task/tag_scheme.h"
@@ -51,6 +54,8 @@ typedef struct tag_front {
     char **input; /* [inputs] names */
     char *id_column;
     double *mean, *deviation;
+    preparation prepare; /* of sets of series and sounds */
+    char *rest;          /* of sounds: the class of steps that no stretch of --labels holds */
     /* tags */
     intern *tag; /* as they are written */
     tag_scheme scheme;
@@ -95,6 +100,10 @@ conll_options tag_conll(const tag_front *f, const tag_source *s);
    these, the training data. *unseen counts the tags that are new. */
 laco_status tag_data_read(tag_data *d, tag_front *f, tag_types *t, int which, const tag_source *s, bool learn,
                           int64_t *unseen, laco_error *err);
+/* A set of series, or a part of one, more: prepared as the front says; with `learn` the front is learned from it. */
+laco_status tag_add_series(tag_data *d, tag_front *f, series_set *s, bool learn, int64_t *unseen, laco_error *err);
+/* How the front reads a set; labels: a file of classes, or NULL. */
+series_options tag_series_options(tag_front *f, const char *labels);
 bool tag_is_table(const char *path); /* by its name: a table of numbers, not columns of words */
 /* One sentence more. */
 laco_status tag_add_sentence(tag_data *d, tag_front *f, tag_types *t, const conll_sentence *s, int64_t *unseen,

@@ -21,7 +21,7 @@ void tag_front_free(tag_front *f)
     for (int k = 0; k < MOST_FEATURES; k++) intern_free(f->feature[k].value);
     intern_free(f->word), intern_free(f->tag), intern_free(f->class);
     void *all[] = { f->words_column, f->tags_column, f->features_column, f->letter, f->input,
-                    f->id_column,    f->mean,        f->deviation };
+                    f->id_column,    f->mean,        f->deviation,       f->rest };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) mem_free(all[i]);
     *f = (tag_front){ 0 };
 }
@@ -375,7 +375,8 @@ static void put_words(const tag_front *f, json_out *o)
 }
 static void put_inputs(const tag_front *f, json_out *o)
 {
-    put_text(o, "id", f->id_column);
+    put_text(o, "id", f->id_column), put_text(o, "rest", f->rest);
+    json_key(o, "prepare"), prepare_to_json(&f->prepare, o);
     json_key(o, "inputs"), json_begin(o, '[');
     for (int64_t i = 0; i < f->inputs; i++) json_text(o, f->input[i]);
     json_end(o, ']');
@@ -462,8 +463,11 @@ static bool get_numbers(double **to, const json *list, int64_t n, laco_status *s
 }
 static bool get_inputs(tag_front *f, const json *root, laco_status *st, laco_error *err)
 {
-    const json *names = json_get(root, "inputs");
-    if (!get_text(&f->id_column, json_get(root, "id"), st, err) || !names || names->kind != JSON_ARRAY || !names->len)
+    const json *names = json_get(root, "inputs"), *prepare = json_get(root, "prepare");
+    laco_error why;
+    if (prepare && prepare_from_json(&f->prepare, prepare, &why)) return false;
+    if (!get_text(&f->id_column, json_get(root, "id"), st, err) ||
+        !get_text(&f->rest, json_get(root, "rest"), st, err) || !names || names->kind != JSON_ARRAY || !names->len)
         return false;
     if (!(f->input = mem_new(names->len, sizeof *f->input))) return *st = fail_memory(err, names->len * 8), true;
     for (f->inputs = 0; !*st && f->inputs < (int64_t)names->len; f->inputs++)

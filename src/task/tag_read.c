@@ -1,5 +1,6 @@
 /* Data sets of a tagger: sentences in columns, as types of words; or series from a table, rows of numbers. */
 #include "data/readers.h"
+#include "task/series_options.h"
 #include "task/tag.h"
 #include <float.h>
 #include <math.h>
@@ -295,24 +296,35 @@ static laco_status take_series(tag_data *d, tag_front *f, const series_set *s, b
     mem_free(x);
     return st;
 }
+laco_status tag_add_series(tag_data *d, tag_front *f, series_set *s, bool learn, int64_t *unseen, laco_error *err)
+{
+    f->prepare.of_sound |= s->rate > 0;
+    laco_status st = prepare_apply(&f->prepare, s, err);
+    if (!st && learn) st = name_inputs(f, s, err);
+    if (!st && s->features != f->inputs)
+        st = fail(err, LACO_EFORMAT, -1, "%s has %lld features, the training data have %lld", s->file,
+                  (long long)s->features, (long long)f->inputs);
+    return st ? st : take_series(d, f, s, learn, unseen, err);
+}
+series_options tag_series_options(tag_front *f, const char *labels)
+{
+    return (series_options){ .labels = labels, .label = f->tags_column, .rest = f->rest, .sound = &f->prepare.sound };
+}
 static laco_status read_series(tag_data *d, tag_front *f, int which, const char *path, const tag_source *q, bool learn,
                                int64_t *unseen, laco_error *err)
 {
     static const char *const names[TEXTS] = { "labels", "valid-labels", "test-labels" };
     const char *labels = options_type(q->j->o, names[which]) ? options_text(q->j->o, names[which]) : NULL;
-    series_set s = { 0 };
-    laco_status st = series_read(&s, path, &(series_options){ .labels = labels }, err);
+    series_set s;
+    const series_parts to = series_whole(&s);
+    laco_status st = task_read_series(path, tag_series_options(f, labels), &to, q->j, err);
     if (!st && !(d->file = mem_text(path, strlen(path)))) st = fail_memory(err, strlen(path));
     if (!st && !s.step_label && !q->untagged)
         st = fail(err, LACO_EINVAL, -1,
-                  "%s has no class for every step: give --%s, a .npy file of whole numbers, a row for "
-                  "each series",
+                  "%s has no class for every step: give --%s, of series a .npy file of whole numbers, a row for each; of "
+                  "sounds a table of stretches: sound, start, end, label",
                   path, names[which]);
-    if (!st && learn) st = name_inputs(f, &s, err);
-    if (!st && s.features != f->inputs)
-        st = fail(err, LACO_EFORMAT, -1, "%s has %lld features, the training data have %lld", path,
-                  (long long)s.features, (long long)f->inputs);
-    if (!st) st = take_series(d, f, &s, learn, unseen, err);
+    if (!st) st = tag_add_series(d, f, &s, learn, unseen, err);
     series_free(&s);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "task/fit.h"
 #include "task/lm.h"
 #include "task/repeat.h"
+#include "task/series_options.h"
 #include "task/tag.h"
 #include <math.h>
 #include <stdio.h>
@@ -68,6 +69,8 @@ static laco_status front_options(tag_train_run *r, laco_error *err)
     if (!st) st = keep_text(&f->tags_column, options_text(r->o, "tags"), err);
     if (!st) st = keep_text(&f->features_column, options_text(r->o, "features"), err);
     if (!st) st = keep_text(&f->id_column, options_text(r->o, "id"), err);
+    if (!st && data && series_of_sound(data)) st = keep_text(&f->rest, options_text(r->o, "rest"), err);
+    if (!st) st = task_preparation(&f->prepare, r->o, err);
     f->lower = f->shape = !options_flag(r->o, "cased");
     bool series = data && !r->j->text[TEXT_DATA] && series_known(data);
     f->numbers = series || f->id_column || (data && tag_is_table(data));

@@ -2,10 +2,12 @@
 
    predict  sentences in columns, or with --text in plain lines: the same lines with the tag, and with --probabilities
    its probability, as columns more; with --json an object for every sentence. Sentences are answered some at a time, as
-   they come, in memory of a few hundred. Series of a table: their rows, answered all together. eval     the figures of
-   training on data with tags, beside the baseline. */
+   they come, in memory of a few hundred, and so are sets of series and sounds: a row for every step, or with --segments
+   for every run of steps of one class. Series of a table are answered all together.
+   eval  the figures of training on data with tags, beside the baseline. */
 #include "base/json.h"
 #include "task/answers.h"
+#include "task/series_options.h"
 #include "task/tag.h"
 #include "task/use.h"
 #include <math.h>
@@ -219,37 +221,113 @@ static laco_status predict_words(tag_use *u, laco_error *err)
 }
 
 /* ---- predict: series ---- */
+typedef struct steps_sheet {
+    tag_use *u;
+    answers *to;
+    bool segments, probabilities, times; /* times: seconds of sounds */
+    double hop, middle;                  /* seconds from step to step, and of the first */
+    const char **name;                   /* of the classes of a series */
+    int64_t room, told;
+} steps_sheet;
+enum { MOST_CLASSES = 1 << 10 };
+static laco_status open_steps(steps_sheet *s, bool named, laco_error *err)
+{
+    tag_use *u = s->u;
+    const char *classes[MOST_CLASSES];
+    int32_t K = (int32_t)min64(intern_count(u->f.class), MOST_CLASSES);
+    for (int32_t k = 0; k < K; k++) classes[k] = intern_text(u->f.class, k);
+    laco_status st = answers_open(&s->to, u->j, err);
+    if (st) return st;
+    answers_column(s->to, named ? "name" : "series");
+    if (!s->segments) answers_column(s->to, "step");
+    if (!s->segments && s->times) answers_column(s->to, "time");
+    if (s->segments) answers_column(s->to, "start"), answers_column(s->to, "end");
+    answers_column(s->to, u->f.tags_column ? u->f.tags_column : s->times ? "label" : "tag");
+    if (s->probabilities) answers_group(s->to, "p", classes, K);
+    return LACO_OK;
+}
+static void put_series(const steps_sheet *s, const char *name, int64_t number)
+{
+    if (name)
+        answers_text(s->to, name, strlen(name));
+    else
+        answers_int(s->to, number);
+}
+/* Steps from .. to - 1 of a series: one, or a run of one class. */
+static laco_status put_steps(const steps_sheet *s, int64_t first, int64_t from, int64_t to, laco_error *err)
+{
+    const tag_use *u = s->u;
+    int64_t outputs = u->m->net->outputs;
+    if (s->segments && s->times) {
+        answers_real(s->to, from ? (float)(s->middle + ((double)from - 0.5) * s->hop) : 0);
+        answers_real(s->to, (float)(s->middle + ((double)to - 0.5) * s->hop));
+    } else {
+        answers_int(s->to, from + 1);
+        if (s->segments) answers_int(s->to, to);
+        if (s->times) answers_real(s->to, (float)(s->middle + (double)from * s->hop));
+    }
+    answers_text(s->to, s->name[from], strlen(s->name[from]));
+    for (int64_t c = 0; s->probabilities && c < min64(outputs, MOST_CLASSES); c++)
+        answers_number(s->to, u->p[(first + from) * outputs + c]);
+    return answers_row(s->to, err);
+}
+static laco_status name_steps(steps_sheet *s, int64_t from, int64_t n, laco_error *err)
+{
+    if (n > s->room) {
+        mem_free(s->name), s->room = 0;
+        if (!(s->name = mem_new((size_t)n, sizeof *s->name))) return fail_memory(err, (size_t)n * sizeof *s->name);
+        s->room = n;
+    }
+    return tag_names(&s->u->f, s->u->said + from, n, s->name, err);
+}
+/* The series that were read, with their names or, where they have none, numbers. */
+static laco_status put_all(steps_sheet *s, char *const *names, laco_error *err)
+{
+    tag_use *u = s->u;
+    laco_status st = answer(u, s->probabilities, NULL, err);
+    if (!st && !s->to) st = open_steps(s, names != NULL, err);
+    for (int64_t k = 0; !st && k < u->d.sentences; k++) {
+        int64_t from = u->d.start[k], n = u->d.start[k + 1] - from;
+        st = name_steps(s, from, n, err), s->told++;
+        for (int64_t i = 0, to; !st && i < n; i = to) {
+            for (to = i + 1; s->segments && to < n && !strcmp(s->name[to], s->name[i]); to++) continue;
+            put_series(s, names ? names[k] : NULL, s->told);
+            st = put_steps(s, from, i, to, err);
+        }
+    }
+    return st ? st : answers_pause(s->to, err);
+}
+static laco_status answer_set(void *ctx, series_set *set, laco_error *err)
+{
+    steps_sheet *s = ctx;
+    sound_times(&s->u->f.prepare.sound, &s->hop, &s->middle);
+    s->times = set->rate > 0;
+    tag_data_clear(&s->u->d);
+    laco_status st = tag_add_series(&s->u->d, &s->u->f, set, false, NULL, err);
+    if (!st) st = put_all(s, set->name, err);
+    series_free(set);
+    return st;
+}
 static laco_status predict_numbers(tag_use *u, laco_error *err)
 {
     const tag_source source = { .j = u->j, .in = &u->in, .untagged = true };
-    const bool probabilities = options_flag(u->j->o, "probabilities");
-    answers *a = NULL;
-    laco_status st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err);
-    if (!st && !u->d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
-    if (!st) st = answer(u, probabilities, NULL, err);
-    if (!st) st = answers_open(&a, u->j, err);
-    const char **name = mem_new((size_t)max64(1, u->d.words), sizeof *name);
-    if (!st && !name) st = fail_memory(err, (size_t)u->d.words * sizeof *name);
-    if (!st) {
-        answers_column(a, "series"), answers_column(a, "step");
-        answers_column(a, u->f.tags_column ? u->f.tags_column : "tag");
-        const char *classes[1 << 10];
-        int32_t K = (int32_t)min64(intern_count(u->f.class), 1 << 10);
-        for (int32_t k = 0; k < K; k++) classes[k] = intern_text(u->f.class, k);
-        if (probabilities) answers_group(a, "p", classes, K);
+    const char *path = u->j->text[TEXT_DATA] ? NULL : options_text(u->j->o, "data");
+    steps_sheet s = { .u = u,
+                      .segments = options_flag(u->j->o, "segments"),
+                      .probabilities = options_flag(u->j->o, "probabilities") };
+    laco_status st = LACO_OK;
+    if (s.segments && s.probabilities)
+        return fail(err, LACO_EINVAL, -1, "--segments has a row for several steps: leave --probabilities out");
+    if (path && series_known(path)) {
+        const series_parts to = { CHUNK, answer_set, &s };
+        st = task_read_series(path, tag_series_options(&u->f, NULL), &to, u->j, err);
+    } else {
+        st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err);
+        if (!st && !u->d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
+        if (!st) st = put_all(&s, NULL, err);
     }
-    for (int64_t k = 0; !st && k < u->d.sentences; k++) {
-        int64_t from = u->d.start[k], n = u->d.start[k + 1] - from;
-        st = tag_names(&u->f, u->said + from, n, name, err);
-        for (int64_t i = 0; !st && i < n; i++) {
-            answers_int(a, k + 1), answers_int(a, i + 1), answers_text(a, name[i], strlen(name[i]));
-            for (int64_t c = 0; probabilities && c < min64(u->m->net->outputs, 1 << 10); c++)
-                answers_number(a, u->p[(from + i) * u->m->net->outputs + c]);
-            st = answers_row(a, err);
-        }
-    }
-    mem_free(name);
-    return answers_close(a, st, err);
+    mem_free(s.name);
+    return answers_close(s.to, st, err);
 }
 laco_status tag_predict(task_job *j, laco_model *m, laco_error *err)
 {
