@@ -406,8 +406,50 @@ static void rates_must_agree(void **state)
     snprintf(path, sizeof path, "%s/sounds/low/z.wav", place);
     remove(path);
 }
+static void stretches_label_the_steps(void **state)
+{
+    (void)state;
+    char path[200];
+    series_set s;
+    laco_error err;
+    int bad = 0;
+    if (!sound_built()) skip();
+    snprintf(path, sizeof path, "%s/stretches.tsv", place);
+    sound_settings w = { .frame = 20, .hop = 10 }; /* middles at 0.01, 0.02, ... of 0.125 and 0.25 seconds */
+    series_options o = { .labels = path, .rest = "-", .sound = &w };
+    write_text("stretches.tsv", "onset\toffset\twav\tevent_label\n0.045\t0.068\t1_ann\tb\n0\t0.015\t1_ann\ta\n\t\thigh/3_ann.wav\t\n");
+    if (read_set(&s, "sounds", &o, &err)) fail_msg("%s", err.msg);
+    assert_true(s.count == 2 && s.step_label && !s.label);
+    assert_string_equal(s.name[0], "high/3_ann.wav");
+    for (int64_t t = 0; t < series_length(&s, 0); t++) assert_string_equal(s.step_label[t], "-");
+    static const char *const want[] = { "a", "-", "-", "-", "b", "b", "-", "-", "-", "-", "-" };
+    assert_int_equal(series_length(&s, 1), 11);
+    for (int64_t t = 0; t < 11; t++) assert_string_equal(s.step_label[s.start[1] + t], want[t]);
+    assert_true(s.label_text[2] && !s.label_text[3]);
+    series_free(&s);
+    static const char *const wrong[][2] = {
+        { "0\t0.1\t1_ann\ta\n0.09\t0.2\t1_ann\tb\n", "the stretch of line 3 begins before that of line 2 ends" },
+        { "0.1\t0.1\t1_ann\ta\n", "line 2: a stretch has a label, and starts at 0 seconds" },
+        { "-1\t0.1\t1_ann\ta\n", "line 2: a stretch has a label, and starts at 0 seconds" },
+        { "nan\t0.1\t1_ann\ta\n", "line 2: a stretch has a label, and starts at 0 seconds" },
+        { "0\tx\t1_ann\ta\n", "line 2: a stretch has a label, and starts at 0 seconds" },
+        { "0\t0.1\t1_ann\t\n", "line 2: a stretch has a label, and starts at 0 seconds" },
+        { "0\t0.1\t1_ann\ta\n0\t0.1\tnone.wav\ta\n", "line 3: there is no sound with the name \"none.wav\"" },
+    };
+    for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+        char text[300];
+        snprintf(text, sizeof text, "start\tend\twav\tlabel\n%s", wrong[k][0]);
+        write_text("stretches.tsv", text);
+        assert_int_equal(read_set(&s, "sounds", &o, &err), LACO_EFORMAT);
+        if (!strstr(err.msg, wrong[k][1])) fail_msg("%s", err.msg);
+    }
+    o.skip_bad = true, o.bad = left_out, o.ctx = &bad;
+    assert_int_equal(read_set(&s, "sounds", &o, NULL), LACO_OK);
+    assert_true(s.count == 1 && bad == 1);
+    series_free(&s);
+}
 typedef struct place_of_sounds {
-    const char *name, *pattern, *labels;
+    const char *name, *pattern, *labels, *rest;
     bool skip_bad;
 } place_of_sounds;
 static laco_status sounds_in_parts(const series_parts *to, const void *what, laco_error *err)
@@ -416,7 +458,8 @@ static laco_status sounds_in_parts(const series_parts *to, const void *what, lac
     char path[200], labels[200];
     snprintf(path, sizeof path, "%s/%s", place, p->name), snprintf(labels, sizeof labels, "%s/%s", place, p->labels);
     const series_options o = {
-        .pattern = p->pattern, .labels = p->labels ? labels : NULL, .target = p->labels ? "age" : NULL, .skip_bad = p->skip_bad
+        .pattern = p->pattern, .labels = p->labels ? labels : NULL, .rest = p->rest, .target = p->labels && !p->rest ? "age" : NULL,
+        .skip_bad = p->skip_bad
     };
     return series_read_parts(path, &o, to, err);
 }
@@ -428,6 +471,8 @@ static void parts_are_the_whole(void **state)
     same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .pattern = "{label}_{group}.wav" });
     write_text("some.tsv", "wav\tage\tlabel\n1_ann\t7\tx\n3_ann\t8\tNA\n");
     same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .labels = "some.tsv" });
+    write_text("some.tsv", "wav\tstart\tend\tlabel\n1_ann\t0\t0.05\tx\n3_ann\t\t\t\n3_ann\t0.1\t0.2\ty\n");
+    same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .labels = "some.tsv", .rest = "none" });
     write_text("sounds/low/bad.wav", "no sound");
     same_in_parts(sounds_in_parts, &(place_of_sounds){ .name = "sounds", .skip_bad = true });
     char path[200];
@@ -557,6 +602,7 @@ int main(void)
         cmocka_unit_test(a_table_says_more),
         cmocka_unit_test(rates_must_agree),
         cmocka_unit_test(archives_and_threads_give_the_same),
+        cmocka_unit_test(stretches_label_the_steps),
         cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(emotional_speech),
         cmocka_unit_test(bad_sounds_are_named),

@@ -191,8 +191,7 @@ static void label_steps(const reader *r, int64_t sound, char **label, int64_t st
 {
     double hop, middle;
     sound_times(&r->want, &hop, &middle);
-    for (int64_t t = 0; t < steps; t++)
-        label[t] = text[sound_segment_at(&r->labels, sound, middle + (double)t * hop)];
+    for (int64_t t = 0; t < steps; t++) label[t] = text[sound_segment_at(&r->labels, sound, middle + (double)t * hop)];
 }
 static void fill_part(reader *r, int64_t n, series_set *s)
 {
@@ -238,8 +237,8 @@ static laco_status prepare(reader *r, int64_t most, const series_options *o, lac
     r->used = mem_new((size_t)r->all.count, sizeof *r->used), r->outcome = mem_new((size_t)most, sizeof *r->outcome);
     if (!r->used || !r->outcome) return fail_memory(err, (size_t)r->all.count * sizeof *r->outcome);
     bool stretches = o->rest && o->labels;
-    laco_status st = stretches ? sound_segments_read(&r->labels, &r->all, r->used, o, err)
-                               : sound_label(&r->all, r->used, o, err);
+    laco_status st =
+        stretches ? sound_segments_read(&r->labels, &r->all, r->used, o, err) : sound_label(&r->all, r->used, o, err);
     if (st) return st;
     find_rate(r);
     if (r->want.rate && (st = sound_maker_new(&r->maker, &r->want, err))) return st;
