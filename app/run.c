@@ -143,7 +143,7 @@ static int run_to_end(run *r, const args_general *general, bool live)
         return complain(status, &err);
     }
     const char *figures = laco_job_result(r->job);
-    if (general->json && !r->wrote && figures) printf("%s\n", figures);
+    if (general->json && !r->wrote && strcmp(figures, "{}")) printf("%s\n", figures); /* {}: there are none */
     if (r->wrote && r->last != '\n' && r->same_terminal) putchar('\n'); /* the prompt goes on a line of its own */
     return EXIT_DONE;
 }

@@ -190,6 +190,38 @@ static void there_and_back(void **state)
         tag_front_free(&f);
     }
 }
+/* Answers name tags of the file, whose probability is that of all their classes. */
+static void classes_of_tags(void **state)
+{
+    static const struct {
+        tag_scheme scheme;
+        const char *classes, *tags;
+    } cases[] = {
+        { SCHEME_IOB2, "O B-P I-P E-P S-P S-L E-L", "O B-P I-P I-P B-P B-L I-L" },
+        { SCHEME_IOB, "O B-P I-P E-P S-P S-L", "O I-P I-P I-P I-P I-L" },
+        { SCHEME_IOBES, "O B-P E-P S-L", "O B-P E-P S-L" },
+        { SCHEME_NONE, "NOUN S-P", "NOUN S-P" },
+        { SCHEME_IOB2, "O S E", "O B I" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char a[512], b[512];
+        const char *class[MOST], *tag[MOST];
+        int64_t n = tags_of(cases[i].classes, a, class);
+        int32_t of[MOST], number;
+        tag_front f;
+        intern *to;
+        assert_int_equal(tags_of(cases[i].tags, b, tag), n);
+        assert_int_equal(tag_front_new(&f, NULL), LACO_OK);
+        assert_int_equal(intern_new(&to, NULL), LACO_OK);
+        f.scheme = cases[i].scheme;
+        for (int64_t k = 0; k < n; k++)
+            assert_int_equal(intern_add(f.class, class[k], strlen(class[k]), &number, NULL), LACO_OK);
+        assert_int_equal(tag_of_classes(&f, to, of, NULL), LACO_OK);
+        for (int64_t k = 0; k < n; k++) assert_string_equal(intern_text(to, of[k]), tag[k]);
+        intern_free(to), tag_front_free(&f);
+    }
+}
 static void what_may_follow(void **state)
 {
     (void)state;
@@ -317,6 +349,7 @@ int main(void)
         cmocka_unit_test(schemes),
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(what_may_follow),
+        cmocka_unit_test(classes_of_tags),
         cmocka_unit_test(words),
         cmocka_unit_test(baseline),
         cmocka_unit_test(lexicon_of_types),

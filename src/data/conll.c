@@ -58,6 +58,7 @@ laco_status conll_open_bytes(conll **out, const char *bytes, size_t n, const cha
     return LACO_OK;
 }
 bool conll_is_u(const conll *c) { return c->is_u; }
+int64_t conll_columns(const conll *c) { return c->columns; }
 int64_t conll_skipped(const conll *c) { return c->skipped; }
 
 /* ---- lines ---- */

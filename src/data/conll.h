@@ -50,6 +50,7 @@ laco_status conll_open_bytes(conll **out, const char *bytes, size_t n, const cha
 /* The next sentence; words 0: the end. Its memory is used again by the next one. */
 laco_status conll_next(conll *c, conll_sentence *s, laco_error *err);
 bool conll_is_u(const conll *c);       /* CoNLL-U; known after the first sentence */
+int64_t conll_columns(const conll *c); /* of its lines; known then too */
 int64_t conll_skipped(const conll *c); /* sentences */
 bool conll_waits(const conll *c);      /* the next sentence is not here yet: what there is can be handed over */
 void conll_close(conll *c);

@@ -187,3 +187,14 @@ laco_status answers_close(answers *a, laco_status st, laco_error *err)
     mem_free(a->column), buf_free(&a->text), mem_free(a);
     return st;
 }
+
+void answers_rank(const double *p, int32_t n, int64_t most, int32_t *order)
+{
+    for (int32_t k = 0; k < n; k++) {
+        int64_t at = min64(k, most);
+        if (at == most && !(p[k] > p[order[most - 1]])) continue;
+        if (at == most) at--;
+        for (; at > 0 && p[k] > p[order[at - 1]]; at--) order[at] = order[at - 1];
+        order[at] = k;
+    }
+}

@@ -27,4 +27,7 @@ int64_t answers_rows(const answers *a);
 /* Whole (the file appears), and freed; after an error, or when st is one, the file is left as it was. NULL is fine.
    Returns the first error. */
 laco_status answers_close(answers *a, laco_status st, laco_error *err);
+
+/* The `most` likeliest of n answers, most <= n, in order; of equals the first one comes first. */
+void answers_rank(const double *p, int32_t n, int64_t most, int32_t *order);
 #endif

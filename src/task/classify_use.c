@@ -90,17 +90,6 @@ static laco_status open_sheet(sheet *s, class_use *u, laco_error *err)
         answers_group(s->to, "probabilities", (const char *const *)f->class, f->classes);
     return LACO_OK;
 }
-/* The likeliest first; of equals the first in name. */
-static void rank(const double *p, int32_t n, int64_t most, int32_t *order)
-{
-    for (int32_t k = 0; k < n; k++) {
-        int64_t at = min64(k, most);
-        if (at == most && !(p[k] > p[order[most - 1]])) continue;
-        if (at == most) at--;
-        for (; at > 0 && p[k] > p[order[at - 1]]; at--) order[at] = order[at - 1];
-        order[at] = k;
-    }
-}
 static void put_labels(const sheet *s, const reading *f, const double *p)
 {
     buf text = { 0 };
@@ -118,7 +107,7 @@ static laco_status put_row(const sheet *s, const class_use *u, const example *r,
     if (s->every) answers_int(s->to, step + 1);
     if (f->answer == ANSWER_NUMBER) answers_real(s->to, (float)*p);
     if (f->answer == ANSWER_LABELS) put_labels(s, f, p);
-    if (f->answer == ANSWER_CLASS) rank(p, f->classes, max64(1, s->top), s->order);
+    if (f->answer == ANSWER_CLASS) answers_rank(p, f->classes, max64(1, s->top), s->order);
     for (int64_t k = 0; f->answer == ANSWER_CLASS && k < max64(1, s->top); k++) {
         const char *class = f->class[s->order[k]];
         answers_text(s->to, class, strlen(class)), answers_real(s->to, (float)p[s->order[k]]);

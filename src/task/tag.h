@@ -72,6 +72,9 @@ const char *tag_shape(const char *word, size_t n); /* capitals and digits in a w
 laco_status tag_classes(const tag_front *f, tag_data *d, bool add, laco_error *err);
 /* What classes of a sentence are called in the scheme of the file: out[n], texts of the front. */
 laco_status tag_names(tag_front *f, const int32_t *class, int64_t n, const char **out, laco_error *err);
+/* Tags that classes stand for, each once in `to`, and which one class k is: of[k]. B-T and S-T of iobes are one in iob2;
+   all of T in iob, where B depends on the span in front. */
+laco_status tag_of_classes(const tag_front *f, intern *to, int32_t *of, laco_error *err);
 
 /* ---- types ---- different words with their features, of one or of several data sets */
 typedef struct tag_types {

@@ -142,6 +142,22 @@ laco_status tag_names(tag_front *f, const int32_t *class, int64_t n, const char 
     mem_free(span);
     return st;
 }
+laco_status tag_of_classes(const tag_front *f, intern *to, int32_t *of, laco_error *err)
+{
+    laco_status st = LACO_OK;
+    for (int32_t k = 0; !st && k < intern_count(f->class); k++) {
+        const char *name = intern_text(f->class, k);
+        tag_mark mark = tag_read(name);
+        char tag[256];
+        const tag_span two = { 0, 2, mark.type };
+        bool goes_on = mark.letter == 'I' || mark.letter == 'E';
+        bool same = f->scheme == SCHEME_NONE || f->scheme == SCHEME_IOBES || mark.letter == 'O';
+        snprintf(tag, sizeof tag, "%c%s%s", scheme_letter(f->scheme, &two, goes_on, false), *mark.type ? "-" : "",
+                 mark.type);
+        st = intern_add(to, same ? name : tag, strlen(same ? name : tag), &of[k], err);
+    }
+    return st;
+}
 
 /* ---- from the training data ---- */
 typedef struct counted {

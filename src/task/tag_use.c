@@ -1,10 +1,11 @@
 /* Using a model of laco train tag.
 
-   predict  sentences in columns, or with --text in plain lines: the same lines with the tag, and with --probabilities
-   its probability, as columns more; with --json an object for every sentence. Sentences are answered some at a time, as
-   they come, in memory of a few hundred, and so are sets of series and sounds: a row for every step, or with --segments
-   for every run of steps of one class. Series of a table are answered all together.
-   eval  the figures of training on data with tags, beside the baseline. */
+   predict  sentences in columns, or with --text in plain lines: the same lines with the tag, with --probabilities its
+            probability, and with --top-k the likeliest tags with theirs, as columns more; with --json an object for
+            every sentence. Sentences are answered some at a time, as they come, in memory of a few hundred, and so are
+            sets of series and sounds: a row for every step, or with --segments for every run of steps of one class.
+            Series of a table are answered all together.
+   eval     the figures of training on data with tags, beside the baseline. */
 #include "base/json.h"
 #include "task/answers.h"
 #include "task/series_options.h"
@@ -29,6 +30,11 @@ typedef struct tag_use {
     int32_t *said;
     double *p; /* [words][classes] */
     int64_t room;
+    intern *tag; /* that answers name */
+    int32_t *tag_of, *order; /* [classes] which of them; the likeliest */
+    double *q;               /* [tags] of a word */
+    int64_t top;
+    bool probabilities;
 } tag_use;
 
 static laco_status open_use(tag_use *u, task_job *j, laco_model *m, laco_error *err)
@@ -37,6 +43,11 @@ static laco_status open_use(tag_use *u, task_job *j, laco_model *m, laco_error *
     laco_status st = tag_front_load(&u->f, m, options_text(j->o, "model-file"), err);
     if (!st) st = tag_types_new(&u->t, err);
     if (!st) st = table_input_open(&u->in, j, err);
+    if (!st) st = intern_new(&u->tag, err);
+    size_t K = st ? 0 : (size_t)intern_count(u->f.class);
+    u->tag_of = mem_new(K, sizeof *u->tag_of), u->order = mem_new(K, sizeof *u->order), u->q = mem_new(K, sizeof *u->q);
+    if (!st && (!u->tag_of || !u->order || !u->q)) st = fail_memory(err, K * sizeof *u->q);
+    if (!st) st = tag_of_classes(&u->f, u->tag, u->tag_of, err);
     tag_runner_init(&u->run, m->net, u->f.numbers ? NULL : &u->t.lex, BATCH);
     return st;
 }
@@ -44,8 +55,30 @@ static laco_status close_use(tag_use *u, laco_status st, laco_error *err)
 {
     laco_status closed = table_input_close(&u->in, st ? NULL : err);
     tag_runner_free(&u->run), tag_data_free(&u->d), tag_types_free(&u->t), tag_front_free(&u->f);
-    mem_free(u->said), mem_free(u->p);
+    mem_free(u->said), mem_free(u->p), mem_free(u->tag_of), mem_free(u->order), mem_free(u->q), intern_free(u->tag);
     return st ? st : closed;
+}
+static laco_status predict_options(tag_use *u, laco_error *err)
+{
+    const options *o = u->j->o;
+    u->probabilities = options_flag(o, "probabilities");
+    u->top = min64(options_int(o, "top-k"), intern_count(u->tag));
+    if (options_flag(o, "every-step"))
+        return fail(err, LACO_EINVAL, -1, "--every-step: a tagger answers every step as it is; leave it out");
+    if (options_flag(o, "segments") && !u->f.numbers)
+        return fail(err, LACO_EINVAL, -1, "--segments is for series and sounds; spans of words are in --json");
+    if (options_flag(o, "text") && u->f.numbers)
+        return fail(err, LACO_EINVAL, -1, "--text: this model reads rows of numbers, not words");
+    return LACO_OK;
+}
+/* Probabilities of the tags of a word. */
+static const double *tags_of(const tag_use *u, int64_t word)
+{
+    const double *p = u->p + word * u->m->net->outputs;
+    for (int32_t k = 0; k < intern_count(u->tag); k++) u->q[k] = 0;
+    for (int32_t k = 0; k < intern_count(u->f.class); k++) u->q[u->tag_of[k]] += p[k];
+    if (u->top) answers_rank(u->q, intern_count(u->tag), u->top, u->order);
+    return u->q;
 }
 /* Classes of what was read, and probabilities where they are wanted. */
 static laco_status answer(tag_use *u, bool probabilities, double *loss, laco_error *err)
@@ -69,7 +102,7 @@ typedef struct sheet {
     tag_use *u;
     file_writer *file; /* NULL: standard output */
     buf text;
-    bool json, probabilities, is_u;
+    bool json, is_u, told;
     const char **name; /* [name_room] tags of a sentence */
     int64_t name_room;
 } sheet;
@@ -81,18 +114,24 @@ static laco_status hand_over(sheet *s, laco_error *err)
     s->text.len = 0;
     return st;
 }
-static double p_of(const sheet *s, int64_t word) { return s->u->p[word * s->u->m->net->outputs + s->u->said[word]]; }
+static void put_word(sheet *s, const char *between, const char *tag, int64_t word)
+{
+    const tag_use *u = s->u;
+    const double *p = u->probabilities || u->top ? tags_of(u, word) : NULL;
+    buf_printf(&s->text, "%s%s", between, tag);
+    if (u->probabilities) buf_printf(&s->text, "%s%.4f", between, p[u->tag_of[u->said[word]]]);
+    for (int64_t k = 0; k < u->top; k++)
+        buf_printf(&s->text, "%s%s%s%.4f", between, intern_text(u->tag, u->order[k]), between, p[u->order[k]]);
+}
 static void put_columns(sheet *s, const conll_sentence *q, int64_t from)
 {
+    const int64_t columns = 1 + s->u->probabilities + 2 * s->u->top;
     for (int64_t i = 0; i < q->lines; i++) {
         const conll_line *l = &q->line[i];
         const char *text = q->text + l->whole.at, *between = memchr(text, '\t', (size_t)l->whole.n) ? "\t" : " ";
         buf_add(&s->text, text, (size_t)l->whole.n);
-        if (l->word >= 0) {
-            buf_printf(&s->text, "%s%s", between, s->name[l->word]);
-            if (s->probabilities) buf_printf(&s->text, "%s%.4f", between, p_of(s, from + l->word));
-        } else if (s->is_u && text[0] != '#')
-            buf_printf(&s->text, "\t_%s", s->probabilities ? "\t_" : "");
+        if (l->word >= 0) put_word(s, between, s->name[l->word], from + l->word);
+        for (int64_t k = 0; l->word < 0 && s->is_u && text[0] != '#' && k < columns; k++) buf_text(&s->text, "\t_");
         buf_text(&s->text, "\n");
     }
     buf_text(&s->text, "\n");
@@ -119,8 +158,21 @@ static void put_spans(const sheet *s, json_out *o, const conll_sentence *q, tag_
     }
     json_end(o, ']');
 }
+static void put_share(json_out *o, double p) { json_number(o, round(1e6 * p) / 1e6); }
+/* The tags of a word, in this order or as they are numbered: {"tag": probability, …} */
+static void put_likeliest(const tag_use *u, json_out *o, int64_t word, const int32_t *order, int64_t n)
+{
+    const double *p = tags_of(u, word);
+    json_begin(o, '{');
+    for (int32_t i = 0; i < n; i++) {
+        int32_t k = order ? order[i] : i;
+        json_key(o, intern_text(u->tag, k)), put_share(o, p[k]);
+    }
+    json_end(o, '}');
+}
 static laco_status put_object(sheet *s, const conll_sentence *q, int64_t from, laco_error *err)
 {
+    const tag_use *u = s->u;
     json_out o = { .to = &s->text };
     tag_span *span = mem_new((size_t)q->words + 1, sizeof *span);
     if (!span) return fail_memory(err, (size_t)q->words * sizeof *span);
@@ -136,18 +188,17 @@ static laco_status put_object(sheet *s, const conll_sentence *q, int64_t from, l
     for (int64_t i = 0; i < q->words; i++) json_text(&o, s->name[i]);
     json_end(&o, ']');
     json_key(&o, "p"), json_begin(&o, '[');
-    for (int64_t i = 0; i < q->words; i++) json_number(&o, round(1e6 * p_of(s, from + i)) / 1e6);
+    for (int64_t i = 0; i < q->words; i++) put_share(&o, tags_of(u, from + i)[u->tag_of[u->said[from + i]]]);
     json_end(&o, ']');
-    if (s->u->f.scheme != SCHEME_NONE) put_spans(s, &o, q, span);
-    if (s->probabilities) {
+    if (u->f.scheme != SCHEME_NONE) put_spans(s, &o, q, span);
+    if (u->top) {
+        json_key(&o, "top"), json_begin(&o, '[');
+        for (int64_t i = 0; i < q->words; i++) put_likeliest(u, &o, from + i, u->order, u->top);
+        json_end(&o, ']');
+    }
+    if (u->probabilities) {
         json_key(&o, "probabilities"), json_begin(&o, '[');
-        for (int64_t i = 0; i < q->words; i++) {
-            const double *p = s->u->p + (from + i) * s->u->m->net->outputs;
-            json_begin(&o, '{');
-            for (int32_t k = 0; k < intern_count(s->u->f.class); k++)
-                json_key(&o, intern_text(s->u->f.class, k)), json_number(&o, round(1e6 * p[k]) / 1e6);
-            json_end(&o, '}');
-        }
+        for (int64_t i = 0; i < q->words; i++) put_likeliest(u, &o, from + i, NULL, intern_count(u->tag));
         json_end(&o, ']');
     }
     json_end(&o, '}');
@@ -159,7 +210,7 @@ static laco_status put_object(sheet *s, const conll_sentence *q, int64_t from, l
 static laco_status put_sentences(sheet *s, const conll_sentence *q, int64_t n, laco_error *err)
 {
     tag_use *u = s->u;
-    laco_status st = answer(u, s->json || s->probabilities, NULL, err);
+    laco_status st = answer(u, s->json || u->probabilities || u->top, NULL, err);
     for (int64_t k = 0; !st && k < n; k++) {
         if (q[k].words > s->name_room) {
             mem_free(s->name), s->name_room = 0;
@@ -189,16 +240,24 @@ static laco_status read_on(sheet *s, conll *c, conll_sentence *all, int64_t *n, 
     }
     return LACO_OK;
 }
+/* A plain sentence looks like one word with many columns. */
+static void note_form(sheet *s, const conll *c, const conll_sentence *first)
+{
+    s->told = true;
+    if (first->words == 1 && conll_columns(c) > 2 && !s->is_u && !options_flag(s->u->j->o, "text"))
+        task_note(s->u->j, "note      every line is read as one word with its columns; plain sentences are read with --text");
+}
 static laco_status predict_words(tag_use *u, laco_error *err)
 {
     const options *o = u->j->o;
     const tag_source source = { .j = u->j, .in = &u->in, .text = options_flag(o, "text"), .untagged = true };
-    const conll_options co = tag_conll(&u->f, &source);
+    conll_options co = tag_conll(&u->f, &source);
     const char *path = options_text(o, "out"), *data = options_text(o, "data");
-    sheet s = { .u = u, .json = options_flag(o, "json"), .probabilities = options_flag(o, "probabilities") };
+    sheet s = { .u = u, .json = options_flag(o, "json") };
     conll_sentence *all = mem_new(CHUNK, sizeof *all);
     conll *c = NULL;
     int64_t n = 1;
+    co.hint = "plain sentences are read with --text";
     laco_status st = all ? task_refuse_overwriting(u->j, "out", err) : fail_memory(err, CHUNK * sizeof *all);
     if (!st && u->j->text[TEXT_DATA])
         st = conll_open_bytes(&c, u->j->text[TEXT_DATA], u->j->length[TEXT_DATA], "data", &co, err);
@@ -207,6 +266,7 @@ static laco_status predict_words(tag_use *u, laco_error *err)
     if (!st && path && strcmp(path, "-")) st = file_create(&s.file, path, err);
     while (!st && n) {
         st = read_on(&s, c, all, &n, err);
+        if (!st && n && !s.told) note_form(&s, c, &all[0]);
         if (!st && n) st = put_sentences(&s, all, n, err);
         if (!st) st = hand_over(&s, err);
     }
@@ -224,7 +284,7 @@ static laco_status predict_words(tag_use *u, laco_error *err)
 typedef struct steps_sheet {
     tag_use *u;
     answers *to;
-    bool segments, probabilities, times; /* times: seconds of sounds */
+    bool segments, times; /* times: seconds of sounds */
     double hop, middle;                  /* seconds from step to step, and of the first */
     const char **name;                   /* of the classes of a series */
     int64_t room, told;
@@ -233,17 +293,22 @@ enum { MOST_CLASSES = 1 << 10 };
 static laco_status open_steps(steps_sheet *s, bool named, laco_error *err)
 {
     tag_use *u = s->u;
-    const char *classes[MOST_CLASSES];
-    int32_t K = (int32_t)min64(intern_count(u->f.class), MOST_CLASSES);
-    for (int32_t k = 0; k < K; k++) classes[k] = intern_text(u->f.class, k);
+    const char *classes[MOST_CLASSES], *title = u->f.tags_column ? u->f.tags_column : s->times ? "label" : "tag";
+    int32_t K = (int32_t)min64(intern_count(u->tag), MOST_CLASSES);
+    char name[96];
+    for (int32_t k = 0; k < K; k++) classes[k] = intern_text(u->tag, k);
     laco_status st = answers_open(&s->to, u->j, err);
     if (st) return st;
     answers_column(s->to, named ? "name" : "series");
     if (!s->segments) answers_column(s->to, "step");
     if (!s->segments && s->times) answers_column(s->to, "time");
     if (s->segments) answers_column(s->to, "start"), answers_column(s->to, "end");
-    answers_column(s->to, u->f.tags_column ? u->f.tags_column : s->times ? "label" : "tag");
-    if (s->probabilities) answers_group(s->to, "p", classes, K);
+    answers_column(s->to, title);
+    for (int64_t k = 1; k <= u->top; k++) {
+        snprintf(name, sizeof name, "%.60s %lld", title, (long long)k), answers_column(s->to, name);
+        snprintf(name, sizeof name, "probability %lld", (long long)k), answers_column(s->to, name);
+    }
+    if (u->probabilities) answers_group(s->to, "p", classes, K);
     return LACO_OK;
 }
 static void put_series(const steps_sheet *s, const char *name, int64_t number)
@@ -257,7 +322,6 @@ static void put_series(const steps_sheet *s, const char *name, int64_t number)
 static laco_status put_steps(const steps_sheet *s, int64_t first, int64_t from, int64_t to, laco_error *err)
 {
     const tag_use *u = s->u;
-    int64_t outputs = u->m->net->outputs;
     if (s->segments && s->times) {
         answers_real(s->to, from ? (float)(s->middle + ((double)from - 0.5) * s->hop) : 0);
         answers_real(s->to, (float)(s->middle + ((double)to - 0.5) * s->hop));
@@ -267,8 +331,13 @@ static laco_status put_steps(const steps_sheet *s, int64_t first, int64_t from, 
         if (s->times) answers_real(s->to, (float)(s->middle + (double)from * s->hop));
     }
     answers_text(s->to, s->name[from], strlen(s->name[from]));
-    for (int64_t c = 0; s->probabilities && c < min64(outputs, MOST_CLASSES); c++)
-        answers_number(s->to, u->p[(first + from) * outputs + c]);
+    const double *p = u->probabilities || u->top ? tags_of(u, first + from) : NULL;
+    for (int64_t k = 0; k < u->top; k++) {
+        const char *name = intern_text(u->tag, u->order[k]);
+        answers_text(s->to, name, strlen(name)), answers_number(s->to, p[u->order[k]]);
+    }
+    for (int64_t k = 0; u->probabilities && k < min64(intern_count(u->tag), MOST_CLASSES); k++)
+        answers_number(s->to, p[k]);
     return answers_row(s->to, err);
 }
 static laco_status name_steps(steps_sheet *s, int64_t from, int64_t n, laco_error *err)
@@ -284,7 +353,7 @@ static laco_status name_steps(steps_sheet *s, int64_t from, int64_t n, laco_erro
 static laco_status put_all(steps_sheet *s, char *const *names, laco_error *err)
 {
     tag_use *u = s->u;
-    laco_status st = answer(u, s->probabilities, NULL, err);
+    laco_status st = answer(u, u->probabilities || u->top, NULL, err);
     if (!st && !s->to) st = open_steps(s, names != NULL, err);
     for (int64_t k = 0; !st && k < u->d.sentences; k++) {
         int64_t from = u->d.start[k], n = u->d.start[k + 1] - from;
@@ -312,12 +381,11 @@ static laco_status predict_numbers(tag_use *u, laco_error *err)
 {
     const tag_source source = { .j = u->j, .in = &u->in, .untagged = true };
     const char *path = u->j->text[TEXT_DATA] ? NULL : options_text(u->j->o, "data");
-    steps_sheet s = { .u = u,
-                      .segments = options_flag(u->j->o, "segments"),
-                      .probabilities = options_flag(u->j->o, "probabilities") };
+    steps_sheet s = { .u = u, .segments = options_flag(u->j->o, "segments") };
     laco_status st = LACO_OK;
-    if (s.segments && s.probabilities)
-        return fail(err, LACO_EINVAL, -1, "--segments has a row for several steps: leave --probabilities out");
+    if (s.segments && (u->probabilities || u->top))
+        return fail(err, LACO_EINVAL, -1, "--segments has a row for several steps: leave --%s out",
+                    u->probabilities ? "probabilities" : "top-k");
     if (path && series_known(path)) {
         const series_parts to = { CHUNK, answer_set, &s };
         st = task_read_series(path, tag_series_options(&u->f, NULL), &to, u->j, err);
@@ -333,6 +401,7 @@ laco_status tag_predict(task_job *j, laco_model *m, laco_error *err)
 {
     tag_use u;
     laco_status st = open_use(&u, j, m, err);
+    if (!st) st = predict_options(&u, err);
     if (!st) st = u.f.numbers ? predict_numbers(&u, err) : predict_words(&u, err);
     return close_use(&u, st, err);
 }
@@ -344,6 +413,18 @@ static laco_status judge(tag_use *u, const tag_base *b, tag_counts count[2], dou
     for (int i = 0; !st && i < 2; i++) st = tag_counts_new(&count[i], u->f.scheme != SCHEME_NONE, err);
     if (!st) st = tag_base_judge(&count[0], b, &u->f, &u->t, &u->d, err);
     return st ? st : tag_judge(&count[1], &u->f, b, &u->t, &u->d, u->said, err);
+}
+/* Tags that the model does not have are never right. */
+static laco_status note_unknown(const tag_use *u, laco_error *err)
+{
+    int64_t tags = 0, unknown = 0;
+    char a[32];
+    for (int64_t i = 0; i < u->d.words; i++) tags += u->d.tag[i] >= 0, unknown += u->d.tag[i] >= 0 && u->d.class[i] < 0;
+    if (!tags) return fail(err, LACO_EFORMAT, -1, "%s has no tags to judge by", u->d.file);
+    if (unknown)
+        task_note(u->j, "note      %s words of %s have tags that the model does not know: they count as wrong",
+                  task_count(unknown, a), u->d.file);
+    return LACO_OK;
 }
 laco_status tag_eval(task_job *j, laco_model *m, laco_error *err)
 {
@@ -358,6 +439,7 @@ laco_status tag_eval(task_job *j, laco_model *m, laco_error *err)
     if (!st) st = tag_data_read(&u.d, &u.f, &u.t, TEXT_DATA, &source, false, NULL, err);
     if (!st && !u.d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: what to answer, with its tags");
     if (!st) st = tag_classes(&u.f, &u.d, false, err);
+    if (!st) st = note_unknown(&u, err);
     if (!st) st = judge(&u, b, count, &loss, err);
     if (!st) {
         tag_note_table(j, names, (const tag_counts *const[]){ &count[0], &count[1] }, 2);
