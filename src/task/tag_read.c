@@ -190,7 +190,7 @@ static laco_status put_input(tag_data *d, const tag_front *f, const double *x, i
         double z = isnan(x[i]) ? 0 : (x[i] - f->mean[k]) / scale;
         if (!(fabs(z) <= FLT_MAX))
             return fail(err, LACO_EFORMAT, -1, "%s: %g in column \"%.40s\" is too far from the training data, whose mean is %g",
-                        d->file, x[i], f->input[k], f->mean[k]);
+                        d->file ? d->file : "--data", x[i], f->input[k], f->mean[k]);
         d->x[i * f->inputs + k] = (float)z;
     }
     return LACO_OK;
