@@ -106,6 +106,52 @@ static void check(const char *text, size_t n, const table_options *o, const char
     {                                                                                                                  \
         .format = TABLE_CSV, .delimiter = ','                                                                          \
     }
+/* Runs of one id come whole, whatever the pieces and the records asked for; bad records are told once. */
+static void count_bad(void *ctx, const char *text, size_t n, int64_t line, const char *why)
+{
+    (void)text, (void)n, (void)line, (void)why;
+    ++*(int *)ctx;
+}
+static void runs(void **state)
+{
+    (void)state;
+    buf text = { 0 }, want = { 0 };
+    static const int lengths[] = { 1, 3, 1, 40, 2, 2, 700, 1 };
+    buf_text(&text, "id,x\n");
+    for (int k = 0, n = 0; k < 8; k++)
+        for (int i = 0; i < lengths[k]; i++, n++) {
+            buf_printf(&text, k == 4 ? "\"%c\"\"\",%d\n" : "%c,%d\n", 'a' + k % 7, n), buf_printf(&want, "%d ", n);
+            if (n % 50 == 7) buf_text(&text, "bad\n");
+        }
+    for (size_t piece = 1; piece < 9000; piece = piece * 5 + 1)
+        for (int64_t records = 1; records < 2000; records = 3 * records + 1) {
+            pieces p = { text.data, text.len, piece };
+            int bad = 0, chunks = 0;
+            table_options o = { .format = TABLE_CSV, .delimiter = ',', .skip_bad = true, .bad = count_bad, .ctx = &bad };
+            table_reader *r;
+            table *t;
+            laco_error err;
+            buf got = { 0 };
+            char last = 0;
+            assert_int_equal(table_open_source(&r, next_piece, &p, "runs", &o, &err), LACO_OK);
+            for (; !table_next_runs(r, "id", records, &t, &err) && t; chunks++, table_free(t)) {
+                assert_true(table_cell(t, 0, 0).at[0] != last); /* the run before is over */
+                for (int64_t i = 0; i < table_rows(t); i++)
+                    buf_printf(&got, "%.*s ", (int)table_cell(t, i, 1).n, table_cell(t, i, 1).at);
+                last = table_cell(t, table_rows(t) - 1, 0).at[0];
+            }
+            assert_string_equal(got.data, want.data);
+            assert_true(bad == 15 && table_skipped(r) == 15 && chunks <= 8 && (records > 1 || chunks > 4));
+            buf_free(&got), table_close(r);
+        }
+    table_reader *r;
+    table *t;
+    laco_error err;
+    assert_int_equal(table_open_bytes(&r, text.data, text.len, "runs", &(table_options){ .skip_bad = true }, &err), LACO_OK);
+    assert_int_equal(table_next_runs(r, "name", 5, &t, &err), LACO_EINVAL);
+    assert_null(t);
+    table_close(r), buf_free(&text), buf_free(&want);
+}
 static void csv(void **state)
 {
     (void)state;
@@ -607,6 +653,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_memory),    cmocka_unit_test(csv),
+        cmocka_unit_test(runs),
         cmocka_unit_test(json_lines),        cmocka_unit_test(plain_text),
         cmocka_unit_test(guesses),           cmocka_unit_test(bad_records),
         cmocka_unit_test(unreadable),        cmocka_unit_test(endless_lines),

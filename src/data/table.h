@@ -59,6 +59,10 @@ laco_status table_open_bytes(table_reader **out, const char *bytes, size_t n, co
 /* The next chunk of up to `records` records; with `ready` also fewer when no more is there yet (a pipe): so that an
    answer need not wait. *out NULL at the end. Freed with table_free, before or after the reader. */
 laco_status table_next(table_reader *r, int64_t records, bool ready, table **out, laco_error *err);
+/* A chunk of about as many records in which every run of one value in the column is whole: what a run at its end may go
+   on with is left to the next. A run of any length is one chunk. */
+laco_status table_next_runs(table_reader *r, const char *column, int64_t records, table **out, laco_error *err);
+int64_t table_runs(const table *t, const char *column); /* how many runs of one value there are; 0: no such column */
 int64_t table_skipped(const table_reader *r);
 typedef struct table_form {
     table_format format; /* as it was guessed, or given */

@@ -24,6 +24,7 @@ struct table_reader {
     bool lent; /* the text is the caller's */
     size_t begin, at, end, room;
     int64_t line, skipped; /* line: of the record at `at` */
+    int64_t left_out;      /* line of the last record that was left out; it may be read again */
     int64_t rows, cells;   /* of the last table */
     bool last;             /* the source is at its end */
     bool inside;           /* of a line that was too long and is left out */
@@ -119,9 +120,10 @@ static void advance(table_reader *r, const record *rec) { r->at += rec->next, r-
 static laco_status leave_out(table_reader *r, table *t, const record *rec, laco_error *err)
 {
     if (!r->o.skip_bad) return complain(r, rec->why, err);
-    if (r->o.bad) r->o.bad(r->o.ctx, rec->from, rec->n, r->line, rec->why);
+    bool again = r->line <= r->left_out;
+    if (!again && r->o.bad) r->o.bad(r->o.ctx, rec->from, rec->n, r->line, rec->why);
     table_drop_cells(t);
-    r->skipped++;
+    r->skipped += !again, r->left_out = max64(r->left_out, r->line);
     advance(r, rec);
     return LACO_OK;
 }
@@ -231,6 +233,45 @@ static laco_status take(table_reader *r, int64_t records, bool ready, size_t mos
 laco_status table_next(table_reader *r, int64_t records, bool ready, table **out, laco_error *err)
 {
     return take(r, records, ready, CHUNK_TEXT, out, err);
+}
+static bool same_cell(cell a, cell b) { return a.n == b.n && !a.at == !b.at && (!a.n || !memcmp(a.at, b.at, a.n)); }
+/* The row that the last run of the column begins with. */
+static int64_t last_run(const table *t, int column)
+{
+    int64_t k = t->rows - 1;
+    while (k > 0 && same_cell(table_cell(t, k - 1, column), table_cell(t, k, column))) k--;
+    return k;
+}
+int64_t table_runs(const table *t, const char *column)
+{
+    int at;
+    if (table_find(t, column, &at, NULL) || !t->rows) return 0;
+    int64_t n = 1;
+    for (int64_t k = 1; k < t->rows; k++) n += !same_cell(table_cell(t, k - 1, at), table_cell(t, k, at));
+    return n;
+}
+/* The records of t from row k on are to be read again; n: bytes of the records of t. */
+static void put_back(table_reader *r, table *t, int64_t k, size_t n)
+{
+    r->begin = r->at = r->at - (n - t->row[k].at), r->line = t->row[k].line;
+    t->rows = k;
+}
+laco_status table_next_runs(table_reader *r, const char *column, int64_t records, table **out, laco_error *err)
+{
+    int at;
+    for (size_t most = CHUNK_TEXT;; most *= 2, records *= 2) {
+        table *t = NULL;
+        laco_status st = new_table(&t, r, err);
+        if (!st) st = fill(r, t, records, false, most, err);
+        size_t n = r->at - r->begin;
+        bool end = r->last && r->at == r->end;
+        if (!st && t->rows) st = give_text(r, t, false, err);
+        if (!st && t->rows) st = table_find(t, column, &at, err);
+        if (!st && t->rows && !end) put_back(r, t, last_run(t, at), n);
+        *out = st || !t->rows ? NULL : t;
+        if (!*out) table_free(t);
+        if (st || *out || end) return st;
+    }
 }
 int64_t table_skipped(const table_reader *r) { return r->skipped; }
 table_form table_form_of(const table_reader *r)

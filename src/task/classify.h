@@ -102,7 +102,7 @@ void examples_clear(examples *e); /* of a chunk, before the next */
 laco_status examples_read(examples *e, reading *f, int which, const char *labels, int part, task_job *j,
                           laco_error *err);
 /* The series of --data, to be answered, in parts of about `most`: take finds the examples of a part in e. A table of
-   series and what is scaled over its groups come as one part. */
+   series without --sorted, and what is scaled over its groups, come as one part. */
 typedef laco_status examples_take(void *ctx, laco_error *err);
 laco_status examples_each(examples *e, reading *f, int64_t most, examples_take *take, void *ctx, task_job *j,
                           laco_error *err);

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { RUN_RECORDS = 1 << 14 }; /* of a table of series that is read part by part */
 void examples_free(examples *e)
 {
     mem_free(e->row), mem_free(e->x), mem_free(e->y), mem_free(e->ids), buf_free(&e->text);
@@ -451,12 +452,38 @@ laco_status examples_read(examples *e, reading *f, int which, const char *labels
     if (!st) hash_examples(e, from, positions, j);
     return st;
 }
+/* A table whose series lie together, some records at a time. A series that comes back has a name that is known, or that
+   of another run of the part. */
+static laco_status read_runs(examples *e, reading *f, examples_take *take, void *ctx, task_job *j, laco_error *err)
+{
+    table_input in;
+    table_reader *r = NULL;
+    table *t = NULL;
+    laco_status st = reading_tables(&in, f, j, err);
+    if (!st) st = task_open_table(&in, TEXT_DATA, &r, err);
+    while (!st && !(st = table_next_runs(r, f->column[COL_ID], RUN_RECORDS, &t, err)) && t) {
+        int32_t known = intern_count(e->name);
+        examples_clear(e);
+        st = read_steps(e, f, t, PART_TEST, err);
+        if (!st && (e->count < table_runs(t, f->column[COL_ID]) || intern_count(e->name) - known < e->count))
+            st = fail(err, LACO_EFORMAT, table_line(t, 0),
+                      "%s: behind line %lld a series comes back that had ended; sort the table by \"%s\", or leave "
+                      "--sorted out",
+                      table_file(t), (long long)table_line(t, 0), f->column[COL_ID]);
+        table_free(t);
+        if (!st) st = take(ctx, err);
+    }
+    table_close(r);
+    laco_status closed = table_input_close(&in, st ? NULL : err);
+    return st ? st : closed;
+}
 laco_status examples_each(examples *e, reading *f, int64_t most, examples_take *take, void *ctx, task_job *j,
                           laco_error *err)
 {
     const char *path = j->text[TEXT_DATA] ? NULL : options_text(j->o, "data");
     if (path && !f->column[COL_ID] && series_known(path))
         return read_set(&(set_reader){ e, f, PART_TEST, most, take, ctx }, path, NULL, j, err);
+    if (f->column[COL_ID] && options_flag(j->o, "sorted")) return read_runs(e, f, take, ctx, j, err);
     laco_status st = examples_read(e, f, TEXT_DATA, NULL, PART_TEST, j, err);
     return st ? st : take(ctx, err);
 }

@@ -142,6 +142,9 @@ static const laco_option option_rows[] = {
       "Beside each answer the probability of every class." },
     { "top-k", "predict", DATA, 'i', "0", 0, 2147483647, NULL, "answers",
       "The so many likeliest answers with their probabilities. 0: the likeliest alone." },
+    { "sorted", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
+      "Of tables of series: the records of a series lie together, so they are answered some at a time, in memory of so "
+      "many; without it the table is read whole." },
     { "segments", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
       "Of taggers of series and sounds: a row for every run of steps of one class, with where it starts and ends." },
     { "every-step", "predict", DATA, 'b', NULL, 0, 0, NULL, NULL,
