@@ -103,6 +103,9 @@ conll_options tag_conll(const tag_front *f, const tag_source *s);
    these, the training data. *unseen counts the tags that are new. */
 laco_status tag_data_read(tag_data *d, tag_front *f, tag_types *t, int which, const tag_source *s, bool learn,
                           int64_t *unseen, laco_error *err);
+/* A table of series, or a part of one. ids: the names of the series before, and afterwards of these too. */
+laco_status tag_add_table(tag_data *d, tag_front *f, const table *t, intern *ids, const tag_source *s, bool learn,
+                          int64_t *unseen, laco_error *err);
 /* A set of series, or a part of one, more: prepared as the front says; with `learn` the front is learned from it. */
 laco_status tag_add_series(tag_data *d, tag_front *f, series_set *s, bool learn, int64_t *unseen, laco_error *err);
 /* How the front reads a set; labels: a file of classes, or NULL. */

@@ -208,15 +208,14 @@ static laco_status take_input(tag_data *d, tag_front *f, const table *t, int64_t
     return st;
 }
 static bool same_cell(cell a, cell b) { return a.n == b.n && !memcmp(a.at ? a.at : "", b.at ? b.at : "", a.n); }
-/* The rows of a series lie together; one that comes back later is an error, for its steps would be apart. */
-static laco_status take_rows(tag_data *d, tag_front *f, const table *t, int tags, int id, int64_t *unseen,
+/* The rows of a series lie together; one that comes back later, or is among ids already, is an error, for its steps
+   would be apart. */
+static laco_status take_rows(tag_data *d, tag_front *f, const table *t, int tags, int id, intern *ids, int64_t *unseen,
                              laco_error *err)
 {
     int64_t rows = table_rows(t);
-    intern *ids = NULL;
     int32_t number;
     laco_status st = make_room(d, rows, f->inputs, err);
-    if (!st) st = intern_new(&ids, err);
     for (int64_t i = 0; !st && i < rows; i++) {
         cell c = tags >= 0 ? table_cell(t, i, tags) : (cell){ NULL, 0 };
         bool ends = i + 1 == rows || (id >= 0 && !same_cell(table_cell(t, i, id), table_cell(t, i + 1, id)));
@@ -226,8 +225,9 @@ static laco_status take_rows(tag_data *d, tag_front *f, const table *t, int tags
         int64_t from = d->start ? d->start[d->sentences] : 0;
         if (id >= 0) {
             cell name = table_cell(t, i, id);
+            int32_t known = intern_count(ids);
             st = intern_add(ids, name.at ? name.at : "", name.n, &number, err);
-            if (!st && number != d->sentences)
+            if (!st && number < known)
                 st = fail(err, LACO_EFORMAT, table_line(t, from),
                           "%s: line %lld: the rows of series \"%.*s\" do not lie together; sort the table by --id",
                           table_file(t), (long long)table_line(t, from), (int)min64((int64_t)name.n, 40), name.at);
@@ -235,27 +235,34 @@ static laco_status take_rows(tag_data *d, tag_front *f, const table *t, int tags
         if (!st) st = make_room(d, 0, f->inputs, err);
         if (!st) end_sentence(d, table_line(t, from));
     }
-    intern_free(ids);
     return st;
 }
-static laco_status read_numbers(tag_data *d, tag_front *f, int which, const tag_source *s, bool learn, int64_t *unseen,
-                                laco_error *err)
+laco_status tag_add_table(tag_data *d, tag_front *f, const table *t, intern *ids, const tag_source *s, bool learn,
+                          int64_t *unseen, laco_error *err)
 {
-    table *t = NULL;
     int tags = -1, id = -1;
-    laco_status st = task_read_table(s->in, which, &t, err);
-    if (st || !t) return st;
+    laco_status st = LACO_OK;
     const char *name = table_file(t);
-    if (!(d->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
+    if (!d->file && !(d->file = mem_text(name, strlen(name)))) st = fail_memory(err, strlen(name));
     if (!st && !table_rows(t)) st = fail(err, LACO_EFORMAT, -1, "%s has no rows", name);
     if (!st && f->tags_column && table_find(t, f->tags_column, &tags, s->untagged ? NULL : err)) {
         st = s->untagged ? LACO_OK : LACO_EINVAL, tags = -1;
     }
     if (!st && f->id_column) st = table_find(t, f->id_column, &id, err);
     if (!st && learn) st = learn_inputs(f, t, tags, id, s->j, err);
-    if (!st) st = take_rows(d, f, t, tags, id, unseen, err);
+    if (!st) st = take_rows(d, f, t, tags, id, ids, unseen, err);
     for (int64_t k = 0; !st && k < f->inputs; k++) st = take_input(d, f, t, k, learn, err);
-    table_free(t);
+    return st;
+}
+static laco_status read_numbers(tag_data *d, tag_front *f, int which, const tag_source *s, bool learn, int64_t *unseen,
+                                laco_error *err)
+{
+    table *t = NULL;
+    intern *ids = NULL;
+    laco_status st = task_read_table(s->in, which, &t, err);
+    if (st || !t) return st;
+    if (!(st = intern_new(&ids, err))) st = tag_add_table(d, f, t, ids, s, learn, unseen, err);
+    intern_free(ids), table_free(t);
     return st;
 }
 

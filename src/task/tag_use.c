@@ -4,7 +4,7 @@
             probability, and with --top-k the likeliest tags with theirs, as columns more; with --json an object for
             every sentence. Sentences are answered some at a time, as they come, in memory of a few hundred, and so are
             sets of series and sounds: a row for every step, or with --segments for every run of steps of one class.
-            Series of a table are answered all together.
+            So are tables with --id; without it a table is one series.
    eval     the figures of training on data with tags, beside the baseline. */
 #include "base/json.h"
 #include "task/answers.h"
@@ -377,6 +377,24 @@ static laco_status answer_set(void *ctx, series_set *set, laco_error *err)
     series_free(set);
     return st;
 }
+/* A table of series that lie together, some records at a time. */
+static laco_status answer_table(steps_sheet *s, const tag_source *source, laco_error *err)
+{
+    tag_use *u = s->u;
+    table_reader *r = NULL;
+    table *t = NULL;
+    intern *ids = NULL;
+    laco_status st = task_open_table(&u->in, TEXT_DATA, &r, err);
+    if (!st) st = intern_new(&ids, err);
+    while (!st && r && !(st = table_next_runs(r, u->f.id_column, CHUNK_WORDS, &t, err)) && t) {
+        tag_data_clear(&u->d);
+        st = tag_add_table(&u->d, &u->f, t, ids, source, false, NULL, err);
+        table_free(t);
+        if (!st) st = put_all(s, NULL, err);
+    }
+    intern_free(ids), table_close(r);
+    return st;
+}
 static laco_status predict_numbers(tag_use *u, laco_error *err)
 {
     const tag_source source = { .j = u->j, .in = &u->in, .untagged = true };
@@ -389,11 +407,11 @@ static laco_status predict_numbers(tag_use *u, laco_error *err)
     if (path && series_known(path)) {
         const series_parts to = { CHUNK, answer_set, &s };
         st = task_read_series(path, tag_series_options(&u->f, NULL), &to, u->j, err);
-    } else {
-        st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err);
-        if (!st && !u->d.words) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
-        if (!st) st = put_all(&s, NULL, err);
-    }
+    } else if (u->f.id_column)
+        st = answer_table(&s, &source, err);
+    else if (!(st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err)) && u->d.words)
+        st = put_all(&s, NULL, err);
+    if (!st && !s.to) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
     mem_free(s.name);
     return answers_close(s.to, st, err);
 }
