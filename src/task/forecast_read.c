@@ -375,7 +375,7 @@ static laco_status read_long(forecast_data *d, const table *t, const forecast_co
     if (!st && q.time >= 0) st = read_times(&q, err);
     if (!st) st = group_rows(&q, count, &from, err);
     for (int64_t i = 0; !st && q.time >= 0 && i < count; i++) st = check_order(&q, from[i], from[i + 1], c->sort, err);
-    d->step = c->step;
+    d->step = c->step, d->step.numbers = q.time >= 0 && table_column_type(t, q.time) == COLUMN_NUMBER;
     if (!st && q.time >= 0 && !c->step.months && !(c->step.seconds > 0)) st = find_step(&q, &d->step, err);
     for (int64_t i = 0; !st && i < count; i++) st = place_rows(&q, from[i], from[i + 1], d->step, c->gaps, err);
     for (int64_t i = 0; !st && i < count; i++) {

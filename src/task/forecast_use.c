@@ -1,10 +1,13 @@
 /* laco predict and laco eval of forecast models. */
+#include "data/intern.h"
 #include "task/answers.h"
 #include "task/forecast.h"
+#include "task/table_options.h"
 #include "task/use.h"
 #include <math.h>
 #include <stdio.h>
 
+enum { RUN_RECORDS = 1 << 14 }; /* of a table that is read part by part */
 typedef struct forecast_use {
     task_job *j;
     laco_model *m;
@@ -19,24 +22,33 @@ typedef struct forecast_use {
     evaluation e;
 } forecast_use;
 
-static laco_status open_use(forecast_use *u, laco_error *err)
+static laco_status open_model(forecast_use *u, laco_error *err)
 {
     laco_status st = forecast_from_model(&u->f, u->m, err);
-    if (!st) st = forecast_read(&u->d, u->j, TEXT_DATA, &u->f.columns, err);
-    if (!st && !u->d.count) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to go on with");
-    if (!st && (u->d.targets != u->f.targets || u->d.past != u->f.columns.past.n || u->d.statics != u->f.columns.statics.n))
-        st = fail(err, LACO_EINVAL, -1, "%s has other columns than the data the model was trained on", u->d.file);
-    bool numbers = u->d.step.numbers;
-    if (!st && u->d.time && !u->d.step.months && !(u->d.step.seconds > 0)) /* a single row */
-        u->d.step = u->f.step, u->d.step.numbers = numbers;
-    if (!st && u->d.time && u->f.columns.gaps != GAPS_IGNORE &&
-        (u->d.step.months != u->f.step.months || fabs(u->d.step.seconds - u->f.step.seconds) > 1e-6 * u->f.step.seconds))
-        st = fail(err, LACO_EINVAL, -1, "%s has another step from time to time than the data the model was trained on",
-                  u->d.file);
     if (!st) forecast_levels_of(&u->f, options_real(u->j->o, "interval"), &u->levels);
-    if (!st) st = net_load(u->m->net, false, true, err);
-    if (!st && !(u->line = mem_new((size_t)u->d.count, sizeof *u->line))) st = fail_memory(err, (size_t)u->d.count);
-    return st;
+    return st ? st : net_load(u->m->net, false, true, err);
+}
+/* Does the model fit the series that were read? */
+static laco_status open_data(forecast_use *u, laco_error *err)
+{
+    if (!u->d.count) return fail(err, LACO_EINVAL, -1, "--data is missing: the series to go on with");
+    if (u->d.targets != u->f.targets || u->d.past != u->f.columns.past.n || u->d.statics != u->f.columns.statics.n)
+        return fail(err, LACO_EINVAL, -1, "%s has other columns than the data the model was trained on", u->d.file);
+    bool numbers = u->d.step.numbers;
+    if (u->d.time && !u->d.step.months && !(u->d.step.seconds > 0)) /* a single row */
+        u->d.step = u->f.step, u->d.step.numbers = numbers;
+    if (u->d.time && u->f.columns.gaps != GAPS_IGNORE &&
+        (u->d.step.months != u->f.step.months || fabs(u->d.step.seconds - u->f.step.seconds) > 1e-6 * u->f.step.seconds))
+        return fail(err, LACO_EINVAL, -1, "%s has another step from time to time than the data the model was trained on",
+                    u->d.file);
+    u->line = mem_new((size_t)u->d.count, sizeof *u->line);
+    return u->line ? LACO_OK : fail_memory(err, (size_t)u->d.count * sizeof *u->line);
+}
+static laco_status open_use(forecast_use *u, laco_error *err)
+{
+    laco_status st = open_model(u, err);
+    if (!st) st = forecast_read(&u->d, u->j, TEXT_DATA, &u->f.columns, err);
+    return st ? st : open_data(u, err);
 }
 /* The scales of series that the model knows are those it was trained with; of others those of their own first `known`
    steps. */
@@ -52,11 +64,15 @@ static laco_status make_lines(forecast_use *u, const int64_t *known, laco_error 
     }
     return st;
 }
-static void close_use(forecast_use *u)
+static void close_data(forecast_use *u)
 {
     for (int64_t i = 0; u->line && i < u->d.count; i++) line_free(&u->line[i]);
-    mem_free(u->line), mem_free(u->origin), evaluation_close(&u->e), plot_free(u->plot);
-    forecast_data_free(&u->d), forecast_free(&u->f);
+    mem_free(u->line), mem_free(u->origin), forecast_data_free(&u->d);
+    u->line = NULL, u->origin = NULL, u->origins = 0;
+}
+static void close_use(forecast_use *u)
+{
+    close_data(u), evaluation_close(&u->e), plot_free(u->plot), forecast_free(&u->f);
 }
 static answer_wish wish_of(forecast_use *u, answer_fn *answer)
 {
@@ -119,27 +135,82 @@ static laco_status check_future(const forecast_use *u, laco_error *err)
                         (long long)(d->start[i + 1] - d->start[i] - d->known[i]));
     return LACO_OK;
 }
+/* The series that were read: each goes on behind its last value. */
+static laco_status answer_all(forecast_use *u, laco_error *err)
+{
+    laco_status st = check_future(u, err);
+    if (!st) st = make_lines(u, u->d.known, err);
+    if (!st && !(u->origin = mem_new((size_t)u->d.count, sizeof *u->origin))) st = fail_memory(err, (size_t)u->d.count);
+    for (int64_t i = 0; !st && i < u->d.count; i++) {
+        if (!u->d.known[i])
+            st = fail(err, LACO_EFORMAT, -1, "%s: the series %s%.60s has no value", u->d.file, u->d.name[i] ? "" : "1",
+                      u->d.name[i] ? u->d.name[i] : "");
+        else
+            u->origin[u->origins++] = (origin){ i, u->d.known[i] - 1 };
+    }
+    if (!st && !u->out) {
+        st = plot_open(&u->plot, u->j, &u->f, &u->d, &u->levels, err);
+        if (!st) st = answers_open(&u->out, u->j, err);
+        if (!st) declare_columns(u, u->out);
+    }
+    const answer_wish w = wish_of(u, write_answer);
+    return st ? st : forecast_answer(&w, err);
+}
+/* Does each series of t come for the first time, and in one piece? */
+static laco_status check_runs(const forecast_use *u, const table *t, intern *seen, laco_error *err)
+{
+    const char *id = u->f.columns.id;
+    bool again = u->d.count < table_runs(t, id);
+    laco_status st = LACO_OK;
+    for (int64_t i = 0; !st && i < u->d.count; i++) {
+        int32_t known = intern_count(seen), number;
+        const char *name = u->d.name[i] ? u->d.name[i] : "";
+        st = intern_add(seen, name, strlen(name), &number, err);
+        again |= !st && number < known;
+    }
+    if (st || !again) return st;
+    return fail(err, LACO_EFORMAT, table_line(t, 0),
+                "%s: behind line %lld a series comes back that had ended; sort the table by \"%s\", or leave --sorted out",
+                table_file(t), (long long)table_line(t, 0), id);
+}
+/* A table whose series lie together, some records at a time. */
+static laco_status predict_runs(forecast_use *u, laco_error *err)
+{
+    forecast_columns *c = &u->f.columns;
+    table_input in;
+    table_reader *r = NULL;
+    table *t = NULL;
+    intern *seen = NULL;
+    if (options_text(u->j->o, "svg"))
+        return fail(err, LACO_EINVAL, -1, "--svg shows series of the whole table: leave --sorted out");
+    c->part = true, c->step = u->f.step;
+    laco_status st = table_input_open(&in, u->j, err);
+    if (!st) st = task_open_table(&in, TEXT_DATA, &r, err);
+    if (!st) st = intern_new(&seen, err);
+    while (!st && r && !(st = table_next_runs(r, c->id, RUN_RECORDS, &t, err)) && t) {
+        st = forecast_from_table(&u->d, t, c, in.o.decimal_comma, err);
+        if (!st) st = open_data(u, err);
+        if (!st) st = check_runs(u, t, seen, err);
+        table_free(t);
+        if (!st) st = answer_all(u, err);
+        close_data(u);
+    }
+    intern_free(seen), table_close(r);
+    laco_status closed = table_input_close(&in, st ? NULL : err);
+    return st ? st : closed;
+}
 laco_status forecast_predict(task_job *j, laco_model *m, laco_error *err)
 {
     forecast_use u = { .j = j, .m = m };
-    laco_status st = open_use(&u, err);
-    if (!st) st = check_future(&u, err);
-    if (!st) st = make_lines(&u, u.d.known, err);
-    if (!st && !(u.origin = mem_new((size_t)u.d.count, sizeof *u.origin))) st = fail_memory(err, (size_t)u.d.count);
-    for (int64_t i = 0; !st && i < u.d.count; i++) {
-        if (!u.d.known[i])
-            st = fail(err, LACO_EFORMAT, -1, "%s: the series %s%.60s has no value", u.d.file, u.d.name[i] ? "" : "1",
-                      u.d.name[i] ? u.d.name[i] : "");
-        else
-            u.origin[u.origins++] = (origin){ i, u.d.known[i] - 1 };
+    laco_status st = open_model(&u, err);
+    if (!st && options_flag(j->o, "sorted") && u.f.columns.id)
+        st = predict_runs(&u, err);
+    else if (!st) {
+        st = forecast_read(&u.d, j, TEXT_DATA, &u.f.columns, err);
+        if (!st) st = open_data(&u, err);
+        if (!st) st = answer_all(&u, err);
     }
-    if (!st) st = plot_open(&u.plot, j, &u.f, &u.d, &u.levels, err);
-    if (!st) st = answers_open(&u.out, j, err);
-    if (!st) {
-        declare_columns(&u, u.out);
-        const answer_wish w = wish_of(&u, write_answer);
-        st = answers_close(u.out, forecast_answer(&w, err), err);
-    }
+    st = answers_close(u.out, st, err);
     if (!st) st = plot_write(u.plot, err);
     close_use(&u);
     return st;
