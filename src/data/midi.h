@@ -35,5 +35,6 @@ typedef struct midi_folder {
     int64_t files, bad, left_out; /* set: read; not read; keys out of the range */
     uint64_t hash;                /* set: of all the bytes */
 } midi_folder;
+bool midi_is_folder(const char *path); /* there are some in it */
 laco_status midi_read_folder(rolls part[ROLL_PARTS], const char *path, midi_folder *f, laco_error *err);
 #endif

@@ -53,6 +53,16 @@ static bool is_midi_name(const char *name) /* of a file that is read, also .gz *
     size_t n = strlen(name);
     return ends_as_midi(name, n > 3 && !strcasecmp(name + n - 3, ".gz") ? n - 3 : n);
 }
+bool midi_is_folder(const char *path)
+{
+    char **names;
+    size_t n = 0;
+    bool any = false;
+    if (folder_files(path, &names, &n, NULL)) return false;
+    for (size_t i = 0; i < n; i++) any |= is_midi_name(names[i]);
+    folder_names_free(names, n);
+    return any;
+}
 static int part_by_folder(const char *name) /* -1: none of them */
 {
     static const char *const folders[ROLL_PARTS] = { "train/", "valid/", "test/" };

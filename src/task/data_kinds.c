@@ -5,6 +5,7 @@
 
 const data_kind data_kinds[] = {
     { "conll", recognises_conll, describe_conll },
+    { "rolls", recognises_rolls, describe_rolls },
     { "series", recognises_series, describe_series },
     { "table", NULL, describe_table }, /* last: all that no other has recognised */
     { NULL, NULL, NULL },

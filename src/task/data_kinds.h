@@ -26,6 +26,6 @@ length_summary summarise_lengths(int64_t *length, int64_t n);
 void lengths_text(buf *to, const char *what, const char *unit, const length_summary *s);
 void lengths_json(json_out *o, const char *key, const length_summary *s); /* {"min":…,"median":…,"p95":…,"max":…} */
 
-data_recognises recognises_conll, recognises_series;
-data_describe describe_conll, describe_series, describe_table;
+data_recognises recognises_conll, recognises_rolls, recognises_series;
+data_describe describe_conll, describe_rolls, describe_series, describe_table;
 #endif

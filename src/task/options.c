@@ -110,7 +110,8 @@ static const laco_option option_rows[] = {
       "Leaves out MIDI files that cannot be read, instead of ending with an error, and writes their names to this "
       "file." },
     { "data", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
-      "What to look at: CSV, TSV, JSON lines or text, plain or .gz; - is standard input." },
+      "What to look at: CSV, TSV, JSON lines or text, plain or .gz; sentences in columns, sets of series, sounds, piano "
+      "rolls, MIDI; - is standard input." },
     { "test", "data", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Data that a model is to be tested on: warns of what is in both." },
     { "group", "data", DATA, 's', NULL, 0, 0, NULL, NULL, "Of sounds: the column of --labels that names a group, such as a speaker." },
@@ -152,7 +153,7 @@ static const laco_option option_rows[] = {
     { "data", "eval score", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "The text to judge, or the data to answer, plain or .gz; - is standard input." },
     { "out", "sample", DATA, 'p', "-", 0, 0, NULL, NULL,
-      "Where the text or the music goes; with the ending .mid as MIDI, several numbered. - is standard output." },
+      "Where the text or the music goes; with the ending .mid or .midi as MIDI, several numbered. - is standard output." },
     { "data", "diagnose", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "What to look at: a text for a language model, piano rolls for a model of train compose; plain or .gz. Models of "
       "train synthetic make their own." },

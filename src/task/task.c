@@ -63,8 +63,15 @@ laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_
 {
     static const char *const readers[] = { "data",         "valid",       "test",  "model-file", "vectors", "labels",
                                            "valid-labels", "test-labels", "prime", "clean",      "against" };
+    static const char *const writers[] = { "out", "log", "skip-bad", "svg", "forecasts", "html" };
     const char *to = options_text(j->o, option);
     struct stat written, there;
+    for (size_t i = 0; to && i < sizeof writers / sizeof *writers; i++) {
+        const char *other = options_type(j->o, writers[i]) ? options_text(j->o, writers[i]) : NULL;
+        if (other && strcmp(option, writers[i]) && !strcmp(other, to) && strcmp(to, "-"))
+            return fail(err, LACO_EINVAL, -1, "--%s and --%s would both write %s; give one of them another name", writers[i],
+                        option, to);
+    }
     if (!to || stat(to, &written) || !S_ISREG(written.st_mode)) return LACO_OK;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         const char *from = file_read_by(j, readers[i]);

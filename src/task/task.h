@@ -30,7 +30,8 @@ bool task_wants_progress(task_job *j);           /* not oftener than ten times a
 void task_progress(task_job *j, const laco_progress *p);
 /* The bytes of --data, --valid or --test; *bytes NULL when neither given. Freed with mem_free. */
 laco_status task_read(task_job *j, int which, char **bytes, size_t *n, const char **name, laco_error *err);
-/* Writing to a file that is also read would lose it: LACO_EINVAL when the option names one. */
+/* Writing to a file that is also read, or written by another option, would lose it: LACO_EINVAL when the option names
+   one. */
 laco_status task_refuse_overwriting(const task_job *j, const char *option, laco_error *err);
 /* 1234567 as "1,234,567", in `to` */
 const char *task_count(int64_t n, char to[32]);

@@ -1,5 +1,5 @@
-/* Any bytes as what a model of laco train tag keeps: in the first line its front, in the second the classes, in the third
-   the baseline. What is accepted must hold together and tag a sentence, or a series, without harm. */
+/* Any bytes as what a model of laco train tag keeps: in the first line its front, in the second the classes, in the
+   third the baseline. What is accepted must hold together and tag a sentence, or a series, without harm. */
 #include "task/tag.h"
 #include <math.h>
 
@@ -26,7 +26,8 @@ static void set_line(laco_model *m, const char *key, const char **text)
 /* A sentence of three words, of a file with ten columns; false: its columns are not there. */
 static bool take_words(tag_data *d, tag_front *f, tag_types *t)
 {
-    static const char text[] = "Ab\tb\tc\td\te\tf\tg\th\ti\tj\nB2\t1\t1\t1\t1\t1\t1\t1\t1\t1\nc\t1\t1\t1\t1\t1\t1\t1\t1\t1\n";
+    static const char text[] =
+        "Ab\tb\tc\td\te\tf\tg\th\ti\tj\nB2\t1\t1\t1\t1\t1\t1\t1\t1\t1\nc\t1\t1\t1\t1\t1\t1\t1\t1\t1\n";
     const tag_source source = { .in = &(table_input){ .j = NULL }, .untagged = true };
     const conll_options o = tag_conll(f, &source);
     conll_sentence s = { 0 };
@@ -67,7 +68,8 @@ static void run(tag_front *f, tag_types *t, tag_data *d, laco_model *m)
     intern *tags;
     tag_runner_init(&r, m->net, f->numbers ? NULL : &t->lex, 2);
     require(tag_run(&r, d, said, p, &loss, NULL, NULL) == LACO_OK && isfinite(loss));
-    for (int i = 0; i < 3; i++) require(said[i] >= 0 && said[i] < 3 && fabs(p[3 * i] + p[3 * i + 1] + p[3 * i + 2] - 1) < 1e-6);
+    for (int i = 0; i < 3; i++)
+        require(said[i] >= 0 && said[i] < 3 && fabs(p[3 * i] + p[3 * i + 1] + p[3 * i + 2] - 1) < 1e-6);
     require(tag_names(f, said, 3, name, NULL) == LACO_OK && name[0] && name[2]);
     require(intern_new(&tags, NULL) == LACO_OK && tag_of_classes(f, tags, of, NULL) == LACO_OK);
     require(of[0] == 0 && of[2] < intern_count(tags));
@@ -77,7 +79,8 @@ static void run(tag_front *f, tag_types *t, tag_data *d, laco_model *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static laco_model *models[2];
-    if (!models[0]) models[0] = model_of("tokens 2 chars 2 of 3 lstm 2 feature 2 of 2 feature 2 of 3; lstm 2; dense; crf", 3);
+    if (!models[0])
+        models[0] = model_of("tokens 2 chars 2 of 3 lstm 2 feature 2 of 2 feature 2 of 3; lstm 2; dense; crf", 3);
     if (!models[1]) models[1] = model_of("lstm 2; dense", 2);
     char *text = mem_text((const char *)data, size);
     require(text != NULL);
