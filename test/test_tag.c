@@ -9,11 +9,13 @@
 #include <cmocka.h>
 
 enum { MOST = 64 };
+#define TEN "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+#define LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 /* A line of tags as an array; the copy is kept in `room`. */
-static int64_t tags_of(const char *line, char room[512], const char *out[MOST])
+static int64_t tags_of(const char *line, char room[1024], const char *out[MOST])
 {
     int64_t n = 0;
-    snprintf(room, 512, "%s", line);
+    snprintf(room, 1024, "%s", line);
     for (char *p = strtok(room, " "); p; p = strtok(NULL, " ")) out[n++] = p;
     return n;
 }
@@ -37,7 +39,7 @@ static void spans(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char room[512], made[256] = "";
+        char room[1024], made[256] = "";
         const char *tag[MOST];
         tag_span span[MOST];
         int64_t n = tags_of(cases[i].tags, room, tag), count = spans_of(tag, n, span);
@@ -69,7 +71,7 @@ static void counts(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char a[512], b[512];
+        char a[1024], b[1024];
         const char *real[MOST], *said[MOST];
         bool unknown[MOST] = { false };
         tag_counts c;
@@ -145,7 +147,7 @@ static void schemes(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char room[512];
+        char room[1024];
         const char *tag[MOST];
         int64_t start[2] = { 0 }, odd;
         start[1] = tags_of(cases[i].tags, room, tag);
@@ -162,6 +164,7 @@ static void there_and_back(void **state)
         const char *tags, *classes;
     } cases[] = {
         { SCHEME_IOB2, "O B-P I-P I-P B-P O B-L", "O B-P I-P E-P S-P O S-L" },
+        { SCHEME_IOB2, "O B-" LONG "P I-" LONG "P B-" LONG "L", "O B-" LONG "P E-" LONG "P S-" LONG "L" },
         { SCHEME_IOB, "O I-P I-P I-P B-P O I-L", "O B-P I-P E-P S-P O S-L" },
         { SCHEME_IOBES, "O B-P I-P E-P S-P O S-L", "O B-P I-P E-P S-P O S-L" },
         { SCHEME_IOB2, "B I O B", "B E O S" },
@@ -169,7 +172,7 @@ static void there_and_back(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char a[512], b[512];
+        char a[1024], b[1024];
         const char *tag[MOST], *class[MOST], *back[MOST];
         int64_t n = tags_of(cases[i].tags, a, tag), start[2] = { 0, n };
         int32_t number[MOST], made[MOST];
@@ -205,7 +208,7 @@ static void classes_of_tags(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char a[512], b[512];
+        char a[1024], b[1024];
         const char *class[MOST], *tag[MOST];
         int64_t n = tags_of(cases[i].classes, a, class);
         int32_t of[MOST], number;

@@ -4,7 +4,6 @@
 #include "base/json_utf8.h"
 #include "data/utf8.h"
 #include "task/tag.h"
-#include <stdio.h>
 
 laco_status tag_front_new(tag_front *f, laco_error *err)
 {
@@ -76,15 +75,15 @@ const char *tag_shape(const char *word, size_t n)
 }
 
 /* ---- tags ---- */
-static laco_status class_named(const tag_front *f, char letter, const char *type, bool add, int32_t *out,
-                               laco_error *err)
+static laco_status add_tag(intern *to, char letter, const char *type, bool add, int32_t *out, laco_error *err)
 {
-    char name[256];
-    int n = snprintf(name, sizeof name, "%c%s%s", letter, *type ? "-" : "", type);
-    size_t used = (size_t)min64(n, (int64_t)sizeof name - 1);
-    if (add) return intern_add(f->class, name, used, out, err);
-    *out = intern_find(f->class, name, used);
-    return LACO_OK;
+    buf name = { 0 };
+    buf_printf(&name, "%c%s%s", letter, *type ? "-" : "", type);
+    laco_status st = name.failed ? fail_memory(err, strlen(type)) : LACO_OK;
+    if (!st && add) st = intern_add(to, name.data, name.len, out, err);
+    if (!st && !add) *out = intern_find(to, name.data, name.len);
+    buf_free(&name);
+    return st;
 }
 static laco_status sentence_classes(const tag_front *f, tag_data *d, int64_t from, int64_t n, const char **name,
                                     tag_span *span, bool add, laco_error *err)
@@ -96,7 +95,7 @@ static laco_status sentence_classes(const tag_front *f, tag_data *d, int64_t fro
         while (k < spans && span[k].end <= i) k++;
         bool inside = k < spans && span[k].from <= i;
         char letter = inside ? scheme_letter(SCHEME_IOBES, &span[k], i, false) : 'O';
-        st = class_named(f, letter, inside ? span[k].type : "", add, &d->class[from + i], err);
+        st = add_tag(f->class, letter, inside ? span[k].type : "", add, &d->class[from + i], err);
         if (d->tag[from + i] < 0) d->class[from + i] = -1;
     }
     return st;
@@ -132,11 +131,8 @@ laco_status tag_names(tag_front *f, const int32_t *class, int64_t n, const char 
         while (k < spans && span[k].end <= i) k++;
         if (k == spans || span[k].from > i) continue; /* O stays O */
         bool after = k && span[k - 1].end == span[k].from && !strcmp(span[k - 1].type, span[k].type);
-        char name[256];
-        int used = snprintf(name, sizeof name, "%c%s%s", scheme_letter(f->scheme, &span[k], i, after),
-                            *span[k].type ? "-" : "", span[k].type);
         int32_t tag;
-        st = intern_add(f->tag, name, (size_t)min64(used, (int64_t)sizeof name - 1), &tag, err);
+        st = add_tag(f->tag, scheme_letter(f->scheme, &span[k], i, after), span[k].type, true, &tag, err);
         if (!st) out[i] = intern_text(f->tag, tag);
     }
     mem_free(span);
@@ -148,13 +144,11 @@ laco_status tag_of_classes(const tag_front *f, intern *to, int32_t *of, laco_err
     for (int32_t k = 0; !st && k < intern_count(f->class); k++) {
         const char *name = intern_text(f->class, k);
         tag_mark mark = tag_read(name);
-        char tag[256];
         const tag_span two = { 0, 2, mark.type };
         bool goes_on = mark.letter == 'I' || mark.letter == 'E';
         bool same = f->scheme == SCHEME_NONE || f->scheme == SCHEME_IOBES || mark.letter == 'O';
-        snprintf(tag, sizeof tag, "%c%s%s", scheme_letter(f->scheme, &two, goes_on, false), *mark.type ? "-" : "",
-                 mark.type);
-        st = intern_add(to, same ? name : tag, strlen(same ? name : tag), &of[k], err);
+        st = same ? intern_add(to, name, strlen(name), &of[k], err)
+                  : add_tag(to, scheme_letter(f->scheme, &two, goes_on, false), mark.type, true, &of[k], err);
     }
     return st;
 }

@@ -3,6 +3,7 @@
    read, split  ->  words, letters, features, classes  ->  the loop of fit.h over batches of whole sequences  ->  the
    baseline and the report. */
 #include "data/readers.h"
+#include "data/utf8.h"
 #include "data/vectors.h"
 #include "task/fit.h"
 #include "task/lm.h"
@@ -206,6 +207,7 @@ static laco_status use_vector(void *ctx, const char *word, size_t bytes, const f
 {
     vector_use *u = ctx;
     int32_t k;
+    if (utf8_check(word, bytes) < bytes || memchr(word, 0, bytes)) return LACO_OK; /* no text, so in no data */
     laco_status st = tag_word_key(&u->r->f, word, bytes, &u->key, err);
     if (st) return st;
     if ((k = intern_find(u->r->f.word, u->key.data, u->key.len)) < 0) {
