@@ -23,6 +23,12 @@ void intern_free(intern *s)
     mem_free(s->text), mem_free(s->hash), mem_free(s->length), mem_free(s->slot), mem_free(s);
 }
 int32_t intern_count(const intern *s) { return (int32_t)s->count; }
+laco_status intern_forget(intern **s, int32_t most, laco_error *err)
+{
+    if (intern_count(*s) <= most) return LACO_OK;
+    intern_free(*s);
+    return intern_new(s, err);
+}
 const char *intern_text(const intern *s, int32_t number) { return s->text[number]; }
 
 /* Where such a string stands, or the free slot where it belongs. */

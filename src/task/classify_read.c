@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { RUN_RECORDS = 1 << 14 }; /* of a table of series that is read part by part */
 void examples_free(examples *e)
 {
     mem_free(e->row), mem_free(e->x), mem_free(e->y), mem_free(e->ids), buf_free(&e->text);
@@ -462,9 +461,10 @@ static laco_status read_runs(examples *e, reading *f, examples_take *take, void 
     laco_status st = reading_tables(&in, f, j, err);
     if (!st) st = task_open_table(&in, TEXT_DATA, &r, err);
     while (!st && !(st = table_next_runs(r, f->column[COL_ID], RUN_RECORDS, &t, err)) && t) {
-        int32_t known = intern_count(e->name);
+        st = intern_forget(&e->name, RUN_NAMES, err);
+        int32_t known = st ? 0 : intern_count(e->name);
         examples_clear(e);
-        st = read_steps(e, f, t, PART_TEST, err);
+        if (!st) st = read_steps(e, f, t, PART_TEST, err);
         if (!st && (e->count < table_runs(t, f->column[COL_ID]) || intern_count(e->name) - known < e->count))
             st = fail(err, LACO_EFORMAT, table_line(t, 0),
                       "%s: behind line %lld a series comes back that had ended; sort the table by \"%s\", or leave "

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { RUN_RECORDS = 1 << 14 }; /* of a table that is read part by part */
 typedef struct forecast_use {
     task_job *j;
     laco_model *m;
@@ -157,15 +156,15 @@ static laco_status answer_all(forecast_use *u, laco_error *err)
     return st ? st : forecast_answer(&w, err);
 }
 /* Does each series of t come for the first time, and in one piece? */
-static laco_status check_runs(const forecast_use *u, const table *t, intern *seen, laco_error *err)
+static laco_status check_runs(const forecast_use *u, const table *t, intern **seen, laco_error *err)
 {
     const char *id = u->f.columns.id;
     bool again = u->d.count < table_runs(t, id);
-    laco_status st = LACO_OK;
+    laco_status st = intern_forget(seen, RUN_NAMES, err);
     for (int64_t i = 0; !st && i < u->d.count; i++) {
-        int32_t known = intern_count(seen), number;
+        int32_t known = intern_count(*seen), number;
         const char *name = u->d.name[i] ? u->d.name[i] : "";
-        st = intern_add(seen, name, strlen(name), &number, err);
+        st = intern_add(*seen, name, strlen(name), &number, err);
         again |= !st && number < known;
     }
     if (st || !again) return st;
@@ -190,7 +189,7 @@ static laco_status predict_runs(forecast_use *u, laco_error *err)
     while (!st && r && !(st = table_next_runs(r, c->id, RUN_RECORDS, &t, err)) && t) {
         st = forecast_from_table(&u->d, t, c, in.o.decimal_comma, err);
         if (!st) st = open_data(u, err);
-        if (!st) st = check_runs(u, t, seen, err);
+        if (!st) st = check_runs(u, t, &seen, err);
         table_free(t);
         if (!st) st = answer_all(u, err);
         close_data(u);

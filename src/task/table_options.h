@@ -6,6 +6,9 @@
 #include "data/table.h"
 #include "task/task.h"
 
+/* Of tables of series that are answered part by part: records of a part; names that are remembered, so that a series
+   that comes back is told from a new one. */
+enum { RUN_RECORDS = 1 << 14, RUN_NAMES = 1 << 16 };
 typedef struct table_input {
     table_options o; /* `bad` and `ctx` point into this: it must stay where it is */
     task_job *j;

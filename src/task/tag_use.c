@@ -386,9 +386,9 @@ static laco_status answer_table(steps_sheet *s, const tag_source *source, laco_e
     intern *ids = NULL;
     laco_status st = task_open_table(&u->in, TEXT_DATA, &r, err);
     if (!st) st = intern_new(&ids, err);
-    while (!st && r && !(st = table_next_runs(r, u->f.id_column, CHUNK_WORDS, &t, err)) && t) {
+    while (!st && r && !(st = table_next_runs(r, u->f.id_column, RUN_RECORDS, &t, err)) && t) {
         tag_data_clear(&u->d);
-        st = tag_add_table(&u->d, &u->f, t, ids, source, false, NULL, err);
+        if (!(st = intern_forget(&ids, RUN_NAMES, err))) st = tag_add_table(&u->d, &u->f, t, ids, source, false, NULL, err);
         table_free(t);
         if (!st) st = put_all(s, NULL, err);
     }
