@@ -213,7 +213,7 @@ void plot_free(forecast_plot *p);
 void forecast_when(const forecast_data *d, const origin *o, int64_t h, char to[32]);
 
 /* ---- scores ---- src/task/forecast_score.c: a network beside forecasts without one */
-enum { METHOD_NAIVE, METHOD_SEASONAL, METHOD_NAIVE2, METHOD_THETA, METHOD_LINEAR, METHOD_NETWORK, METHODS };
+enum { METHOD_NAIVE, METHOD_SEASONAL, METHOD_NAIVE2, METHOD_THETA, METHOD_LINEAR, METHOD_BESIDE, METHOD_NETWORK, METHODS };
 typedef struct method_score {
     measure_sum mae, mse, smape, mase, crps, covered;
 } method_score;

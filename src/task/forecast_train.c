@@ -206,25 +206,39 @@ static laco_status set_metadata(forecast_run *r, laco_error *err)
     buf_free(&front);
     return st;
 }
-static laco_status make_network(forecast_run *r, laco_error *err)
+static laco_status network_of(const forecast_run *r, const char *text, laco_model **out, laco_error *err)
 {
-    buf text = { 0 };
     const kernels *k;
     laco_status st = kernels_choose(&k, REAL_FLOAT, err);
     if (st) return st;
     int64_t outputs = forecast_targets(&r->f) * loss_parts(k->loss->row(r->f.loss), &r->f.loss_options);
+    st = model_new(out, text, forecast_inputs(&r->f), outputs, (int)options_int(r->o, "threads"), err);
+    if (!st && (*out)->net->symbols)
+        st = fail(err, LACO_EINVAL, -1, "series are numbers, not symbols: take \"embed\" out of the network");
+    return st ? st : lm_refuse_future(*out, err);
+}
+/* Before hours of training: is that of --beside a network? */
+static laco_status check_beside(const forecast_run *r, laco_error *err)
+{
+    const char *text = options_text(r->o, "beside");
+    laco_model *m = NULL;
+    laco_error why;
+    laco_status st = text ? network_of(r, text, &m, &why) : LACO_OK;
+    laco_model_free(m);
+    return st ? fail(err, st, -1, "--beside: %s", why.msg) : LACO_OK;
+}
+static laco_status make_network(forecast_run *r, laco_error *err)
+{
+    buf text = { 0 };
     if (r->f.smooth)
         forecast_smooth_text(&r->f, r->o, &text);
     else if (options_text(r->o, "model"))
         buf_text(&text, options_text(r->o, "model"));
     else
         shorthand(r, &text);
-    st = text.failed ? fail_memory(err, text.len)
-                     : model_new(&r->m, text.data, forecast_inputs(&r->f), outputs, (int)options_int(r->o, "threads"), err);
+    laco_status st = text.failed ? fail_memory(err, text.len) : network_of(r, text.data, &r->m, err);
     buf_free(&text);
-    if (!st && r->m->net->symbols)
-        st = fail(err, LACO_EINVAL, -1, "series are numbers, not symbols: take \"embed\" out of the network");
-    if (!st) st = lm_refuse_future(r->m, err);
+    if (!st) st = check_beside(r, err);
     if (!st) st = set_metadata(r, err);
     if (!st) st = fit_weights(r->m->net, r->o, options_real(r->o, "forget-bias"), err);
     if (!st && r->f.smooth) st = forecast_smooth_begin(r->m->net, &r->f, r->line, r->train, err);
@@ -511,8 +525,7 @@ static laco_status test(forecast_run *r, laco_error *err)
     if (!st) st = forecast_answer(&w, err);
     if (!st) st = fit_save(&r->fit, err);
     if (!st) st = plot_write(r->plot, err);
-    if (!st) st = write_table(r, err);
-    return st ? st : evaluation_baselines(&r->e, r->j, r->origin, r->origins, r->train, err);
+    return st ? st : write_table(r, err);
 }
 static void result_json(const forecast_run *r)
 {
@@ -561,9 +574,66 @@ static laco_status prepare(forecast_run *r, laco_error *err)
     if (!options_given(r->o, "clip")) s->clip *= (double)forecast_targets(&r->f); /* the loss is a sum over as many */
     return fit_open(&r->fit, r->j, &forecast_task, r, r->m, r->rows.counted, err);
 }
+static void close_run(forecast_run *r)
+{
+    fit_close(&r->fit), laco_model_free(r->m), evaluation_close(&r->e), plot_free(r->plot), buf_free(&r->table);
+    for (int64_t i = 0; r->line && i < r->d.count; i++) line_free(&r->line[i]);
+    mem_free(r->line), mem_free(r->train), mem_free(r->valid), mem_free(r->test), mem_free(r->origin);
+    mem_free(r->rows.row), mem_free(r->rows.drawn), mem_free(r->x), mem_free(r->y), mem_free(r->unit);
+    mem_free(r->placed), forecast_data_free(&r->d), forecast_free(&r->f);
+}
+
+/* ---- --beside ---- another network, trained on the same rows; of it only the scores are kept */
+static laco_status options_beside(const forecast_run *r, const char *out, options **to, laco_error *err)
+{
+    static const char *const own[] = { "model", "beside",      "out",          "svg",   "forecasts",
+                                       "log",   "tensorboard", "checkpoint",   "every", NULL };
+    int count;
+    const laco_option *rows = laco_options(&count);
+    const char *name, *value;
+    laco_status st = options_new(to, rows, count, r->j->command, err);
+    for (int k = 0; !st && options_at(r->o, k, &name, &value); k++) {
+        int i = 0;
+        while (own[i] && strcmp(own[i], name)) i++;
+        if (value && !own[i]) st = options_set(*to, name, value, err);
+    }
+    if (!st) st = options_set(*to, "model", options_text(r->o, "beside"), err);
+    return st ? st : options_set(*to, "out", out, err);
+}
+static laco_status train_beside(forecast_run *r, const char *out, laco_error *err)
+{
+    const laco_watch watch = { .size = sizeof watch,
+                               .progress = r->j->watch ? r->j->watch->progress : NULL,
+                               .ctx = r->j->watch ? r->j->watch->ctx : NULL };
+    buf result = { 0 };
+    task_job job = *r->j;
+    options *o = NULL;
+    laco_status st = options_beside(r, out, &o, err);
+    job.o = o, job.watch = &watch, job.result = &result, job.resume = NULL, job.data_hash = 0, job.shown = 0;
+    forecast_run other = { .j = &job, .o = o };
+    if (!st) st = prepare(&other, err);
+    if (!st) task_note(r->j, "beside    %s", other.m->description);
+    if (!st) st = fit_run(&other.fit, err);
+    if (!st) st = test(&other, err);
+    if (!st) r->e.method[METHOD_BESIDE] = other.e.method[METHOD_NETWORK];
+    close_run(&other), options_free(o), buf_free(&result);
+    return st;
+}
+static laco_status beside(forecast_run *r, laco_error *err)
+{
+    laco_error why;
+    buf out = { 0 };
+    if (!options_text(r->o, "beside") || *r->j->stop) return LACO_OK;
+    buf_printf(&out, "%s.beside", options_text(r->o, "out"));
+    laco_status st = out.failed ? fail_memory(err, out.len) : train_beside(r, out.data, &why);
+    if (out.data) file_remove(out.data), buf_free(&out);
+    return st ? fail(err, st, -1, "--beside: %s", why.msg) : LACO_OK;
+}
 static laco_status finish(forecast_run *r, laco_error *err)
 {
     laco_status st = test(r, err);
+    if (!st) st = evaluation_baselines(&r->e, r->j, r->origin, r->origins, r->train, err);
+    if (!st) st = beside(r, err);
     if (st) return st;
     evaluation_report(&r->e, r->j);
     task_note(r->j, "model     %s (epoch %lld)", options_text(r->o, "out"), (long long)r->fit.c.best_epoch);
@@ -576,10 +646,6 @@ laco_status forecast_train(task_job *j, laco_error *err)
     laco_status st = prepare(&r, err);
     if (!st) st = fit_run(&r.fit, err);
     if (!st) st = finish(&r, err);
-    fit_close(&r.fit), laco_model_free(r.m), evaluation_close(&r.e), plot_free(r.plot), buf_free(&r.table);
-    for (int64_t i = 0; r.line && i < r.d.count; i++) line_free(&r.line[i]);
-    mem_free(r.line), mem_free(r.train), mem_free(r.valid), mem_free(r.test), mem_free(r.origin), mem_free(r.rows.row);
-    mem_free(r.x), mem_free(r.y), mem_free(r.unit), mem_free(r.placed);
-    forecast_data_free(&r.d), forecast_free(&r.f);
+    close_run(&r);
     return st;
 }

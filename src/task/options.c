@@ -420,6 +420,9 @@ static const laco_option option_rows[] = {
     { "precision", "esn.train esn.run esn.generate", NETWORK, 'e', "double", 0, 0, "double|float", NULL,
       "What states and answers are computed in. The file holds float." },
 
+    { "beside", "train.forecast", NETWORK, 's', NULL, 0, 0, NULL, NULL,
+      "Another network, trained with the same options, whose figures stand beside: \"window 24; dense 64 relu; dense\" is "
+      "the lagged feed-forward network that a recurrent one replaces. It is not kept." },
     { "model", "train.forecast", NETWORK, 's', NULL, 0, 0, NULL, NULL,
       "The network in words, such as \"lstm 64 x2; dense\", or \"window 24; dense 64 relu; dense\" without recurrence. "
       "Replaces the options of this section that name cells and sizes. es-rnn: exponential smoothing of each series, "
