@@ -1,4 +1,5 @@
-/* laco explain of a classifier: what each step contributed to the likeliest class (or, of numbers, to the answer). */
+/* laco explain of a classifier: what each step contributed to the likeliest class, or that of --answer (or, of numbers,
+   to the answer). */
 #include "base/number.h"
 #include "task/classify.h"
 #include "task/explain.h"
@@ -13,6 +14,7 @@ typedef struct class_explain {
     runner runner;
     verdicts v;
     explain_sheet *sheet;
+    int32_t class; /* of --answer; -1: the likeliest */
 } class_explain;
 
 /* ---- what is read ---- */
@@ -107,6 +109,7 @@ static laco_status explain_example(class_explain *c, int64_t number, laco_error 
     symbols words = { 0 };
     for (int32_t k = 1; k < f->classes; k++)
         if (p[k] > p[best]) best = k;
+    if (c->class >= 0) best = c->class;
     const bool value = f->answer == ANSWER_NUMBER;
     const explain_question q = { .says = value                        ? SAYS_VALUE
                                          : f->answer == ANSWER_LABELS ? SAYS_LABEL
@@ -138,10 +141,24 @@ static laco_status explain_all(class_explain *c, laco_error *err)
         if (c->e.row[i].length) st = explain_example(c, i, err);
     return st;
 }
+static laco_status choose_class(class_explain *c, laco_error *err)
+{
+    const char *name = options_text(c->j->o, "answer");
+    c->class = -1;
+    if (options_int(c->j->o, "at"))
+        return fail(err, LACO_EINVAL, -1, "--at: this model answers a sequence as a whole, not a step of it; leave it out");
+    if (!name) return LACO_OK;
+    if (c->f.answer == ANSWER_NUMBER)
+        return fail(err, LACO_EINVAL, -1, "--answer: this model answers a number, the only one to explain; leave it out");
+    for (int32_t k = 0; k < c->f.classes; k++)
+        if (!strcmp(c->f.class[k], name)) return c->class = k, LACO_OK;
+    return fail(err, LACO_EINVAL, -1, "--answer %.60s: the model has no such class; its first is %.60s", name, c->f.class[0]);
+}
 laco_status classify_explain(task_job *j, laco_model *m, laco_error *err)
 {
     class_explain c = { .j = j, .m = m };
     laco_status st = reading_load(&c.f, m, options_text(j->o, "model-file"), err);
+    if (!st) st = choose_class(&c, err);
     if (!st) st = examples_new(&c.e, err);
     runner_init(&c.runner, m->net, 64, 256);
     c.e.unanswered = true;

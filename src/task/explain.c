@@ -1,13 +1,16 @@
 #include "task/explain.h"
+#include "net/chain.h"
 #include <math.h>
 
 enum { STRETCHES = 256, ROWS_AT_ONCE = 1 << 15, ROWS_MOST = 64, ROOM = 64 };
 typedef struct asking {
     net *n;
     const void *x;
-    int64_t T, F, ldx, ldy; /* F: numbers of a step, 1 of symbols */
+    int64_t T, F, K, ldx; /* F: numbers of a step, 1 of symbols; K: features that they are of */
     const explain_question *q;
-    void *rows; /* [T * B] of a batch, time-major */
+    void *rows;     /* [T * B] of a batch, time-major */
+    float *target;  /* [T * B][outputs] of nade, or NULL */
+    int32_t *class; /* [T * B] of crf, or NULL */
     int64_t *active, *off;
     int64_t B; /* sequences at once */
     int layers;
@@ -24,6 +27,7 @@ void explained_free(explained *e)
 static double says(const explain_question *q, const float *y, int64_t outputs, float *dy)
 {
     double top = -INFINITY, sum = 0, scale = q->scale != 0 ? q->scale : 1;
+    if (q->says == SAYS_OWN) return q->own(q->ctx, y, dy);
     const double own = y[q->output];
     if (q->says == SAYS_VALUE) {
         if (dy) dy[q->output] = (float)scale;
@@ -55,8 +59,14 @@ static void put_step(const asking *a, int64_t t, int64_t B, int64_t b, int64_t f
 }
 static pass lay_out(const asking *a, int64_t T, int64_t B)
 {
+    const int64_t outputs = a->n->outputs;
     for (int64_t t = 0; t < T; t++) a->active[t] = B, a->off[t + 1] = (t + 1) * B;
-    return (pass){ .b = { T, B, T * B, a->active, a->off } };
+    for (int64_t b = 0; a->target && b < B; b++) /* rows of other steps are not asked: whatever they are given */
+        memcpy(a->target + (a->q->step * B + b) * outputs, a->q->target, (size_t)outputs * sizeof *a->target);
+    return (pass){ .b = { T, B, T * B, a->active, a->off },
+                   .lexicon = a->q->lexicon,
+                   .target = a->target,
+                   .targets = a->target ? outputs : 0 };
 }
 static const float *forward(const asking *a, const pass *p, int64_t *ld)
 {
@@ -64,36 +74,55 @@ static const float *forward(const asking *a, const pass *p, int64_t *ld)
     net_forward(a->n, p, a->rows, a->ldx, a->layers);
     return net_output(a->n, a->layers, ld);
 }
+static const float *forward_whole(const asking *a, const pass *p, int64_t *ld) /* the sequence as it is */
+{
+    for (int64_t t = 0; t < a->T; t++) put_step(a, t, 1, 0, t);
+    return forward(a, p, ld);
+}
+static int64_t outputs_of(const asking *a) { return a->n->d.layer[a->layers - 1].out; }
+/* Of a chain: -s of B variants; dy: the gradient of s. */
+static void ask_chain(const asking *a, const pass *p, const int64_t *step, float *dy, int64_t ldy, double *loss)
+{
+    for (int64_t r = 0; r < p->b.R; r++) a->class[r] = -1;
+    for (int64_t b = 0; b < p->b.B; b++) a->class[step[b] * p->b.B + b] = (int32_t)a->q->output;
+    net_chain_loss(a->n, p, a->class, -1, dy, ldy, loss);
+}
 /* s of B variants of T steps each, asked after step[b]. */
 static void ask(const asking *a, int64_t T, int64_t B, const int64_t *step, double *s)
 {
     int64_t ld;
     const pass p = lay_out(a, T, B);
     const float *y = forward(a, &p, &ld);
+    if (a->class) ask_chain(a, &p, step, NULL, 0, s);
     for (int64_t b = 0; b < B; b++)
-        s[b] = says(a->q, y + (step[b] * B + b) * ld, a->n->d.layer[a->layers - 1].out, NULL);
+        s[b] = a->class ? -s[b] : says(a->q, y + (step[b] * B + b) * ld, outputs_of(a), NULL);
 }
 
 /* ---- gradient ---- */
+static int64_t feature_of(const asking *a, int64_t k) { return a->q->feature ? a->q->feature[k] : k; }
 static laco_status by_gradient(const asking *a, explained *e, laco_error *err)
 {
     net *n = a->n;
-    int64_t ld, ldx = a->ldx, outputs = n->d.layer[a->layers - 1].out, ldy = ceil_div(outputs, 16) * 16;
+    int64_t ld, ldx = a->ldx, outputs = outputs_of(a), ldy = ceil_div(outputs, 16) * 16;
     float *dy = mem_new((size_t)(a->T * ldy + ROOM), sizeof *dy);
     float *dx = mem_new(n->symbols ? 0 : (size_t)(a->T * ldx + ROOM), sizeof *dx);
     if (!dy || !dx) return mem_free(dy), mem_free(dx), fail_memory(err, (size_t)(a->T * (ldy + ldx)) * sizeof *dy);
     const pass p = lay_out(a, a->T, 1);
-    for (int64_t t = 0; t < a->T; t++) put_step(a, t, 1, 0, t);
-    const float *y = forward(a, &p, &ld);
-    e->value = says(a->q, y + a->q->step * ld, outputs, dy + a->q->step * ldy);
+    const float *y = forward_whole(a, &p, &ld);
     memset(n->g, 0, (size_t)n->params * sizeof(float));
+    if (a->class)
+        ask_chain(a, &p, &a->q->step, dy, ldy, &e->value), e->value = -e->value;
+    else
+        e->value = says(a->q, y + a->q->step * ld, outputs, dy + a->q->step * ldy);
     net_backward(n, &p, dy, ldy, a->layers, n->symbols ? NULL : dx, ldx);
     /* of symbols: the vectors behind the first layer, and their gradient, which the second has left */
     const float *x = n->symbols ? net_output(n, 1, &ldx) : (const float *)a->rows, *d = n->symbols ? n->d_rows[1] : dx;
     const int64_t width = n->symbols ? n->d.layer[0].out : a->F, ldd = n->symbols ? n->ld_d : ldx;
     for (int64_t t = 0; t < a->T; t++)
-        for (int64_t k = 0; k < width; k++)
-            e->gradient[n->symbols ? t : t * a->F + k] += (double)x[t * ldx + k] * d[t * ldd + k];
+        for (int64_t k = 0; k < width; k++) {
+            int64_t feature = n->symbols ? 0 : feature_of(a, k);
+            if (feature >= 0) e->gradient[t * a->K + feature] += (double)x[t * ldx + k] * d[t * ldd + k];
+        }
     mem_free(dy), mem_free(dx);
     return LACO_OK;
 }
@@ -136,49 +165,91 @@ static void by_occlusion(const asking *a, explained *e, const volatile int *stop
         from += B * length;
     }
 }
+/* Variant b without a feature. */
+static void hide_feature(const asking *a, int64_t B, int64_t b, int64_t feature)
+{
+    for (int64_t t = 0; t < a->T; t++) {
+        put_step(a, t, B, b, t);
+        for (int64_t k = 0; k < a->F; k++)
+            if (feature_of(a, k) == feature) ((float *)row_at(a, t, B, b))[k] = 0;
+    }
+}
 static void hide_features(const asking *a, explained *e, const volatile int *stop)
 {
     double s[ROWS_MOST];
     int64_t step[ROWS_MOST];
     for (int b = 0; b < ROWS_MOST; b++) step[b] = a->q->step;
-    for (int64_t from = 0; !a->n->symbols && from < a->F && !*stop; from += a->B) {
-        int64_t B = min64(a->B, a->F - from);
-        for (int64_t b = 0; b < B; b++)
-            for (int64_t t = 0; t < a->T; t++) put_step(a, t, B, b, t), ((float *)row_at(a, t, B, b))[from + b] = 0;
+    for (int64_t from = 0; from < e->features && !*stop; from += a->B) {
+        int64_t B = min64(a->B, e->features - from);
+        for (int64_t b = 0; b < B; b++) hide_feature(a, B, b, from + b);
         ask(a, a->T, B, step, s);
         for (int64_t b = 0; b < B; b++) e->hidden[from + b] = e->value - s[b];
     }
 }
 
 /* ---- both ---- */
-static laco_status take_memory(asking *a, explained *e, laco_error *err)
+static void asking_free(asking *a)
 {
-    const size_t rows = (size_t)(a->T * a->B);
-    e->steps = a->T, e->features = a->n->symbols ? 0 : a->F;
-    e->gradient = mem_new((size_t)(a->T * a->F), sizeof *e->gradient);
-    e->occlusion = mem_new((size_t)a->T, sizeof *e->occlusion);
-    e->hidden = mem_new((size_t)e->features, sizeof *e->hidden);
+    mem_free(a->rows), mem_free(a->active), mem_free(a->off), mem_free(a->target), mem_free(a->class);
+}
+static laco_status asking_open(asking *a, bool train, laco_error *err)
+{
+    net *n = a->n;
+    const size_t rows = (size_t)(a->T * a->B),
+                 each = row_bytes(a) + (size_t)(a->q->target ? n->outputs : 0) * sizeof(float);
+    const bool chain = net_is_chain(n) && a->layers == n->d.layers;
+    if (n->symbols && a->layers < 2) return fail(err, LACO_EINVAL, -1, "a network of one layer has nothing to explain");
+    if (a->T < 1) return fail(err, LACO_EINVAL, -1, "a sequence without steps has nothing to explain");
     a->rows = mem_new(rows * row_bytes(a) + ROOM * sizeof(float), 1);
     a->active = mem_new((size_t)a->T, sizeof *a->active), a->off = mem_new((size_t)a->T + 1, sizeof *a->off);
-    if (e->gradient && e->occlusion && e->hidden && a->rows && a->active && a->off) return LACO_OK;
-    return fail_memory(err, rows * row_bytes(a) + (size_t)(a->T * a->F) * sizeof *e->gradient);
+    if (a->q->target) a->target = mem_new(rows * (size_t)n->outputs, sizeof *a->target);
+    if (chain) a->class = mem_new(rows, sizeof *a->class);
+    if (!a->rows || !a->active || !a->off || (a->q->target && !a->target) || (chain && !a->class))
+        return fail_memory(err, rows * each);
+    laco_status st = net_reserve(n, (int64_t)rows, a->B, train, err);
+    if (!st && chain) st = net_reserve_chain(n, (int64_t)rows, err);
+    return st ? st : net_load(n, train, true, err);
+}
+static asking asking_of(net *n, const void *x, int64_t T, const explain_question *q)
+{
+    asking a = { .n = n, .x = x, .T = T, .q = q, .layers = q->layers ? q->layers : n->d.layers, .B = 1 };
+    a.F = n->symbols ? 1 : n->inputs, a.ldx = n->symbols ? 1 : ceil_div(n->inputs, 16) * 16;
+    a.K = q->feature && !n->symbols ? q->features : a.F;
+    return a;
+}
+static laco_status explained_new(explained *e, const asking *a, laco_error *err)
+{
+    *e = (explained){ .steps = a->T, .features = a->n->symbols ? 0 : a->K };
+    e->gradient = mem_new((size_t)(a->T * a->K), sizeof *e->gradient);
+    e->occlusion = mem_new((size_t)a->T, sizeof *e->occlusion);
+    e->hidden = mem_new((size_t)e->features, sizeof *e->hidden);
+    if (e->gradient && e->occlusion && e->hidden) return LACO_OK;
+    return fail_memory(err, (size_t)(a->T * a->K) * sizeof *e->gradient);
 }
 laco_status explain_sequence(explained *out, net *n, const void *x, int64_t T, const explain_question *q,
                              const volatile int *stop, laco_error *err)
 {
-    asking a = { .n = n, .x = x, .T = T, .q = q, .layers = q->layers ? q->layers : n->d.layers };
-    a.F = n->symbols ? 1 : n->inputs, a.ldx = n->symbols ? 1 : ceil_div(n->inputs, 16) * 16;
+    asking a = asking_of(n, x, T, q);
     a.B = max64(1, min64(ROWS_MOST, ROWS_AT_ONCE / max64(1, T)));
     *out = (explained){ 0 };
-    if (n->symbols && a.layers < 2) return fail(err, LACO_EINVAL, -1, "a network of one layer has nothing to explain");
-    if (T < 1) return fail(err, LACO_EINVAL, -1, "a sequence without steps has nothing to explain");
-    laco_status st = take_memory(&a, out, err);
-    if (!st) st = net_reserve(n, T * a.B, a.B, true, err);
-    if (!st) st = net_load(n, true, true, err);
+    laco_status st = asking_open(&a, true, err);
+    if (!st) st = explained_new(out, &a, err);
     if (!st) st = by_gradient(&a, out, err);
     if (!st) by_occlusion(&a, out, stop), hide_features(&a, out, stop);
     if (!st && *stop) st = fail(err, LACO_ESTOPPED, -1, "stopped before all was explained");
-    mem_free(a.rows), mem_free(a.active), mem_free(a.off);
+    asking_free(&a);
     if (st) explained_free(out);
+    return st;
+}
+laco_status explain_outputs(float *y, net *n, const void *x, int64_t T, const explain_question *q, laco_error *err)
+{
+    asking a = asking_of(n, x, T, q);
+    int64_t ld;
+    laco_status st = asking_open(&a, false, err);
+    if (!st) {
+        const pass p = lay_out(&a, T, 1);
+        memcpy(y, forward_whole(&a, &p, &ld) + q->step * ld, (size_t)outputs_of(&a) * sizeof *y);
+    }
+    asking_free(&a);
     return st;
 }

@@ -230,7 +230,7 @@ static laco_status table_case(explain_sheet *s, const explain_case *c, laco_erro
     laco_status st = LACO_OK;
     for (int64_t t = 0; !st && t < c->of->steps; t++) {
         answers_int(s->table, s->count + 1), answers_text(s->table, c->answer, strlen(c->answer));
-        answers_real(s->table, (float)c->probability), answers_int(s->table, t + 1);
+        answers_real(s->table, (float)c->probability), answers_int(s->table, c->before + t + 1);
         if (s->symbols) {
             const char *text = c->symbol[t];
             text += blank_before(text);

@@ -1,30 +1,14 @@
 /* laco predict and laco eval of forecast models. */
 #include "data/intern.h"
-#include "task/answers.h"
-#include "task/forecast.h"
+#include "task/forecast_use.h"
 #include "task/table_options.h"
 #include "task/use.h"
 #include <math.h>
 #include <stdio.h>
 
-typedef struct forecast_use {
-    task_job *j;
-    laco_model *m;
-    forecast_front f;
-    forecast_data d;
-    line *line; /* [series] */
-    origin *origin;
-    int64_t origins;
-    forecast_levels levels;
-    answers *out;
-    forecast_plot *plot;
-    evaluation e;
-} forecast_use;
-
 static laco_status open_model(forecast_use *u, laco_error *err)
 {
     laco_status st = forecast_from_model(&u->f, u->m, err);
-    if (!st) forecast_levels_of(&u->f, options_real(u->j->o, "interval"), &u->levels);
     return st ? st : net_load(u->m->net, false, true, err);
 }
 /* Does the model fit the series that were read? */
@@ -43,7 +27,7 @@ static laco_status open_data(forecast_use *u, laco_error *err)
     u->line = mem_new((size_t)u->d.count, sizeof *u->line);
     return u->line ? LACO_OK : fail_memory(err, (size_t)u->d.count * sizeof *u->line);
 }
-static laco_status open_use(forecast_use *u, laco_error *err)
+laco_status forecast_use_open(forecast_use *u, laco_error *err)
 {
     laco_status st = open_model(u, err);
     if (!st) st = forecast_read(&u->d, u->j, TEXT_DATA, &u->f.columns, err);
@@ -63,13 +47,39 @@ static laco_status make_lines(forecast_use *u, const int64_t *known, laco_error 
     }
     return st;
 }
+/* Covariates that are known before must be there for the horizon. */
+static laco_status check_future(const forecast_use *u, laco_error *err)
+{
+    const forecast_data *d = &u->d;
+    for (int64_t i = 0; d->future && i < d->count; i++)
+        if (d->start[i + 1] - d->start[i] < d->known[i] + u->f.horizon)
+            return fail(err, LACO_EINVAL, -1, "%s: the columns of --future must go on for %lld steps behind the last value of "
+                        "series %s%.60s, in rows without a target; there are %lld", d->file, (long long)u->f.horizon,
+                        d->name[i] ? "" : "1", d->name[i] ? d->name[i] : "",
+                        (long long)(d->start[i + 1] - d->start[i] - d->known[i]));
+    return LACO_OK;
+}
+laco_status forecast_use_ends(forecast_use *u, laco_error *err)
+{
+    laco_status st = check_future(u, err);
+    if (!st) st = make_lines(u, u->d.known, err);
+    if (!st && !(u->origin = mem_new((size_t)u->d.count, sizeof *u->origin))) st = fail_memory(err, (size_t)u->d.count);
+    for (int64_t i = 0; !st && i < u->d.count; i++) {
+        if (!u->d.known[i])
+            st = fail(err, LACO_EFORMAT, -1, "%s: the series %s%.60s has no value", u->d.file, u->d.name[i] ? "" : "1",
+                      u->d.name[i] ? u->d.name[i] : "");
+        else
+            u->origin[u->origins++] = (origin){ i, u->d.known[i] - 1 };
+    }
+    return st;
+}
 static void close_data(forecast_use *u)
 {
     for (int64_t i = 0; u->line && i < u->d.count; i++) line_free(&u->line[i]);
     mem_free(u->line), mem_free(u->origin), forecast_data_free(&u->d);
     u->line = NULL, u->origin = NULL, u->origins = 0;
 }
-static void close_use(forecast_use *u)
+void forecast_use_close(forecast_use *u)
 {
     close_data(u), evaluation_close(&u->e), plot_free(u->plot), forecast_free(&u->f);
 }
@@ -122,31 +132,10 @@ static laco_status write_answer(void *ctx, const origin *o, const double *answer
     }
     return st ? st : answers_pause(u->out, err);
 }
-/* Covariates that are known before must be there for the horizon. */
-static laco_status check_future(const forecast_use *u, laco_error *err)
-{
-    const forecast_data *d = &u->d;
-    for (int64_t i = 0; d->future && i < d->count; i++)
-        if (d->start[i + 1] - d->start[i] < d->known[i] + u->f.horizon)
-            return fail(err, LACO_EINVAL, -1, "%s: the columns of --future must go on for %lld steps behind the last value of "
-                        "series %s%.60s, in rows without a target; there are %lld", d->file, (long long)u->f.horizon,
-                        d->name[i] ? "" : "1", d->name[i] ? d->name[i] : "",
-                        (long long)(d->start[i + 1] - d->start[i] - d->known[i]));
-    return LACO_OK;
-}
 /* The series that were read: each goes on behind its last value. */
 static laco_status answer_all(forecast_use *u, laco_error *err)
 {
-    laco_status st = check_future(u, err);
-    if (!st) st = make_lines(u, u->d.known, err);
-    if (!st && !(u->origin = mem_new((size_t)u->d.count, sizeof *u->origin))) st = fail_memory(err, (size_t)u->d.count);
-    for (int64_t i = 0; !st && i < u->d.count; i++) {
-        if (!u->d.known[i])
-            st = fail(err, LACO_EFORMAT, -1, "%s: the series %s%.60s has no value", u->d.file, u->d.name[i] ? "" : "1",
-                      u->d.name[i] ? u->d.name[i] : "");
-        else
-            u->origin[u->origins++] = (origin){ i, u->d.known[i] - 1 };
-    }
+    laco_status st = forecast_use_ends(u, err);
     if (!st && !u->out) {
         st = plot_open(&u->plot, u->j, &u->f, &u->d, &u->levels, err);
         if (!st) st = answers_open(&u->out, u->j, err);
@@ -202,6 +191,7 @@ laco_status forecast_predict(task_job *j, laco_model *m, laco_error *err)
 {
     forecast_use u = { .j = j, .m = m };
     laco_status st = open_model(&u, err);
+    if (!st) forecast_levels_of(&u.f, options_real(j->o, "interval"), &u.levels);
     if (!st && options_flag(j->o, "sorted") && u.f.columns.id)
         st = predict_runs(&u, err);
     else if (!st) {
@@ -211,7 +201,7 @@ laco_status forecast_predict(task_job *j, laco_model *m, laco_error *err)
     }
     st = answers_close(u.out, st, err);
     if (!st) st = plot_write(u.plot, err);
-    close_use(&u);
+    forecast_use_close(&u);
     return st;
 }
 
@@ -240,7 +230,8 @@ static laco_status list_origins(forecast_use *u, int64_t *known, laco_error *err
 laco_status forecast_eval(task_job *j, laco_model *m, laco_error *err)
 {
     forecast_use u = { .j = j, .m = m };
-    laco_status st = open_use(&u, err);
+    laco_status st = forecast_use_open(&u, err);
+    if (!st) forecast_levels_of(&u.f, options_real(j->o, "interval"), &u.levels);
     int64_t *known = mem_new((size_t)u.d.count, sizeof *known);
     if (!st && !known) st = fail_memory(err, (size_t)u.d.count);
     if (!st) st = list_origins(&u, known, err);
@@ -263,6 +254,6 @@ laco_status forecast_eval(task_job *j, laco_model *m, laco_error *err)
         evaluation_json(&u.e, &o);
         json_end(&o, '}'), json_end(&o, '}');
     }
-    mem_free(known), close_use(&u);
+    mem_free(known), forecast_use_close(&u);
     return st;
 }

@@ -1,4 +1,5 @@
-/* laco explain of a language model: what each symbol of a text contributed to the likeliest next one. */
+/* laco explain of a language model: what each symbol of a text contributed to the likeliest next one, or that of
+   --answer. */
 #include "task/explain.h"
 #include "task/lm.h"
 #include "task/use.h"
@@ -39,19 +40,25 @@ static laco_status name_symbols(lm_explanation *x, laco_error *err)
     mem_free(from);
     return x->symbols.failed ? fail_memory(err, x->symbols.len) : LACO_OK;
 }
-/* The likeliest next symbol; its probability comes out of the explanation. */
-static laco_status likeliest(const lm_explanation *x, int64_t *output, laco_error *err)
+/* The symbol of --answer, or the likeliest; its probability comes out of the explanation. */
+static laco_status choose_symbol(const lm_explanation *x, const task_job *j, explain_question *q, laco_error *err)
 {
     net *n = x->l.m->net;
-    net_state *s = mem_new(net_state_bytes(n, 1), 1);
+    const char *name = options_text(j->o, "answer");
+    size_t len;
+    if (name) {
+        for (q->output = 0; q->output < vocab_size(x->l.v); q->output++) {
+            const char *symbol = vocab_symbol(x->l.v, (int32_t)q->output, &len);
+            if (len == strlen(name) && !memcmp(symbol, name, len)) return LACO_OK;
+        }
+        return fail(err, LACO_EINVAL, -1, "--answer %.60s: the model has no such symbol; it reads %ss", name,
+                    text_unit_name(vocab_unit(x->l.v)));
+    }
     float *y = mem_new((size_t)n->outputs, sizeof *y);
-    laco_status st = s && y ? net_load(n, false, true, err) : fail_memory(err, net_state_bytes(n, 1));
-    if (!st) net_state_init(n, s, 1);
-    for (int64_t i = 0; !st && i < x->n; i++) net_step(n, s, 1, 1, &x->ids[i], y);
-    *output = 0;
+    laco_status st = y ? explain_outputs(y, n, x->ids, x->n, q, err) : fail_memory(err, (size_t)n->outputs * sizeof *y);
     for (int64_t k = 1; !st && k < n->outputs; k++)
-        if (y[k] > y[*output]) *output = k;
-    mem_free(s), mem_free(y);
+        if (y[k] > y[q->output]) q->output = k;
+    mem_free(y);
     return st;
 }
 laco_status lm_explain(task_job *j, laco_model *m, laco_error *err)
@@ -62,10 +69,12 @@ laco_status lm_explain(task_job *j, laco_model *m, laco_error *err)
     laco_status st = lm_open(&x.l, m, j, err);
     if (!st && !net_steps(m->net))
         st = fail(err, LACO_EUNSUPPORTED, -1, "this network reads both ways: it has no next symbol");
+    if (!st && options_int(j->o, "at"))
+        st = fail(err, LACO_EINVAL, -1, "--at: of a text the symbol behind its end is explained; leave it out");
     if (!st) st = read_text(&x, j, err);
     if (!st) st = name_symbols(&x, err);
     explain_question q = { .says = SAYS_CLASS, .step = x.n - 1, .unknown = st ? -1 : vocab_unk(x.l.v) };
-    if (!st) st = likeliest(&x, &q.output, err);
+    if (!st) st = choose_symbol(&x, j, &q, err);
     if (!st) st = explain_sequence(&e, m->net, x.ids, x.n, &q, j->stop, err);
     if (!st) explain_symbol(x.l.v, (int32_t)q.output, &(bool){ true }, &x.answer);
     if (!st && x.answer.failed) st = fail_memory(err, x.answer.len);

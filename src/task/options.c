@@ -133,6 +133,12 @@ static const laco_option option_rows[] = {
       "What to explain, in the format that the model was trained on, plain or .gz; - is standard input." },
     { "text", "explain", DATA, 's', NULL, 0, 0, NULL, NULL, "A text to explain, instead of --data." },
     { "examples", "explain", DATA, 'i', "10", 1, 1000000, NULL, "examples", "How many of --data are explained." },
+    { "at", "explain", DATA, 'i', "0", 0, 2147483647, NULL, "step",
+      "Of a tagger the word or step whose tag is explained, 0: the least certain one. Of a forecast the step of the "
+      "horizon, 0: the first. Of music the step of the piece, 0: the one that would follow." },
+    { "answer", "explain", DATA, 's', NULL, 0, 0, NULL, NULL,
+      "What is explained instead of the likeliest answer: a class, a tag, the next symbol of a text, a MIDI note; of a "
+      "forecast its target, instead of the first." },
     { "html", "explain", DATA, 'p', NULL, 0, 0, NULL, NULL,
       "Where the page goes, such as page.html, instead of coloured text: one file for any browser." },
     { "color", "explain", DATA, 'b', NULL, 0, 0, NULL, NULL,
@@ -753,7 +759,7 @@ static const laco_option option_rows[] = {
       "Searches for the likeliest text with so many candidates. 0: no search." },
     { "no-unk", "sample", GENERATION, 'b', NULL, 0, 0, NULL, NULL, "Never writes <unk>." },
     { "stop", "sample", GENERATION, 'b', NULL, 0, 0, NULL, NULL, "Ends a sample at its first line break." },
-    { "step", "sample eval", GENERATION, 'f', NULL, 0.0021, 64, NULL, "quarter notes",
+    { "step", "sample eval explain", GENERATION, 'f', NULL, 0.0021, 64, NULL, "quarter notes",
       "Of music: how long a step is in MIDI. Without it, as in training." },
     { "tempo", "sample", GENERATION, 'f', "100", 4, 1000, NULL, "quarter notes a minute",
       "Of music: how fast MIDI is played." },

@@ -4,9 +4,13 @@
 const use_task use_tasks[] = {
     { .name = "lm", .eval = lm_eval, .explain = lm_explain, .sample = lm_sample, .score = lm_score },
     { .name = "classify", .predict = classify_predict, .eval = classify_eval, .explain = classify_explain },
-    { .name = "forecast", .predict = forecast_predict, .eval = forecast_eval, .anomaly = forecast_anomaly },
-    { .name = "tag", .predict = tag_predict, .eval = tag_eval },
-    { .name = "compose", .eval = compose_eval, .sample = compose_sample },
+    { .name = "forecast",
+      .predict = forecast_predict,
+      .eval = forecast_eval,
+      .explain = forecast_explain,
+      .anomaly = forecast_anomaly },
+    { .name = "tag", .predict = tag_predict, .eval = tag_eval, .explain = tag_explain },
+    { .name = "compose", .eval = compose_eval, .explain = compose_explain, .sample = compose_sample },
     { .name = "esn", .predict = esn_predict, .eval = esn_eval },
    { .name = NULL },
 };

@@ -19,8 +19,8 @@ extern const use_task use_tasks[]; /* src/task/use.c; ends in a NULL name */
 /* The commands predict_run, eval_run and so on (src/task/task.h) load the model and find its row. */
 use_fn lm_eval, lm_explain, lm_sample, lm_score;
 use_fn classify_predict, classify_eval, classify_explain;
-use_fn tag_predict, tag_eval;
-use_fn forecast_predict, forecast_eval, forecast_anomaly;
-use_fn compose_eval, compose_sample;
+use_fn tag_predict, tag_eval, tag_explain;
+use_fn forecast_predict, forecast_eval, forecast_explain, forecast_anomaly;
+use_fn compose_eval, compose_explain, compose_sample;
 use_fn esn_predict, esn_eval;
 #endif
