@@ -1,4 +1,4 @@
-/* laco predict and laco eval of forecast models. */
+/* laco predict and laco eval of forecast models; what laco explain reads of them. */
 #include "data/intern.h"
 #include "task/forecast_use.h"
 #include "task/table_options.h"
