@@ -143,6 +143,8 @@ static laco_status prepare(compose_run *r, laco_error *err)
 {
     const char *out = options_text(r->o, "out");
     if (!out) return fail(err, LACO_EINVAL, -1, "--out is missing: where the model goes, such as model.safetensors");
+    if (options_given(r->o, "chain") && strcmp(options_text(r->o, "head"), "nade"))
+        return fail(err, LACO_EINVAL, -1, "--chain is the width of --head nade, which was not asked for");
     laco_status st = task_refuse_overwriting(r->j, "out", err);
     if (!st) st = task_refuse_overwriting(r->j, "log", err);
     if (!st) st = file_check_writable(out, err);

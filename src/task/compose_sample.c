@@ -119,12 +119,18 @@ static laco_status write_samples(player *p, laco_error *err)
 }
 
 /* ---- beginning ---- */
-static laco_status refuse_text_options(const options *o, laco_error *err)
+/* Options that would do nothing. */
+static laco_status refuse_options(const options *o, laco_error *err)
 {
     static const char *const of_text[] = { "top-k", "top-p", "beam", "no-unk", "stop" };
+    static const char *const of_prime[] = { "prime-steps", "prime-part", "prime-sequence" };
+    const char *prime = options_text(o, "prime");
     for (size_t i = 0; i < sizeof of_text / sizeof *of_text; i++)
         if (options_given(o, of_text[i]))
             return fail(err, LACO_EINVAL, -1, "--%s is for text; music has --temperature and --greedy", of_text[i]);
+    for (size_t i = 0; !(prime && *prime) && i < sizeof of_prime / sizeof *of_prime; i++)
+        if (options_given(o, of_prime[i]))
+            return fail(err, LACO_EINVAL, -1, "--%s needs --prime, the file whose beginning is continued", of_prime[i]);
     return LACO_OK;
 }
 /* The network without its chain: the same weights, since those of the last layer lie behind all others. */
@@ -194,7 +200,7 @@ static laco_status prepare(player *p, laco_error *err)
     p->quarters = compose_step(p->m, o), p->tempo = options_real(o, "tempo");
     laco_status st = compose_check(p->m, options_text(o, "model-file"), err);
     if (!st) st = task_refuse_overwriting(p->j, "out", err);
-    if (!st) st = refuse_text_options(o, err);
+    if (!st) st = refuse_options(o, err);
     if (!st) st = part_network(p, err);
     if (!st && !net_steps(p->n))
         st = fail(err, LACO_EUNSUPPORTED, -1, "this network reads both ways and cannot compose");

@@ -206,10 +206,18 @@ static laco_status write_beam(sampler *s, laco_error *err)
     return st;
 }
 
+static laco_status refuse_options(const options *o, laco_error *err)
+{
+    static const char *const of_music[] = { "prime-steps", "prime-part", "prime-sequence", "step", "tempo" };
+    for (size_t i = 0; i < sizeof of_music / sizeof *of_music; i++)
+        if (options_given(o, of_music[i])) return fail(err, LACO_EINVAL, -1, "--%s is for music", of_music[i]);
+    return LACO_OK;
+}
 static laco_status prepare(sampler *s, laco_model *m, laco_error *err)
 {
     const options *o = s->j->o;
-    laco_status st = lm_open(&s->l, m, s->j, err);
+    laco_status st = refuse_options(o, err);
+    if (!st) st = lm_open(&s->l, m, s->j, err);
     if (st) return st;
     s->V = vocab_size(s->l.v), s->length = options_int(o, "length"), s->count = options_int(o, "count"),
     s->seed = (uint64_t)options_int(o, "seed");

@@ -55,6 +55,8 @@ static laco_status refuse_options(const tag_train_run *r, bool series, laco_erro
     for (size_t i = 0; r->f.numbers && i < sizeof of_words / sizeof *of_words; i++)
         if (options_given(r->o, of_words[i]))
             return fail(err, LACO_EINVAL, -1, "--%s is for words; these data are rows of numbers", of_words[i]);
+    if (options_given(r->o, "vectors-more") && !options_text(r->o, "vectors"))
+        return fail(err, LACO_EINVAL, -1, "--vectors-more needs --vectors, the file that they come from");
     for (size_t i = 0; !series && i < sizeof of_series / sizeof *of_series; i++)
         if (options_given(r->o, of_series[i]))
             return fail(err, LACO_EINVAL, -1, "--%s is for sets of series, such as .npy; these data hold their tags",
