@@ -59,6 +59,8 @@ static const char manual_end[] =
     ".TP\n2\nThe call was wrong: an unknown command or option, a value out of bounds, an argument missing.\n"
     ".SH ENVIRONMENT\n"
     ".TP\n\\fBLACO_THREADS\\fR\nThreads used when \\fB\\-\\-threads\\fR is 0.\n"
+    ".TP\n\\fBLACO_SPILL\\fR\nBlocks of memory larger than this many bytes (K, M or G may stand behind the number; 0: "
+    "never) lie in files without a name in TMPDIR or /var/tmp. Without it, a quarter of the memory of the machine.\n"
     ".TP\n\\fBLACO_ISA\\fR\nThe highest instruction set to use, one of those that \\fBlaco version\\fR lists.\n"
     ".SH SIGNALS\n"
     "The first SIGINT or SIGTERM ends the work soon, keeping what it has; the second ends the program at once.\n";

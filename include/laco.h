@@ -47,7 +47,9 @@ LACO_API const char *laco_version(void);    /* "0.1.0" */
 LACO_API const char *laco_build_info(void); /* several lines: instruction set in use, optional libraries found */
 
 /* Memory of the whole library. Call it before any other function, from one thread; NULLs restore the default.
-   resize(ctx, NULL, n) allocates n bytes aligned to 16, resize(ctx, p, 0) frees; it may return NULL for no memory. */
+   resize(ctx, NULL, n) allocates n bytes aligned to 16, resize(ctx, p, 0) frees; it may return NULL for no memory. By
+   default memory is that of the C library; a block larger than a quarter of the machine's, or than LACO_SPILL of the
+   environment (bytes, or with K, M, G behind them; 0: never), lies in a file without a name in TMPDIR or /var/tmp. */
 typedef void *laco_resize(void *ctx, void *p, size_t n);
 LACO_API void laco_set_allocator(laco_resize *resize, void *ctx);
 
