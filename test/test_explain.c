@@ -200,6 +200,7 @@ static void types_of_a_lexicon(void **state)
         assert_int_equal(explain_outputs(row, m->net, ids, T, &one, NULL), LACO_OK);
         const float *vector = net_output(m->net, 1, &ld);
         for (int t = 0; t < T; t++) memcpy(x + t * WIDTH, vector + t * ld, WIDTH * sizeof *x);
+        for (int t = 0; t < T; t++) same("word", t, x[t * WIDTH], net_get(m->net, 3 * word[ids[t]]), 0);
         for (int64_t i = 0; i < numbers->net->params; i++)
             net_set(numbers->net, i, net_get(m->net, m->net->base[1] + i));
         assert_int_equal(explain_sequence(&of_numbers, numbers->net, x, T, &q, &go, NULL), LACO_OK);

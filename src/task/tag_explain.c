@@ -99,12 +99,12 @@ static laco_status choose_step(const tag_explanation *x, int64_t k, int64_t *ste
             *step = i;
     return LACO_OK;
 }
-/* The class of --answer; of a tag that stands for several the most probable; or the one that the network says. */
+/* Of the classes that the tag of --answer stands for the most probable; or the one that the network says. */
 static laco_status choose_class(const tag_explanation *x, int64_t word, int64_t *class, laco_error *err)
 {
     const char *name = options_text(x->j->o, "answer");
-    *class = name ? intern_find(x->f.class, name, strlen(name)) : x->said[word];
-    int32_t tag = *class < 0 ? intern_find(x->tag, name, strlen(name)) : -1;
+    const int32_t tag = name ? intern_find(x->tag, name, strlen(name)) : -1;
+    *class = !name ? x->said[word] : tag < 0 ? intern_find(x->f.class, name, strlen(name)) : -1;
     for (int32_t k = 0; tag >= 0 && k < x->m->net->outputs; k++)
         if (x->tag_of[k] == tag && (*class < 0 || classes_of(x, word)[k] > classes_of(x, word)[*class])) *class = k;
     if (*class >= 0) return LACO_OK;
