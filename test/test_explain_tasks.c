@@ -191,7 +191,8 @@ static void recursive_forecasts(void **state)
     buf_add(&data, "", 1);
     do_job("train forecast", data.data,
            OPTIONS("out", MODEL, "format", "csv", "target", "y", "id", "id", "horizon", "4", "window", "5", "hidden",
-                   "4", "epochs", "2", "backtest", "0", "strategy", "recursive", "loss", "student-t", "lags", "2"));
+                   "4", "epochs", "2", "backtest", "0", "strategy", "recursive", "loss", "student-t", "lags", "2",
+                   "scale", "window", "span", "3"));
     explain(data.data, "4", "y");
     assert_int_equal(rows(), 2 * (5 + 3));
     assert_true(number_of(7, "\"step\":") == 33 && number_of(8, "\"step\":") == 26 &&
@@ -209,11 +210,14 @@ enum { SERIES = 6 };
 static double labelled(double x[SERIES][2], const char *class)
 {
     buf data = { 0 };
-    buf_text(&data, "id,a,b\n");
-    for (int t = 0; t < SERIES; t++) buf_printf(&data, "1,%.9g,%.9g\n", x[t][0], x[t][1]);
+    buf_text(&data, "id,a,b\n1,0,0\n1,1,1\n1,0,1\n"); /* another one in front */
+    for (int t = 0; t < SERIES; t++) buf_printf(&data, "2,%.9g,%.9g\n", x[t][0], x[t][1]);
     buf_add(&data, "", 1);
     explain(data.data, "3", class);
     buf_free(&data);
+    assert_int_equal(rows(), 3 + SERIES);
+    const char *second = strstr(said.data, "{\"example\":2");
+    memmove(said.data, second, strlen(second) + 1);
     return log(number_of(0, "\"probability\":"));
 }
 /* Numbers are read as what they are above the mean of training, in deviations. */
@@ -386,13 +390,28 @@ static void notes_of_music(void **state)
         buf_free(&data), unlink(MODEL);
     }
 }
+/* Of a long piece the last 512 steps are read. */
+static void a_long_piece(void **state)
+{
+    (void)state;
+    buf data = { 0 };
+    buf_text(&data, "{\"train\":[[[60]");
+    for (int t = 1; t < 600; t++) buf_printf(&data, ",[%d]", 60 + t % 3);
+    buf_text(&data, "]]}"), buf_add(&data, "", 1);
+    do_job("train compose", data.data, OPTIONS("out", MODEL, "model", "elman 4; dense", "epochs", "1"));
+    explain(data.data, "0", "64");
+    assert_true(rows() == 512 && number_of(0, "\"step\":") == 89 && number_of(511, "\"step\":") == 600);
+    assert_true(fabs(number_of(511, "\"note 62\":")) > 1e-5); /* (600 - 1) % 3 = 2 */
+    assert_non_null(strstr(said.data, "\"answer\":\"step 601: note 64\""));
+    buf_free(&data), unlink(MODEL);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forecasts),       cmocka_unit_test(linear_forecasts),   cmocka_unit_test(recursive_forecasts),
         cmocka_unit_test(steps_of_series), cmocka_unit_test(words_of_sentences), cmocka_unit_test(a_tag_of_two_classes),
-        cmocka_unit_test(notes_of_music),
+        cmocka_unit_test(notes_of_music),  cmocka_unit_test(a_long_piece),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     buf_free(&said);
