@@ -34,6 +34,8 @@ const example examples[] = {
     { "eval", "laco eval book.safetensors --data another.txt" },
     { "explain", "laco explain m.safetensors --text \"a fine film\"" },
     { "explain", "laco explain m.safetensors --data new.csv --html page.html" },
+    { "explain", "laco explain tagger.safetensors --text \"Rui lives in Porto\" --at 4" },
+    { "explain", "laco explain forecaster.safetensors --data sales.csv --at 7" },
     { "score", "laco score book.safetensors --data sentences.txt" },
     { "anomaly", "laco anomaly m.safetensors --data new.csv --clean clean.csv --quantile 0.999" },
     { "stream", "laco stream filter.safetensors --format s16 --rate 48000 <in.raw >out.raw" },

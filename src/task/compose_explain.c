@@ -36,7 +36,7 @@ static laco_status excerpt_of(const compose_explanation *c, const rolls *r, int6
     const int64_t first = r->start[i], steps = r->start[i + 1] - first - 1; /* without the silence in front */
     const int64_t at = c->at ? c->at : steps + 1, T = min64(at, LOOKS_BACK);
     if (at > steps + 1)
-        return fail(err, LACO_EINVAL, -1, "--at %lld: sequence %lld of the data has only %lld steps", (long long)at,
+        return fail(err, LACO_EINVAL, -1, "--at %lld: sequence %lld of the data ends with step %lld", (long long)at,
                     (long long)number, (long long)steps);
     *out = (excerpt){ .x = r->step + (first + at - T) * ROLL_KEYS, .T = T, .before = at - T - 1 };
     if (at <= steps) out->next = r->step + (first + at) * ROLL_KEYS;
@@ -55,7 +55,7 @@ static laco_status for_each(compose_explanation *c, excerpt_fn *f, laco_error *e
             st = excerpt_of(c, &c->part[k], i, ++number, &x, err);
             if (!st) st = f(c, &x, err);
         }
-    return st ? st : number ? LACO_OK : fail(err, LACO_EFORMAT, -1, "there are no sequences to explain");
+    return st ? st : number ? LACO_OK : fail(err, LACO_EFORMAT, -1, "--data holds no sequences");
 }
 static laco_status mark_keys(compose_explanation *c, const excerpt *x, laco_error *err)
 {

@@ -128,6 +128,12 @@ static laco_status by_gradient(const asking *a, explained *e, laco_error *err)
 }
 
 /* ---- occlusion ---- */
+/* What is lost where s is left; a difference that is no more than rounding of batches of another size is none. */
+static double lost(const explained *e, double s)
+{
+    const double most = 1e-6 * (1 + fabs(e->value));
+    return fabs(e->value - s) <= most ? 0 : e->value - s;
+}
 /* Variant b without the steps from..end; how many steps it then has. */
 static int64_t hide_steps(const asking *a, int64_t B, int64_t b, int64_t from, int64_t end)
 {
@@ -161,7 +167,7 @@ static void by_occlusion(const asking *a, explained *e, const volatile int *stop
         if (steps) ask(a, steps, B, step, s);
         for (int64_t b = 0; b < B; b++)
             for (int64_t t = from + b * length; t < from + (b + 1) * length; t++)
-                e->occlusion[t] = !steps ? NAN : (e->value - s[b]) / (double)length;
+                e->occlusion[t] = !steps ? NAN : lost(e, s[b]) / (double)length;
         from += B * length;
     }
 }
@@ -183,7 +189,7 @@ static void hide_features(const asking *a, explained *e, const volatile int *sto
         int64_t B = min64(a->B, e->features - from);
         for (int64_t b = 0; b < B; b++) hide_feature(a, B, b, from + b);
         ask(a, a->T, B, step, s);
-        for (int64_t b = 0; b < B; b++) e->hidden[from + b] = e->value - s[b];
+        for (int64_t b = 0; b < B; b++) e->hidden[from + b] = lost(e, s[b]);
     }
 }
 

@@ -206,7 +206,6 @@ static laco_status choose(forecast_explanation *x, laco_error *err)
     const char *name = options_text(o, "answer");
     const forecast_front *f = &x->u.f;
     x->h = max64(1, options_int(o, "at"));
-    if (options_text(o, "text")) return fail(err, LACO_EINVAL, -1, "--text: this model reads numbers; give --data");
     if (f->smooth)
         return fail(err, LACO_EUNSUPPORTED, -1,
                     "a model es-rnn divides each step by a level that it smooths out of all before: "
@@ -222,6 +221,7 @@ static laco_status choose(forecast_explanation *x, laco_error *err)
 laco_status forecast_explain(task_job *j, laco_model *m, laco_error *err)
 {
     forecast_explanation x = { .u = { .j = j, .m = m } };
+    if (options_text(j->o, "text")) return fail(err, LACO_EINVAL, -1, "--text: this model reads numbers; give --data");
     laco_status st = forecast_use_open(&x.u, err);
     if (!st) st = choose(&x, err);
     if (!st) st = forecast_use_ends(&x.u, err);

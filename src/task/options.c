@@ -133,7 +133,7 @@ static const laco_option option_rows[] = {
       "What to explain, in the format that the model was trained on, plain or .gz; - is standard input." },
     { "text", "explain", DATA, 's', NULL, 0, 0, NULL, NULL, "A text to explain, instead of --data." },
     { "examples", "explain", DATA, 'i', "10", 1, 1000000, NULL, "examples", "How many of --data are explained." },
-    { "at", "explain", DATA, 'i', "0", 0, 2147483647, NULL, "step",
+    { "at", "explain", DATA, 'i', "0", 0, 2147483647, NULL, NULL,
       "Of a tagger the word or step whose tag is explained, 0: the least certain one. Of a forecast the step of the "
       "horizon, 0: the first. Of music the step of the piece, 0: the one that would follow." },
     { "answer", "explain", DATA, 's', NULL, 0, 0, NULL, NULL,

@@ -51,7 +51,8 @@ static laco_status read_words(tag_explanation *x, laco_error *err)
         for (int64_t i = 0; i < one.words; i++) one.cell[i * one.columns + CONLL_TAG].n = 0;
         st = tag_add_sentence(&x->d, &x->f, &x->t, &one, NULL, err);
     }
-    if (!st && !x->d.words) st = fail(err, LACO_EFORMAT, -1, "there are no sentences to explain");
+    if (!st && !x->d.words)
+        st = fail(err, LACO_EFORMAT, -1, "%s holds no sentences", options_text(x->j->o, "text") ? "--text" : "--data");
     if (!st) st = intern_add(x->t.key, "", 0, &x->hidden, err);
     if (!st) st = tag_types_build(&x->t, &x->f, 0, err);
     for (int64_t k = 0; !st && k < x->t.lex.features; k++) x->t.feature[x->hidden * x->t.lex.features + k] = 0;
@@ -91,9 +92,9 @@ static laco_status choose_step(const tag_explanation *x, int64_t k, int64_t *ste
     const int64_t at = options_int(x->j->o, "at"), first = x->d.start[k], n = x->d.start[k + 1] - first;
     *step = max64(0, at - 1);
     if (at > n)
-        return fail(err, LACO_EINVAL, -1, "--at %lld: %s %lld of the data has only %lld %s", (long long)at,
-                    x->f.numbers ? "series" : "sentence", (long long)k + 1, (long long)n,
-                    x->f.numbers ? "steps" : "words");
+        return fail(err, LACO_EINVAL, -1, "--at %lld: %s %lld of the data ends with %s %lld", (long long)at,
+                    x->f.numbers ? "series" : "sentence", (long long)k + 1, x->f.numbers ? "step" : "word",
+                    (long long)n);
     for (int64_t i = 1; !at && i < n; i++)
         if (classes_of(x, first + i)[x->said[first + i]] < classes_of(x, first + *step)[x->said[first + *step]])
             *step = i;
