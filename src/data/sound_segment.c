@@ -5,6 +5,8 @@
 typedef struct columns {
     int file, start, end, label;
 } columns;
+static const char *const starts[] = { "start", "onset", "begin", NULL }, *const ends[] = { "end", "offset", NULL },
+                         *const labels[] = { "label", "event_label", NULL };
 static laco_status find_one(int *column, const table *t, const char *const *usual, const char *what, laco_error *err)
 {
     *column = -1;
@@ -18,8 +20,6 @@ static laco_status find_one(int *column, const table *t, const char *const *usua
 static laco_status find_columns(columns *c, const name_index *x, const table *t, const series_set *s,
                                 const series_options *o, laco_error *err)
 {
-    static const char *const starts[] = { "start", "onset", "begin", NULL }, *const ends[] = { "end", "offset", NULL },
-                             *const labels[] = { "label", "event_label", NULL };
     laco_status st = name_index_column(&c->file, x, t, s, err);
     if (!st) st = find_one(&c->start, t, starts, "start", err);
     if (!st) st = find_one(&c->end, t, ends, "end", err);
@@ -105,6 +105,17 @@ laco_status sound_segments_read(sound_segments *out, const series_set *s, bool *
     name_index_free(&x), table_free(t);
     if (st) sound_segments_free(out);
     return st;
+}
+bool sound_segments_are(const char *path)
+{
+    table_reader *r;
+    table *t = NULL;
+    int start, end;
+    if (table_open(&r, path, &(table_options){ 0 }, NULL)) return false;
+    bool are = !table_next(r, 1, false, &t, NULL) && t && !find_one(&start, t, starts, "", NULL) &&
+               !find_one(&end, t, ends, "", NULL);
+    table_free(t), table_close(r);
+    return are;
 }
 void sound_segments_free(sound_segments *g)
 {

@@ -25,6 +25,7 @@ typedef struct sound_segments {
 laco_status sound_segments_read(sound_segments *out, const series_set *s, bool *used, const series_options *o,
                                 laco_error *err);
 void sound_segments_free(sound_segments *g);
+bool sound_segments_are(const char *path); /* is it a table with columns of start and end? */
 /* The label of a step of a sound whose middle is at so many seconds. */
 int32_t sound_segment_at(const sound_segments *g, int64_t sound, double seconds);
 #endif

@@ -3,6 +3,7 @@
 #include "base/pool.h"
 #include "data/array.h"
 #include "data/readers.h"
+#include "data/sound_segment.h"
 #include "data/tar.h"
 #include "task/data_kinds.h"
 
@@ -66,9 +67,9 @@ static void counts_json(json_out *o, const char *key, const counted *c, int64_t 
 typedef struct facts {
     const series_set *s;
     length_summary length;
-    int64_t missing, unlabelled, again, labels, groups,
-        rates; /* again: sequences that are there before, value by value */
-    counted *label, *group, *rate;
+    int64_t missing, unlabelled, again; /* again: sequences that are there before, value by value */
+    int64_t labels, groups, rates, classes;
+    counted *label, *group, *rate, *class; /* class: of steps */
     char **rate_name;
 } facts;
 static int by_hash(const void *a, const void *b)
@@ -120,13 +121,14 @@ static laco_status find_facts(facts *f, laco_error *err)
     laco_status st = find_lengths(f, err);
     if (!st) st = count_names(&f->label, &f->labels, s->label, s->count, err);
     if (!st) st = count_names(&f->group, &f->groups, s->group, s->count, err);
+    if (!st) st = count_names(&f->class, &f->classes, s->step_label, s->start[s->count], err);
     if (!st) st = find_rates(f, err);
     return st ? st : find_again(f, err);
 }
 static void free_facts(facts *f)
 {
     series_texts_free(f->rate_name, f->s->count);
-    mem_free(f->label), mem_free(f->group), mem_free(f->rate);
+    mem_free(f->label), mem_free(f->group), mem_free(f->rate), mem_free(f->class);
 }
 
 /* ---- said ---- */
@@ -138,6 +140,7 @@ static void facts_text(const facts *f, buf *to)
                s->rate ? ", each a sequence" : "", task_count(s->features, b));
     lengths_text(to, "lengths", "steps", &f->length);
     counts_text(to, "labels", f->label, f->labels);
+    counts_text(to, "classes", f->class, f->classes);
     if (f->unlabelled) buf_printf(to, "unknown   %s have no label\n", task_count(f->unlabelled, a));
     counts_text(to, "groups", f->group, f->groups);
     counts_text(to, "rates", f->rate, f->rates);
@@ -163,6 +166,7 @@ static void facts_json(const facts *f, json_out *o)
     json_key(o, "repeated"), json_int(o, f->again);
     if (s->label) json_key(o, "unlabelled"), json_int(o, f->unlabelled);
     counts_json(o, "labels", f->label, f->labels);
+    counts_json(o, "classes", f->class, f->classes);
     counts_json(o, "groups", f->group, f->groups);
     counts_json(o, "rates", f->rate, f->rates);
     if (s->rate) json_key(o, "seconds"), json_number(o, s->seconds);
@@ -181,6 +185,7 @@ laco_status describe_series(task_job *j, const char *path, laco_error *err)
                          .pattern = options_text(j->o, "pattern"),
                          .sound = &sound,
                          .pool = threads };
+    if (o.labels && series_of_sound(path) && sound_segments_are(o.labels)) o.rest = "none";
     st = series_read(&s, path, &o, err);
     facts f = { .s = &s };
     buf text = { 0 };
