@@ -1,48 +1,14 @@
 /* Dilation: each phase of a row is a sequence of its own; windows in parts, streaming, threads. Gradients: test_net.c.
  */
-#include "base/rng.h"
-#include "kernel_kit.h"
-#include "net/window.h"
+#include "ragged_kit.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
 
-enum { T = 300, B = 5, IN = 3, LD = 16, OUT = 14 };
-static int64_t active[T], off[T + 1];
-static double x[T * B * LD];
-static float xf[T * B * LD], y[T * B * OUT];
-static ragged rag;
-static int64_t length(int64_t steps, int64_t b) { return b == B - 1 ? 0 : b == B - 2 ? 2 : steps - b * steps / 4; }
-static void fill(int64_t steps)
-{
-    for (int64_t t = 0; t < steps; t++) {
-        active[t] = 0;
-        for (int64_t b = 0; b < B; b++) active[t] += length(steps, b) > t;
-        off[t + 1] = off[t] + active[t];
-    }
-    rag = (ragged){ steps, B, off[steps], active, off };
-    for (int64_t i = 0; i < rag.R * LD; i++) xf[i] = (float)rng_normal(3, RNG_TEST, (uint64_t)i), x[i] = (double)xf[i];
-    for (int64_t i = 0; i < rag.R * OUT; i++) y[i] = (float)rng_normal(4, RNG_TEST, (uint64_t)i);
-}
 static net *make(const char *text, int r, pool *p)
 {
-    net_description d;
-    laco_error err;
-    net *n = NULL;
-    if (describe_parse(&d, text, IN, 0, real[r], &err) || net_new(&n, &d, IN, real[r], p, &err) ||
-        net_reserve(n, T * B, B, true, &err) || net_init(n, "default", 0.5, 3, &err) || net_load(n, true, true, &err))
-        fail_msg("%s: %s", text, err.msg);
+    net *n = make_of(text, IN, r, p);
     for (int64_t i = 0; i < n->params; i++) net_set(n, i, 0.6 * rng_normal(5, RNG_TEST, (uint64_t)i));
     assert_int_equal(net_load(n, true, true, NULL), LACO_OK);
     return n;
-}
-static double output_at(const net *n, int r, int64_t row, int64_t j)
-{
-    int64_t ld;
-    const void *out = net_output(n, n->d.layers, &ld);
-    return at(r, out, row * ld + j);
 }
 
 static const struct {
@@ -109,18 +75,6 @@ static void test_streaming(void **state)
         }
         mem_free(s), mem_free(copy), mem_free(helpers), mem_free(numbers), net_free(n);
     }
-}
-static double learn(net *n, int r, const window_plan *plan)
-{
-    const net_loss loss = { .kind = LOSS_SQUARED, .y = y, .scale = 1 };
-    const pass p = { .b = rag, .train = true };
-    laco_error err;
-    if ((plan ? net_reserve_window(n, plan, &err) : net_reserve_loss(n, LOSS_SQUARED, T * B, &err)))
-        fail_msg("%s", err.msg);
-    assert_int_equal(net_load_loss(n, LOSS_SQUARED, true, NULL), LACO_OK);
-    memset(n->g, 0, (size_t)(n->params * n->k->real_size));
-    net_reset(n);
-    return net_learn(n, &p, r == REAL_FLOAT ? (const void *)xf : x, LD, &loss);
 }
 /* A long window in segments, all kept or made again: the gradients of one that is walked whole. */
 static void test_segments(void **state)

@@ -2,6 +2,7 @@
    double against central differences with ragged rows and missing numbers, states from window to window, threads. */
 #include "base/rng.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,10 +39,7 @@ static pool *pools[3];
 static laco_error err;
 static net *make(const char *text, int64_t outputs, int threads)
 {
-    net_description q;
-    net *n;
-    if (describe_parse(&q, text, 2, outputs, k, &err)) fail_msg("%s", err.msg);
-    assert_int_equal(net_new(&n, &q, 2, k, pools[threads], &err), LACO_OK);
+    net *n = net_of(text, 2, outputs, k, pools[threads]);
     assert_int_equal(net_reserve(n, MOST, B, true, &err), LACO_OK);
     for (int64_t i = 0; i < n->params; i++) net_set(n, i, 0.4 * number(3, i));
     for (int64_t i = 0; i < SERIES; i++) net_set(n, net_find(n, "layers.0.level")->offset + i, 5 + number(4, i));

@@ -2,6 +2,7 @@
 #include "base/rng.h"
 #include "gradient/newton.h"
 #include "gradient/trial.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,12 +40,11 @@ static double number(int place, int64_t i, double spread)
 }
 static void make(fixture *f, const char *text)
 {
-    net_description d;
     laco_error err;
     *f = (fixture){ .s = { T, B, f->x, f->y },
                     .set = { .batch = B, .every = 2, .back = 3, .population = 8, .sigma = 0.01, .seed = 3 } };
-    if (describe_parse(&d, text, INPUTS, OUTPUTS, real64, &err) || net_new(&f->n, &d, INPUTS, real64, one, &err) ||
-        sweep_new(&f->w, f->n, &err) || sweep_reserve(f->w, T, B, &err))
+    f->n = net_of(text, INPUTS, OUTPUTS, real64, one);
+    if (sweep_new(&f->w, f->n, &err) || sweep_reserve(f->w, T, B, &err))
         fail_msg("%s: %s", text, err.msg);
     assert_true(f->n->params < MOST);
     for (int64_t i = 0; i < f->n->params; i++) net_set(f->n, i, number(1, i, 0.7));

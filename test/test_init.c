@@ -1,5 +1,5 @@
 /* Initialisers: the biases of gates by chrono, and that all others of it are those of uniform. */
-#include "net/net.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +10,8 @@ static net *make(const char *text, const char *init, double forget_bias, pool *o
 {
     laco_error err;
     const kernels *k;
-    net_description d;
-    net *n;
     assert_int_equal(kernels_choose(&k, REAL_DOUBLE, &err), LACO_OK);
-    assert_int_equal(describe_parse(&d, text, 3, 1, k, &err), LACO_OK);
-    assert_int_equal(net_new(&n, &d, 3, k, one, &err), LACO_OK);
+    net *n = net_of(text, 3, 1, k, one);
     assert_int_equal(net_init(n, init, forget_bias, 5, &err), LACO_OK);
     return n;
 }

@@ -2,6 +2,7 @@
 #include "math/spectrum.h"
 #include "net/inspect.h"
 #include "net/walk.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,10 +27,7 @@ static double noise(uint64_t i) /* -1 to 1 */
 }
 static net *made(const char *text, int64_t inputs, int64_t outputs, const kernels *k, double scale)
 {
-    net_description d;
-    net *n;
-    if (describe_parse(&d, text, inputs, outputs, k, &err) || net_new(&n, &d, inputs, k, threads, &err))
-        fail_msg("%s: %s", text, err.msg);
+    net *n = net_of(text, inputs, outputs, k, threads);
     for (int64_t i = 0; i < n->params; i++) net_set(n, i, scale * noise((uint64_t)i));
     return n;
 }

@@ -2,6 +2,7 @@
    of the window walked whole but for rounding; memory is what the plan says; the schedule is the best there is. */
 #include "base/rng.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,14 +51,11 @@ typedef struct outcome {
 static void free_outcome(outcome *o) { free(o->log_prob), free(o->g), free(o->state); }
 static net *make(const char *text, const kernels *k, pool *p, weights_kind kind)
 {
-    net_description d;
     laco_error err = { 0 };
-    net *n = NULL;
-    laco_status st = describe_parse(&d, text, SYMBOLS, SYMBOLS, k, &err);
-    if (!st) st = net_new(&n, &d, SYMBOLS, k, p, &err);
-    if (!st) st = net_weights(n, kind, &err);
+    net *n = net_of(text, SYMBOLS, SYMBOLS, k, p);
+    laco_status st = net_weights(n, kind, &err);
     if (!st) st = net_init(n, "uniform", 1, 7, &err);
-    if (!st) st = k->loss->softmax_new(&n->head, n->outputs, d.layer[d.layers - 1].in, p, &err);
+    if (!st) st = k->loss->softmax_new(&n->head, n->outputs, n->d.layer[n->d.layers - 1].in, p, &err);
     if (st) fail_msg("%s: %s", text, err.msg);
     return n;
 }

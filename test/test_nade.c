@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "kernel_kit.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,11 +14,7 @@ enum { N = 6, H = 5, INPUTS = 2, LD = 16, MOST = 320 * 8 };
 static double number(int place, int64_t i) { return 2 * rng_uniform(4, RNG_TEST, (uint64_t)(place * 100000 + i)) - 1; }
 static net *new_net(int r, const char *text, int64_t outputs, pool *p)
 {
-    net_description d;
-    net *n;
-    laco_error err;
-    assert_int_equal(describe_parse(&d, text, INPUTS, outputs, real[r], &err), LACO_OK);
-    assert_int_equal(net_new(&n, &d, INPUTS, real[r], p, &err), LACO_OK);
+    net *n = net_of(text, INPUTS, outputs, real[r], p);
     for (int64_t i = 0; i < n->params; i++) net_set(n, i, number(1, i));
     return n;
 }

@@ -1,6 +1,6 @@
 /* Networks: their descriptions, the layers beside the cells, states carried from window to window, memory. */
 #include "base/rng.h"
-#include "net/net.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,14 +196,11 @@ static int32_t ids[R], targets[R];
 
 static net *make(const char *text, bool symbols, const kernels *k, pool *p)
 {
-    net_description d;
+    net *n = net_of(text, symbols ? SYMBOLS : INPUTS, symbols ? SYMBOLS : 0, k, p);
     laco_error err;
-    net *n = NULL;
-    if (describe_parse(&d, text, symbols ? SYMBOLS : INPUTS, symbols ? SYMBOLS : 0, k, &err) ||
-        net_new(&n, &d, symbols ? SYMBOLS : INPUTS, k, p, &err) || net_reserve(n, R, B, true, &err) ||
-        net_init(n, "default", 0.5, 3, &err))
+    if (net_reserve(n, R, B, true, &err) || net_init(n, "default", 0.5, 3, &err))
         fail_msg("%s: %s", text, err.msg);
-    if (symbols && k->loss->softmax_new(&n->head, n->outputs, d.layer[d.layers - 1].in, p, &err))
+    if (symbols && k->loss->softmax_new(&n->head, n->outputs, n->d.layer[n->d.layers - 1].in, p, &err))
         fail_msg("%s", err.msg);
     for (int i = 0; i < R; i++) {
         ids[i] = (int32_t)(SYMBOLS * rng_uniform(1, RNG_TEST, (uint64_t)i));

@@ -2,6 +2,7 @@
    differences, with ragged rows and answers that do not count. */
 #include "base/rng.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,10 +49,7 @@ static void losses_on_outputs(void **state)
     for (int i = 0; i < OUTPUTS; i++) y[4 * OUTPUTS + i] = NAN;
     for (int which = 0; which < 2; which++) {
         loss_kind kind = which ? LOSS_BERNOULLI : LOSS_SQUARED;
-        net_description d;
-        net *n;
-        assert_int_equal(describe_parse(&d, "lstm 4; dense", INPUTS, OUTPUTS, k, &err), LACO_OK);
-        assert_int_equal(net_new(&n, &d, INPUTS, k, one, &err), LACO_OK);
+        net *n = net_of("lstm 4; dense", INPUTS, OUTPUTS, k, one);
         assert_int_equal(net_reserve(n, ROWS, B, true, &err), LACO_OK);
         assert_int_equal(net_reserve_loss(n, kind, ROWS, &err), LACO_OK);
         for (int64_t i = 0; i < n->params; i++) net_set(n, i, number(3, i));

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "kernel_kit.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,16 +50,7 @@ static void fill(int64_t steps)
     }
 }
 static const void *inputs(int r) { return r == REAL_FLOAT ? (const void *)data.xf : data.x; }
-static net *make(const char *text, int r, pool *p)
-{
-    net_description d;
-    laco_error err;
-    net *n = NULL;
-    if (describe_parse(&d, text, IN, 0, real[r], &err) || net_new(&n, &d, IN, real[r], p, &err) ||
-        net_reserve(n, T * B, B, true, &err) || net_init(n, "default", 0.5, 3, &err) || net_load(n, true, true, &err))
-        fail_msg("%s: %s", text, err.msg);
-    return n;
-}
+static net *make(const char *text, int r, pool *p) { return net_drawn(text, IN, T * B, B, real[r], p); }
 static net *make_pool(int i, int r, pool *p)
 {
     char text[96];

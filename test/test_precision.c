@@ -1,6 +1,6 @@
 /* Training in bf16: near the gradients of float, the same bits for any number of threads, on every instruction set. */
-#include "net/net.h"
 #include "base/rng.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,8 +53,6 @@ static int tear_down(void **state)
 /* Outputs of all rows, then the gradients of all parameters; their number. */
 static int64_t gradients(const char *text, const kernels *k, int threads, int64_t rows, weights_kind kind, float **out)
 {
-    net_description d;
-    net *n;
     laco_error e;
     int64_t ld;
     const pass p = { .b = { T, rows, 0, active, off }, .train = true };
@@ -62,8 +60,7 @@ static int64_t gradients(const char *text, const kernels *k, int threads, int64_
     int64_t act[T], offs[T + 1] = { 0 };
     for (int64_t t = 0; t < T; t++) act[t] = active[t] < rows ? active[t] : rows, offs[t + 1] = offs[t] + act[t];
     all.b.active = act, all.b.off = offs, all.b.R = offs[T];
-    if (describe_parse(&d, text, INPUTS, 0, k, &e) || net_new(&n, &d, INPUTS, k, pools[threads], &e))
-        fail_msg("%s", e.msg);
+    net *n = net_of(text, INPUTS, 0, k, pools[threads]);
     assert_int_equal(net_init(n, "default", 1, 7, &e), LACO_OK);
     assert_int_equal(net_weights(n, WEIGHTS_INT8, &e), LACO_OK); /* whatever was before does not count */
     assert_int_equal(net_weights(n, kind, &e), LACO_OK);

@@ -1,5 +1,6 @@
 /* What is measured of reservoirs where the answer is known. */
 #include "layer/reservoir.h"
+#include "net_kit.h"
 #include "reservoir/property.h"
 #include <math.h>
 #include <setjmp.h>
@@ -12,12 +13,9 @@ static pool *threads;
 static net *network(const char *words, int64_t inputs)
 {
     const kernels *k;
-    net_description d;
-    net *n = NULL;
-    laco_error err = { 0 };
-    if (kernels_choose(&k, REAL_DOUBLE, &err) || describe_parse(&d, words, inputs, 1, k, &err) ||
-        net_new(&n, &d, inputs, k, threads, &err) || net_init(n, "default", 1, 3, &err))
-        fail_msg("%s", err.msg);
+    assert_int_equal(kernels_choose(&k, REAL_DOUBLE, NULL), LACO_OK);
+    net *n = net_of(words, inputs, 1, k, threads);
+    assert_int_equal(net_init(n, "default", 1, 3, NULL), LACO_OK);
     return n;
 }
 static bool near(double a, double b, double most) { return fabs(a - b) <= most; }

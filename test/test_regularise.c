@@ -2,7 +2,7 @@
 #include "base/rng.h"
 #include "check/gradient.h"
 #include "kernel_kit.h"
-#include "net/net.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -399,12 +399,10 @@ static void test_steps(void **state)
     for (int64_t i = 0; i < LONG * 16; i++) x[i] = i % 16 < INPUTS ? rng_normal(1, RNG_TEST, (uint64_t)i) : 0;
     const pass p = { .b = { LONG, 1, LONG, ones, offs } };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        net_description d;
         laco_error err;
-        net *n = NULL;
+        net *n = net_of(texts[i], INPUTS, 0, real64, pools[1]);
         int64_t ld;
-        if (describe_parse(&d, texts[i], INPUTS, 0, real64, &err) || net_new(&n, &d, INPUTS, real64, pools[1], &err) ||
-            net_init(n, "default", 1, 3, &err) || net_reserve(n, LONG, 1, false, &err) ||
+        if (net_init(n, "default", 1, 3, &err) || net_reserve(n, LONG, 1, false, &err) ||
             net_load(n, false, true, &err))
             fail_msg("%s: %s", texts[i], err.msg);
         net_forward(n, &p, x, 16, n->d.layers);
@@ -428,10 +426,7 @@ static void test_fingerprint(void **state)
     uint64_t seen_before[4];
     (void)state;
     for (int i = 0; i < 4; i++) {
-        net_description d;
-        net *n = NULL;
-        assert_int_equal(describe_parse(&d, texts[i], 3, 0, real32, NULL), LACO_OK);
-        assert_int_equal(net_new(&n, &d, 3, real32, pools[1], NULL), LACO_OK);
+        net *n = net_of(texts[i], 3, 0, real32, pools[1]);
         seen_before[i] = n->fingerprint;
         for (int k = 0; k < i; k++) assert_true(seen_before[k] != n->fingerprint);
         net_free(n);

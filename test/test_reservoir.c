@@ -1,51 +1,14 @@
 /* The layer reservoir: how it is drawn, values against recurrences written out, gradients against differences, windows
    in parts, streams, threads, and that what is fixed stays as it was drawn. */
-#include "base/rng.h"
-#include "kernel_kit.h"
 #include "layer/reservoir.h"
 #include "math/act.h"
-#include "net/window.h"
+#include "ragged_kit.h"
 #include "train/trainer.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
-enum { T = 300, B = 5, IN = 3, MANY = 11, LD = 16, OUT = 2 };
-static int64_t active[T], off[T + 1];
-static double x[T * B * LD];
-static float xf[T * B * LD], y[T * B * OUT];
-static ragged rag;
-static int64_t length(int64_t steps, int64_t b) { return b == B - 1 ? 0 : b == B - 2 ? 2 : steps - b * steps / 4; }
-static void fill(int64_t steps)
-{
-    for (int64_t t = 0; t < steps; t++) {
-        active[t] = 0;
-        for (int64_t b = 0; b < B; b++) active[t] += length(steps, b) > t;
-        off[t + 1] = off[t] + active[t];
-    }
-    rag = (ragged){ steps, B, off[steps], active, off };
-    for (int64_t i = 0; i < rag.R * LD; i++) xf[i] = (float)rng_normal(3, RNG_TEST, (uint64_t)i), x[i] = (double)xf[i];
-    for (int64_t i = 0; i < rag.R * OUT; i++) y[i] = (float)rng_normal(4, RNG_TEST, (uint64_t)i);
-}
-static net *make_of(const char *text, int64_t inputs, int r, pool *p)
-{
-    net_description d;
-    laco_error err;
-    net *n = NULL;
-    if (describe_parse(&d, text, inputs, 0, real[r], &err) || net_new(&n, &d, inputs, real[r], p, &err) ||
-        net_reserve(n, T * B, B, true, &err) || net_init(n, "default", 0.5, 3, &err) || net_load(n, true, true, &err))
-        fail_msg("%s: %s", text, err.msg);
-    return n;
-}
+enum { MANY = 11 };
 static net *make(const char *text, int r, pool *p) { return make_of(text, IN, r, p); }
-static double output_at(const net *n, int r, int64_t row, int64_t j)
-{
-    int64_t ld;
-    const void *out = net_output(n, n->d.layers, &ld);
-    return at(r, out, row * ld + j);
-}
 static double param(const net *n, const char *name, int64_t i)
 {
     const param_tensor *t = net_find(n, name);
@@ -245,18 +208,6 @@ static void test_streaming(void **state)
         for (int64_t j = 0; j < out; j++) assert_float_equal(row_out[j], output_at(n, 1, 0, j), 1e-13);
         mem_free(s), mem_free(helpers), net_free(n);
     }
-}
-static double learn(net *n, int r, const window_plan *plan)
-{
-    const net_loss loss = { .kind = LOSS_SQUARED, .y = y, .scale = 1 };
-    const pass p = { .b = rag, .train = true, .seed = 5, .update = 2 };
-    laco_error err;
-    if ((plan ? net_reserve_window(n, plan, &err) : net_reserve_loss(n, LOSS_SQUARED, T * B, &err)))
-        fail_msg("%s", err.msg);
-    assert_int_equal(net_load_loss(n, LOSS_SQUARED, true, NULL), LACO_OK);
-    memset(n->g, 0, (size_t)(n->params * n->k->real_size));
-    net_reset(n);
-    return net_learn(n, &p, r == REAL_FLOAT ? (const void *)xf : x, LD, &loss);
 }
 static const char stacked[] = "elman 5; reservoir 70 density 0.05 noise 0.1 trained direct; gru 4; reservoir 20 leak 0.5; dense 2";
 static void test_parts(void **state)

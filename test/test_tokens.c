@@ -1,13 +1,14 @@
 /* The layer tokens: what it puts out against tables and a recurrent layer by hand, gradients in double against central
    differences, types in several parts, rare words taken for unknown, the same bits for any number of threads. */
 #include "base/rng.h"
+#include "kernel_kit.h"
 #include "net/window.h"
+#include "net_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "kernel_kit.h"
 
 enum { TYPES = 5, WORDS = 4, LETTERS = 6, T = 5, B = 3, R = 10, OUTPUTS = 2 };
 static const int64_t active[T] = { 3, 3, 2, 1, 1 }, off[T + 1] = { 0, 3, 6, 8, 9, 10 };
@@ -22,11 +23,7 @@ static double number(int place, int64_t i) { return 2 * rng_uniform(5, RNG_TEST,
 
 static net *new_net(const char *text, int type, pool *p)
 {
-    laco_error err;
-    net_description d;
-    net *n;
-    if (describe_parse(&d, text, WORDS, 0, real[type], &err)) fail_msg("%s", err.msg);
-    if (net_new(&n, &d, WORDS, real[type], p, &err)) fail_msg("%s", err.msg);
+    net *n = net_of(text, WORDS, 0, real[type], p);
     for (int64_t i = 0; i < n->params; i++) net_set(n, i, number(2, i));
     return n;
 }
