@@ -411,7 +411,7 @@ static laco_status predict_numbers(tag_use *u, laco_error *err)
         st = answer_table(&s, &source, err);
     else if (!(st = tag_data_read(&u->d, &u->f, &u->t, TEXT_DATA, &source, false, NULL, err)) && u->d.words)
         st = put_all(&s, NULL, err);
-    if (!st && !s.to) st = fail(err, LACO_EINVAL, -1, "--data is missing: the series to answer");
+    if (!st && !s.to) st = fail(err, LACO_EFORMAT, -1, "--data holds no series to answer");
     mem_free(s.name);
     return answers_close(s.to, st, err);
 }
