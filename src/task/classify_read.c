@@ -299,7 +299,7 @@ static laco_status add_steps(examples *e, reading *f, const text_columns *c, con
     if (!st) qsort(s, (size_t)n, sizeof *s, by_id_and_time), st = more_steps(e, f, n, err);
     if (!st && c->column[COL_TIME] >= 0) st = check_times(f, t, s, n, err);
     for (int64_t i = 0, k; !st && i < n; i = k) {
-        for (k = i; k < n && s[k].id == s[i].id; k++);
+        for (k = i; k < n && s[k].id == s[i].id; k++) continue;
         st = add_series(e, f, c, column, t, s + i, k - i, part, err);
     }
     intern_free(ids), mem_free(s), mem_free(column);
@@ -314,6 +314,15 @@ static laco_status read_steps(examples *e, reading *f, table *t, int part, laco_
 }
 
 /* ---- sets of series ---- */
+/* Classes are kept in the model, whose metadata is UTF-8. */
+static laco_status add_class(intern *to, const series_set *s, int64_t i, int32_t *number, laco_error *err)
+{
+    const char *label = s->label[i];
+    size_t n = strlen(label);
+    if (utf8_check(label, n) == n) return intern_add(to, label, n, number, err);
+    return fail(err, LACO_EFORMAT, -1, "%s: the class of sequence %lld is not UTF-8; convert it, with iconv for one",
+                s->file, (long long)(s->first + i + 1));
+}
 static laco_status add_set(examples *e, reading *f, series_set *s, int part, laco_error *err)
 {
     int64_t n = s->start[s->count], from = e->positions;
@@ -331,7 +340,7 @@ static laco_status add_set(examples *e, reading *f, series_set *s, int part, lac
         r->number = s->target ? s->target[i] : NAN, r->part = (uint8_t)part;
         r->right = r->group = r->label = r->name = -1;
         if (s->name && s->name[i]) st = intern_add(e->name, s->name[i], strlen(s->name[i]), &r->name, err);
-        if (!st && s->label && s->label[i]) st = intern_add(e->label, s->label[i], strlen(s->label[i]), &r->label, err);
+        if (!st && s->label && s->label[i]) st = add_class(e->label, s, i, &r->label, err);
         if (!st && s->group && s->group[i]) st = intern_add(e->group, s->group[i], strlen(s->group[i]), &r->group, err);
         for (int64_t t = 0; e->y && t < r->length; t++)
             e->y[r->start + t] = f->remaining ? (float)fmin(f->cap, (double)(r->length - 1 - t)) : (float)r->number;
