@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "data/table_parts.h"
+#include "pieces_kit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,22 +28,6 @@ static void rows_text(const table *t, buf *to)
     }
 }
 
-/* Text that comes in pieces. */
-typedef struct pieces {
-    const char *at;
-    size_t left, piece;
-} pieces;
-static laco_status next_piece(void *ctx, char *to, size_t room, size_t *got, laco_error *err)
-{
-    pieces *p = ctx;
-    (void)err;
-    size_t n = p->piece < p->left ? p->piece : p->left;
-    if (n > room) n = room;
-    char *exact = malloc(n + 1); /* a sanitizer sees what reads more */
-    memcpy(exact, p->at, n), memcpy(to, exact, n), free(exact);
-    p->at += n, p->left -= n, *got = n;
-    return LACO_OK;
-}
 static laco_status read_pieces(buf *rows, const char *text, size_t n, size_t piece, int64_t records, bool ready,
                                const table_options *o, laco_error *err)
 {

@@ -1,5 +1,6 @@
 /* Any bytes to the reader of separated cells and of text; the first byte says which options. What comes in pieces is
    what comes whole, and cells lie inside the text. */
+#include "../pieces_kit.h"
 #include "data/table_parts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -7,20 +8,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void require(bool holds)
 {
     if (!holds) abort();
-}
-typedef struct pieces {
-    const char *at;
-    size_t left, piece;
-} pieces;
-static laco_status next_piece(void *ctx, char *to, size_t room, size_t *got, laco_error *err)
-{
-    pieces *p = ctx;
-    (void)err;
-    *got = p->piece < p->left ? p->piece : p->left;
-    if (*got > room) *got = room;
-    if (*got) memcpy(to, p->at, *got);
-    p->at += *got, p->left -= *got;
-    return LACO_OK;
 }
 static void same_cell(cell a, cell b)
 {
