@@ -4,6 +4,7 @@
 #include "check/golden.h"
 #include "check/golden_crf.h"
 #include "check/golden_esn.h"
+#include "check/golden_fetch.h"
 #include "check/stack.h"
 #include "format/safetensors.h"
 #include <math.h>
@@ -92,23 +93,10 @@ static laco_status read_sizes(golden *g)
 }
 
 /* ---- tensors ---- */
-/* NULL with the reason in err when there is none, or not of n numbers. */
-static double *fetch(const golden *g, const char *name, int64_t n)
-{
-    const st_tensor *t = st_find(g->file, name);
-    double *x = NULL;
-    if (!t) fail(g->err, LACO_EFORMAT, -1, "tensor \"%s\" is missing", name);
-    else if (st_elements(t) != n)
-        fail(g->err, LACO_EFORMAT, -1, "tensor \"%s\" has %lld numbers, not %lld", name, (long long)st_elements(t),
-             (long long)n);
-    else if (!(x = mem_new((size_t)n, sizeof *x))) fail_memory(g->err, (size_t)n * sizeof *x);
-    else if (st_to_f64(t, x, n, g->err)) mem_free(x), x = NULL;
-    return x;
-}
-/* The same straight into an array of the stack. */
+/* Straight into an array of the stack. */
 static bool fetch_into(const golden *g, const char *name, double *to, int64_t n)
 {
-    double *x = fetch(g, name, n);
+    double *x = golden_fetch(g->file, name, n, g->err);
     if (x) memcpy(to, x, (size_t)n * sizeof *x);
     mem_free(x);
     return x;
@@ -231,7 +219,7 @@ static laco_status make_stack(golden *g, pool *p)
 static bool read_state(golden *g, state_of *member, int k, const char *name)
 {
     int64_t n = g->s.layers * g->s.dirs * g->s.B * g->s.width[k];
-    double *x = fetch(g, name, n);
+    double *x = golden_fetch(g->file, name, n, g->err);
     if (x) move_state(g, member, k, x, true);
     mem_free(x);
     return x;
@@ -243,7 +231,7 @@ static bool read_weights(golden *g)
         for (int t = 0; t < g->s.layer[l].tensors; t++) {
             const param_tensor *p = &g->s.layer[l].tensor[t];
             golden_name(g, p->name, l, name);
-            double *x = fetch(g, name, golden_size(g, p));
+            double *x = golden_fetch(g->file, name, golden_size(g, p), g->err);
             if (!x) return false;
             move_blocks(g, p, g->s.layer[l].w + p->offset, x, true);
             mem_free(x);
@@ -265,7 +253,7 @@ static laco_status read_case(golden *g)
 /* ---- comparing ---- */
 static bool same(const golden *g, const char *name, const double *made, int64_t n, double tolerance)
 {
-    double *want = fetch(g, name, n), largest = 1;
+    double *want = golden_fetch(g->file, name, n, g->err), largest = 1;
     int64_t worst = -1;
     if (!want) return false;
     for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));

@@ -1,6 +1,7 @@
 /* The golden cases of conditional random fields: tensors are time first, sequences in any order of their lengths; loss
    = sum of log_partition - gold_score, with its gradients; marginals, and the best path with its score. */
 #include "check/golden_crf.h"
+#include "check/golden_fetch.h"
 #include "loss/crf.h"
 #include <math.h>
 #include <stdio.h>
@@ -32,18 +33,6 @@ static double number(const chain_case *g, const void *from, int64_t i)
     return g->k->real_size == 4 ? (double)((const float *)from)[i] : ((const double *)from)[i];
 }
 /* A tensor of n numbers; NULL with the reason in err. */
-static double *fetch(const chain_case *g, const char *name, int64_t n)
-{
-    const st_tensor *t = st_find(g->file, name);
-    double *x = NULL;
-    if (!t || st_elements(t) != n)
-        fail(g->err, LACO_EFORMAT, -1, "tensor \"%s\" is missing or has not %lld numbers", name, (long long)n);
-    else if (!(x = mem_new((size_t)n, sizeof *x)))
-        fail_memory(g->err, (size_t)n * sizeof *x);
-    else if (st_to_f64(t, x, n, g->err))
-        mem_free(x), x = NULL;
-    return x;
-}
 
 /* ---- in ---- */
 static laco_status read_sizes(chain_case *g)
@@ -103,12 +92,13 @@ static laco_status read_case(chain_case *g)
     int64_t at = 0;
     for (int i = 0; i < 3; i++) {
         int64_t n = i ? g->K : g->K * g->K;
-        double *x = fetch(g, names[i], n);
+        double *x = golden_fetch(g->file, names[i], n, g->err);
         if (!x) return LACO_EFORMAT;
         for (int64_t k = 0; k < n; k++) put(g, g->params, at++, x[k]);
         mem_free(x);
     }
-    double *e = fetch(g, "emissions", g->T * g->B * g->K), *tag = fetch(g, "tags", g->T * g->B);
+    double *e = golden_fetch(g->file, "emissions", g->T * g->B * g->K, g->err),
+           *tag = golden_fetch(g->file, "tags", g->T * g->B, g->err);
     laco_status st = e && tag ? LACO_OK : LACO_EFORMAT;
     for (int64_t i = 0; !st && i < g->T * g->B; i++) {
         int64_t r = row_of(g, i / g->B, i % g->B);
@@ -164,7 +154,8 @@ static double made_end(const chain_case *g, int64_t i) { return number(g, g->dpa
 
 static laco_status same(const chain_case *g, const char *name, int64_t n, made_fn *made, double in_double)
 {
-    double *want = fetch(g, name, n), most = 1, tolerance = g->k->real_size == 4 ? 1e-5 : in_double;
+    double *want = golden_fetch(g->file, name, n, g->err), most = 1,
+           tolerance = g->k->real_size == 4 ? 1e-5 : in_double;
     laco_status st = want ? LACO_OK : LACO_EFORMAT;
     for (int64_t i = 0; !st && i < n; i++) most = fmax(most, fabs(want[i]));
     for (int64_t i = 0; !st && i < n; i++) {

@@ -2,6 +2,7 @@
    penalised and free, what it answers, and its error. The states of a float build are too coarse for the weights: those
    are compared in double alone. */
 #include "check/golden_esn.h"
+#include "check/golden_fetch.h"
 #include "reservoir/echo.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,18 +20,6 @@ typedef struct esn_case {
 
 bool golden_is_esn(const safetensors *file) { return st_find(file, "W_out_free_bias") && st_find(file, "W_in"); }
 
-static double *fetch(const esn_case *g, const char *name, int64_t n)
-{
-    const st_tensor *t = st_find(g->file, name);
-    double *x = NULL;
-    if (!t || st_elements(t) != n)
-        fail(g->err, LACO_EFORMAT, -1, "tensor \"%s\" is missing or has not %lld numbers", name, (long long)n);
-    else if (!(x = mem_new((size_t)n, sizeof *x)))
-        fail_memory(g->err, (size_t)n * sizeof *x);
-    else if (st_to_f64(t, x, n, g->err))
-        mem_free(x), x = NULL;
-    return x;
-}
 static double number(const esn_case *g, const char *key)
 {
     const char *text = st_metadata(g->file, key);
@@ -52,7 +41,8 @@ static laco_status read_sizes(esn_case *g)
 static laco_status make(esn_case *g)
 {
     char text[128];
-    double *w = fetch(g, "W", g->N * g->N), *in = fetch(g, "W_in", g->N * (g->I + 1));
+    double *w = golden_fetch(g->file, "W", g->N * g->N, g->err),
+           *in = golden_fetch(g->file, "W_in", g->N * (g->I + 1), g->err);
     snprintf(text, sizeof text, "reservoir %lld density 1 radius 0 leak %.17g direct; dense", (long long)g->N, g->leak);
     laco_status st = w && in ? echo_new(&g->e, text, g->I, g->O, 1, g->k, g->pool, g->err) : LACO_EFORMAT;
     for (int64_t i = 0; !st && i < g->N * g->I; i++) net_set(g->e.n, i, in[i / g->I * (g->I + 1) + 1 + i % g->I]);
@@ -63,7 +53,7 @@ static laco_status make(esn_case *g)
 }
 static laco_status same(const esn_case *g, const char *name, const double *x, int64_t n, double tolerance)
 {
-    double *want = fetch(g, name, n), most = 1;
+    double *want = golden_fetch(g->file, name, n, g->err), most = 1;
     if (!want) return LACO_EFORMAT;
     for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(want[i]));
     laco_status st = LACO_OK;
@@ -126,7 +116,9 @@ laco_status golden_esn(safetensors *file, const kernels *k, pool *p, laco_error 
     esn_case g = { .file = file, .k = k, .pool = p, .err = err };
     laco_status st = read_sizes(&g);
     if (!st && g.O > 64) st = fail(err, LACO_EFORMAT, -1, "more than 64 targets");
-    if (!st && (!(g.u = fetch(&g, "input", g.T * g.I)) || !(g.y = fetch(&g, "target", g.T * g.O)))) st = LACO_EFORMAT;
+    if (!st && (!(g.u = golden_fetch(g.file, "input", g.T * g.I, err)) ||
+                !(g.y = golden_fetch(g.file, "target", g.T * g.O, err))))
+        st = LACO_EFORMAT;
     if (!st) st = make(&g);
     if (!st) st = compare(&g);
     echo_free(&g.e), mem_free(g.u), mem_free(g.y);
