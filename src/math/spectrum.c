@@ -3,6 +3,7 @@
    of pairs of columns until all are orthogonal (Hestenes 1958); their lengths are the values. Large matrices: Arnoldi's
    method with two rounds of orthogonalisation, for A and for A^T A, whose Hessenberg matrices are small. */
 #include "math/spectrum.h"
+#include "math/dot.h"
 #include <float.h>
 #include <math.h>
 
@@ -122,15 +123,6 @@ bool eigenvalues(int64_t n, double *a, double *re, double *im)
     return hessenberg_values(n, a, re, im);
 }
 
-static double dot(int64_t n, const double *a, const double *b)
-{
-    double s[4] = { 0 };
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) s[k] += a[i + k] * b[i + k];
-    for (; i < n; i++) s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
 static int falling(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -12,6 +12,7 @@
    In all of them gains are 1, biases of normalisation 0, and but for chrono the bias of the forget gate is as asked. */
 #include "base/rng.h"
 #include "layer/reservoir.h"
+#include "math/dot.h"
 #include "net/net.h"
 #include <math.h>
 
@@ -57,15 +58,6 @@ static void fill_identity(net *n, int64_t at, int64_t rows, int64_t cols)
         for (int64_t c = 0; c < cols; c++) net_set(n, at + r * cols + c, r == c);
 }
 
-static double dot(const double *a, const double *b, int64_t n)
-{
-    double s[4] = { 0 };
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) s[k] += a[i + k] * b[i + k];
-    for (; i < n; i++) s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
 /* Orthonormal rows (or columns, when there are more rows) by modified Gram-Schmidt on normal numbers. */
 static laco_status fill_orthogonal(net *n, uint64_t seed, int64_t at, int64_t rows, int64_t cols, laco_error *err)
 {
@@ -75,10 +67,10 @@ static laco_status fill_orthogonal(net *n, uint64_t seed, int64_t at, int64_t ro
     for (int64_t i = 0; i < k * w; i++) q[i] = rng_normal(seed, RNG_WEIGHTS, (uint64_t)(at + i));
     for (int64_t i = 0; i < k; i++) {
         for (int64_t j = 0; j < i; j++) {
-            double d = dot(q + i * w, q + j * w, w);
+            double d = dot(w, q + i * w, q + j * w);
             for (int64_t c = 0; c < w; c++) q[i * w + c] -= d * q[j * w + c];
         }
-        double norm = sqrt(dot(q + i * w, q + i * w, w));
+        double norm = sqrt(dot(w, q + i * w, q + i * w));
         for (int64_t c = 0; c < w; c++) q[i * w + c] /= norm;
     }
     for (int64_t r = 0; r < rows; r++)

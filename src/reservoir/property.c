@@ -1,6 +1,7 @@
 /* Runs of streams side by side, step by step, on a copy of the network in double that ends where its units are. */
 #include "reservoir/property.h"
 #include "base/rng.h"
+#include "math/dot.h"
 #include "reservoir/ridge.h"
 #include <math.h>
 
@@ -248,15 +249,6 @@ laco_status property_memory(const property_wish *w, int64_t longest, double *cur
 /* ---- ranks ---- */
 enum { RANK_NUMBERS = 1 << 22 }; /* of states at once */
 #define RANK_LEAST 1e-6
-static double dot(int64_t n, const double *a, const double *b)
-{
-    double s[4] = { 0 };
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++) s[k] += a[i + k] * b[i + k];
-    for (; i < n; i++) s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
 /* Rows are made orthogonal, the largest of those that are left first (Gram & Schmidt with pivoting), until none is
    above RANK_LEAST of the first. a is destroyed; size [m]. */
 static int64_t rank_of(int64_t m, int64_t n, double *a, double *size)
