@@ -1,4 +1,5 @@
 #include "task/forecast_baselines.h"
+#include "math/cholesky.h"
 #include <math.h>
 
 /* ---- naive and seasonal ---- */
@@ -184,40 +185,13 @@ void lagged_add(lagged *r, const double *x, double scale)
     }
     r->windows++;
 }
-/* Cholesky in place, L below the diagonal. */
-static bool factor(double *a, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k <= i; k++) {
-            double s = a[i * n + k];
-            for (int64_t j = 0; j < k; j++) s -= a[i * n + j] * a[k * n + j];
-            if (i == k && !(s > 0)) return false;
-            a[i * n + k] = i == k ? sqrt(s) : s / a[k * n + k];
-        }
-    return true;
-}
-static void solve(const double *l, int64_t n, double *b, int64_t columns)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < columns; c++) {
-            double s = b[i * columns + c];
-            for (int64_t k = 0; k < i; k++) s -= l[i * n + k] * b[k * columns + c];
-            b[i * columns + c] = s / l[i * n + i];
-        }
-    for (int64_t i = n - 1; i >= 0; i--)
-        for (int64_t c = 0; c < columns; c++) {
-            double s = b[i * columns + c];
-            for (int64_t k = i + 1; k < n; k++) s -= l[k * n + i] * b[k * columns + c];
-            b[i * columns + c] = s / l[i * n + i];
-        }
-}
 laco_status lagged_fit(lagged *r, double penalty, laco_error *err)
 {
     const int64_t n = r->lags + 1;
     if (!r->windows) return fail(err, LACO_EINVAL, -1, "no window of %lld values without a gap", (long long)r->lags);
     for (int64_t i = 0; i < n; i++) r->xx[i * n + i] += penalty * (double)r->windows + 1e-9;
-    if (!factor(r->xx, n)) return fail(err, LACO_ENUMERIC, -1, "the lagged linear model has no solution");
-    solve(r->xx, n, r->xy, r->h);
+    if (!cholesky_factor(n, r->xx)) return fail(err, LACO_ENUMERIC, -1, "the lagged linear model has no solution");
+    cholesky_solve(n, r->xx, r->xy, r->h);
     return LACO_OK;
 }
 void lagged_forecast(const lagged *r, const double *x, double scale, double *out)

@@ -1,4 +1,5 @@
 #include "task/summary.h"
+#include "math/cholesky.h"
 #include <math.h>
 
 enum { STATISTICS = 6 };
@@ -46,29 +47,7 @@ void summary_apply(const summary_scale *s, double *rows, int64_t n)
             rows[i * s->size + k] = (rows[i * s->size + k] - s->mean[k]) * s->scale[k];
 }
 
-/* ---- ridge ---- the normal equations by Cholesky's factor */
-static bool factor(double *a, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = 0; k <= i; k++) {
-            double sum = a[i * n + k];
-            for (int64_t m = 0; m < k; m++) sum -= a[i * n + m] * a[k * n + m];
-            if (i == k && !(sum > 0)) return false;
-            a[i * n + k] = i == k ? sqrt(sum) : sum / a[k * n + k];
-        }
-    return true;
-}
-static void solve(const double *l, int64_t n, double *x)
-{
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t k = 0; k < i; k++) x[i] -= l[i * n + k] * x[k];
-        x[i] /= l[i * n + i];
-    }
-    for (int64_t i = n - 1; i >= 0; i--) {
-        for (int64_t k = i + 1; k < n; k++) x[i] -= l[k * n + i] * x[k];
-        x[i] /= l[i * n + i];
-    }
-}
+/* ---- ridge ---- */
 laco_status ridge_learn(double *w, const double *x, int64_t n, int64_t size, const double *y, int64_t outputs,
                         laco_error *err)
 {
@@ -85,8 +64,8 @@ laco_status ridge_learn(double *w, const double *x, int64_t n, int64_t size, con
         }
     }
     for (int64_t i = 0; i < D; i++) a[i * D + i] += i < size ? (double)n / 1000 : 1e-9 * (double)n;
-    bool good = factor(a, D);
-    for (int64_t o = 0; good && o < outputs; o++) solve(a, D, w + o * D);
+    bool good = cholesky_factor(D, a);
+    for (int64_t o = 0; good && o < outputs; o++) cholesky_solve(D, a, w + o * D, 1);
     mem_free(a);
     return good ? LACO_OK : fail(err, LACO_ENUMERIC, -1, "the statistics of the series are not finite");
 }
